@@ -1,0 +1,131 @@
+//! The command line: one file per subcommand, each a thin call into the feature that does the work.
+//!
+//! Exit status: 0 done and nothing blocking; 1 done, and something blocking was found; 2 the input could not
+//! be read or the usage is wrong, with one line on standard error and nothing on standard output.
+
+use std::{
+    fmt::Display,
+    fs,
+    io::{self, Read, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub mod check;
+pub mod parse_statement;
+pub mod simulate_escrow;
+
+/// 明鉴: supervision of off-campus training institutions by county education bureaus.
+#[derive(Debug, Parser)]
+#[command(name = "mingjian", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a course filing or credit codes against the rules, without a database
+    #[command(subcommand)]
+    Check(check::Check),
+    /// Read a file of another system, without a database
+    #[command(subcommand)]
+    Parse(Parse),
+    /// Replay history under a policy, without a database
+    #[command(subcommand)]
+    Simulate(Simulate),
+}
+
+#[derive(Debug, Subcommand)]
+enum Parse {
+    /// Bank statement in (camt.052/053/054, MT940/942, CSV, XLS, XLSX, zip of these), normalised entries out
+    Statement(parse_statement::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Simulate {
+    /// Escrow entries in, warnings out
+    Escrow(simulate_escrow::Args),
+}
+
+/// How a command ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit status 0.
+    Done,
+    /// Exit status 1: something blocking was found.
+    Blocking,
+}
+
+/// Why a command could not do its work: one line saying what, where and how to mend it. Exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+impl Refusal {
+    /// A refusal in one line; line breaks in `message` become spaces.
+    pub fn new(message: impl Display) -> Refusal {
+        Refusal(message.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// What every subcommand returns.
+pub type CommandResult = Result<Outcome, Refusal>;
+
+/// Parses the command line, runs one subcommand and turns its result into an exit status.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Check(command) => check::run(command),
+        Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
+        Command::Simulate(Simulate::Escrow(args)) => simulate_escrow::run(args),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Blocking) => ExitCode::from(1),
+        Err(refusal) => {
+            let _ = writeln!(io::stderr(), "mingjian: {refusal}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The bytes of a file, or of standard input for `-` and for no path.
+pub fn read_input(path: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    match path {
+        None | Some("-") => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
+            Ok(bytes)
+        }
+        Some(path) => {
+            fs::read(path).map_err(|e| Refusal::new(format!("{path}: {e}; give the path of a file that can be read")))
+        }
+    }
+}
+
+/// Reads JSON; the refusal names the JSON path, line and column of what is wrong. Unknown fields are refused
+/// where the type says `deny_unknown_fields`.
+pub fn from_json<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Refusal> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|e| Refusal::new(format!("{name}: at {}: {}", e.path(), e.inner())))?;
+    reader.end().map_err(|e| Refusal::new(format!("{name}: {e}; give one JSON value only")))?;
+    Ok(value)
+}
+
+/// Writes one JSON value and a line break to standard output; a reader that went away is no error.
+pub fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
+    let text = serde_json::to_string_pretty(value).map_err(Refusal::new)?;
+    print_line(&text)
+}
+
+/// Writes one line to standard output; a reader that went away is no error.
+pub fn print_line(line: &str) -> Result<(), Refusal> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::new(format!("standard output: {e}"))),
+        _ => Ok(()),
+    }
+}

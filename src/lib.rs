@@ -1,0 +1,14 @@
+//! mingjian (明鉴): supervision of off-campus training institutions by county education bureaus.
+//!
+//! Modules in reading order; `ARCHITECTURE.md` says how they hold together.
+
+/// The command line.
+pub mod cli;
+/// Course filings and the rules they are judged by.
+pub mod courses;
+/// Prepaid-fund escrow: statements, policy, detector, warnings.
+pub mod escrow;
+/// Training institutions: the register, its import, its search keys.
+pub mod institutions;
+/// Values without I/O: money, codes, days, findings.
+pub mod kernel;
