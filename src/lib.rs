@@ -8,6 +8,16 @@ pub mod cli;
 pub mod courses;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
+/// What an operator may set.
+pub mod config;
+/// The service's one secret and the keys derived from it.
+pub mod secrets;
+/// The way to the database.
+pub mod db;
+/// The audit trail.
+pub mod audit;
+/// Accounts, sign-in, sessions, and who may do what.
+pub mod identity;
 /// Training institutions: the register, its import, its search keys.
 pub mod institutions;
 /// Values without I/O: money, codes, days, findings.

@@ -1,0 +1,2 @@
+DROP TABLE school_calendars;
+DROP TABLE tenants;

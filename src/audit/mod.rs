@@ -1,0 +1,8 @@
+//! The audit trail: every change of state, who made it, what it was before and after.
+//!
+//! Rows are written in the transaction of the change itself, and no runtime role may change or remove one.
+
+mod model;
+pub mod store;
+
+pub use model::Event;

@@ -1,0 +1,85 @@
+//! SQL of the audit trail.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz},
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Event;
+use crate::{
+    db::{DbError, ScopedConn},
+    identity::Caller,
+};
+
+/// Writes an event into the caller's transaction.
+pub async fn record(conn: &mut ScopedConn, caller: &Caller, event: Event<'_>) -> Result<(), DbError> {
+    append(conn.sql(), caller, event).await
+}
+
+/// The same on a connection of the sign-in role, which has no scope.
+pub async fn append(conn: &mut AsyncPgConnection, caller: &Caller, event: Event<'_>) -> Result<(), DbError> {
+    sql_query(
+        "INSERT INTO audit_events (tenant_id, at, actor_id, actor_name, actor_role, action, subject_kind, subject_id, \
+         institution_id, before, after, reason, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind::<Integer, _>(caller.actor.tenant)
+    .bind::<Timestamptz, _>(caller.now)
+    .bind::<Nullable<BigInt>, _>((caller.actor.user_id != 0).then_some(caller.actor.user_id))
+    .bind::<Text, _>(&caller.actor.display_name)
+    .bind::<Text, _>(if caller.actor.user_id == 0 { "system".to_owned() } else { caller.actor.role.to_string() })
+    .bind::<Text, _>(event.action)
+    .bind::<Text, _>(event.subject_kind)
+    .bind::<Text, _>(&event.subject_id)
+    .bind::<Nullable<BigInt>, _>(event.institution)
+    .bind::<Nullable<Jsonb>, _>(event.before)
+    .bind::<Nullable<Jsonb>, _>(event.after)
+    .bind::<Nullable<Text>, _>(event.reason)
+    .bind::<Text, _>(&caller.request_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One event as shown.
+#[derive(Debug, Clone, QueryableByName, Serialize)]
+pub struct EventRow {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
+    #[diesel(sql_type = Text)]
+    pub actor_name: String,
+    #[diesel(sql_type = Text)]
+    pub actor_role: String,
+    #[diesel(sql_type = Text)]
+    pub action: String,
+    #[diesel(sql_type = Text)]
+    pub subject_kind: String,
+    #[diesel(sql_type = Text)]
+    pub subject_id: String,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub before: Option<Value>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub after: Option<Value>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub reason: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub request_id: String,
+}
+
+/// Events newest first, at most `limit`, older than the event `before` (0: from the newest).
+pub async fn latest(conn: &mut ScopedConn, before: i64, limit: i64) -> Result<Vec<EventRow>, DbError> {
+    Ok(sql_query(
+        "SELECT id, at, actor_name, actor_role, action, subject_kind, subject_id, before, after, reason, request_id \
+         FROM audit_events WHERE tenant_id = $1 AND ($2 = 0 OR id < $2) ORDER BY id DESC LIMIT $3",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(before)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}

@@ -1,0 +1,76 @@
+//! What an operator may set: by flag, by environment variable, or not at all.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nix::unistd::Uid;
+
+/// Where the system keeps its files and finds its database. Taken by every command that needs them.
+#[derive(Debug, Clone, Args)]
+pub struct Storage {
+    /// Data directory: private database cluster, keys, mails as files [default: ./data, as root /var/lib/mingjian]
+    #[arg(long, env = "MINGJIAN_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// PostgreSQL to use instead of the private cluster; its user must be allowed to create roles and a schema
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// Directory with initdb and postgres for the private cluster [default: PATH, then Debian's directories]
+    #[arg(long, env = "MINGJIAN_PG_BIN", value_name = "DIR")]
+    pub pg_bin: Option<PathBuf>,
+
+    /// Unprivileged user that owns the private cluster when started as root [default: postgres, else nobody]
+    #[arg(long, env = "MINGJIAN_USER", value_name = "USER")]
+    pub user: Option<String>,
+}
+
+impl Storage {
+    /// The data directory, made absolute.
+    pub fn directory(&self) -> std::io::Result<PathBuf> {
+        let chosen = self.data.clone().unwrap_or_else(|| {
+            // A private cluster cannot live under /root, where its unprivileged user may not go.
+            PathBuf::from(if Uid::effective().is_root() { "/var/lib/mingjian" } else { "data" })
+        });
+        std::path::absolute(chosen)
+    }
+}
+
+/// How the service listens, sends mail and limits what it takes in.
+#[derive(Debug, Clone, Args)]
+pub struct Service {
+    /// Address to listen on
+    #[arg(long, env = "MINGJIAN_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+
+    /// Separate address for Prometheus metrics; none when absent
+    #[arg(long, env = "MINGJIAN_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<String>,
+
+    /// Address under which people reach the service, for links in mails [default: from the listening address]
+    #[arg(long, env = "MINGJIAN_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Threads that serve requests
+    #[arg(long, env = "MINGJIAN_WORKERS", value_name = "N", default_value_t = 2)]
+    pub workers: usize,
+
+    /// Largest upload in mebibytes
+    #[arg(long, env = "MINGJIAN_MAX_UPLOAD_MB", value_name = "MIB", default_value_t = 64)]
+    pub max_upload_mb: u64,
+
+    #[command(flatten)]
+    pub mail: Mail,
+}
+
+/// How mail leaves the system.
+#[derive(Debug, Clone, Args)]
+pub struct Mail {
+    /// Mail server, e.g. smtp://user:password@mail.example:587?tls=required; files under the data directory when absent
+    #[arg(long, env = "MINGJIAN_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+
+    /// Sender of mails
+    #[arg(long, env = "MINGJIAN_MAIL_FROM", value_name = "ADDRESS", default_value = "mingjian@localhost")]
+    pub mail_from: String,
+}

@@ -1,0 +1,15 @@
+//! The way to the database: the private cluster, roles, migrations, pools and [`Scope`].
+//!
+//! A connection for signed-in work exists only as a [`ScopedConn`], which [`Scope::begin`] hands out.
+
+pub mod cluster;
+pub mod migrate;
+pub mod open;
+pub mod pools;
+pub mod privileges;
+pub mod roles;
+pub mod scope;
+
+pub use open::{Database, OpenError};
+pub use pools::Pools;
+pub use scope::{DbError, Scope, ScopedConn};

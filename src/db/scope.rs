@@ -1,0 +1,151 @@
+//! Who is asking, as row-level security sees it.
+//!
+//! A [`Scope`] is set inside a transaction in the same round trip that begins it; without one no row is visible.
+//! `SET LOCAL` and not `set_config`, because Citus carries only the statement to its workers.
+
+use std::fmt::Write;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::deadpool::Object};
+
+use super::Pools;
+use crate::kernel::RegionCode;
+
+/// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("no connection to the database: {0}")]
+    Pool(String),
+    #[error(transparent)]
+    Diesel(#[from] diesel::result::Error),
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+impl From<diesel_async::pooled_connection::deadpool::PoolError> for DbError {
+    fn from(error: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
+        DbError::Pool(error.to_string())
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for DbError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => DbError::Postgres(error),
+            other => DbError::Pool(other.to_string()),
+        }
+    }
+}
+
+/// The range of bureaus that is visible, the one that may be written, and whose rows within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    lo: i32,
+    hi: i32,
+    tenant: i32,
+    institution: Option<i64>,
+    user: i64,
+}
+
+impl Scope {
+    /// An official of the bureau of `region`: sees the division's whole range, writes in the bureau's own rows.
+    pub fn official(region: RegionCode, user: i64) -> Scope {
+        let (lo, hi) = region.range();
+        Scope { lo, hi, tenant: region.tenant_id(), institution: None, user }
+    }
+
+    /// An official of the ministry, whose bureau has the code 0 and who sees every division.
+    pub fn ministry(user: i64) -> Scope {
+        Scope { lo: 0, hi: 999_999, tenant: 0, institution: None, user }
+    }
+
+    /// A user of one institution, in the bureau that supervises it.
+    pub fn institution(tenant: i32, institution: i64, user: i64) -> Scope {
+        Scope { lo: tenant, hi: tenant, tenant, institution: Some(institution), user }
+    }
+
+    /// The system itself, at work in one bureau's rows.
+    pub fn system(tenant: i32) -> Scope {
+        Scope { lo: tenant, hi: tenant, tenant, institution: None, user: 0 }
+    }
+
+    /// The bureau whose rows may be written.
+    pub fn tenant(&self) -> i32 {
+        self.tenant
+    }
+
+    /// The closed range of bureaus that is visible.
+    pub fn range(&self) -> (i32, i32) {
+        (self.lo, self.hi)
+    }
+
+    /// The one institution whose rows are visible, or `None` for all of the range.
+    pub fn institution_id(&self) -> Option<i64> {
+        self.institution
+    }
+
+    /// The statement that begins a transaction in this scope. Holds integers only, so nothing can be injected.
+    pub fn statement(&self) -> String {
+        let mut sql = String::with_capacity(160);
+        let _ = write!(sql, "BEGIN; SET LOCAL app.lo = '{}'; SET LOCAL app.hi = '{}'; SET LOCAL app.tenant = '{}'; ", self.lo, self.hi, self.tenant);
+        let _ = match self.institution {
+            Some(id) => write!(sql, "SET LOCAL app.institution = '{id}'; "),
+            None => write!(sql, "SET LOCAL app.institution = 'all'; "),
+        };
+        let _ = write!(sql, "SET LOCAL app.user = '{}'", self.user);
+        sql
+    }
+
+    /// Takes a connection and begins a transaction in this scope, in one round trip.
+    pub async fn begin(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
+        let mut connection = pools.app.get().await?;
+        connection.batch_execute(&self.statement()).await?;
+        Ok(ScopedConn { connection: Some(connection), scope: *self })
+    }
+}
+
+/// A connection inside a scoped transaction. Dropped without [`ScopedConn::commit`], nothing of it stays.
+pub struct ScopedConn {
+    connection: Option<Object<AsyncPgConnection>>,
+    scope: Scope,
+}
+
+impl ScopedConn {
+    /// For the statements of a store.
+    ///
+    /// # Panics
+    /// Never: the connection is taken out only by `commit`, which takes `self`.
+    #[expect(clippy::expect_used, reason = "the connection leaves only with self")]
+    pub fn sql(&mut self) -> &mut AsyncPgConnection {
+        self.connection.as_mut().expect("present until commit takes self")
+    }
+
+    /// Whose transaction this is.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The tenant whose rows this transaction may write.
+    pub fn tenant(&self) -> i32 {
+        self.scope.tenant
+    }
+
+    /// Makes everything done here durable and gives the connection back.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        if let Some(mut connection) = self.connection.take() {
+            if let Err(error) = connection.batch_execute("COMMIT").await {
+                drop(Object::take(connection));
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ScopedConn {
+    /// Diesel does not know of the transaction, so the connection may not go back to the pool in the middle of it.
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Object::take(connection));
+        }
+    }
+}

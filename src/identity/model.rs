@@ -1,0 +1,100 @@
+//! Roles, and who acts.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::Scope,
+    kernel::{RegionCode, region::Level},
+};
+
+/// What a person or machine is in the system. One role per account.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize,
+    strum::Display, strum::EnumString, strum::EnumIter, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Role {
+    MinistryOfficer,
+    ProvinceOfficer,
+    CityOfficer,
+    BureauAdmin,
+    Approver,
+    Inspector,
+    FinanceOfficer,
+    DepartmentOfficer,
+    TownshipOfficer,
+    Auditor,
+    InstitutionAdmin,
+    InstitutionStaff,
+    SchoolUser,
+    Bank,
+}
+
+impl Role {
+    /// Whether the role belongs to an institution and sees nothing but it.
+    pub fn is_institution(self) -> bool {
+        matches!(self, Role::InstitutionAdmin | Role::InstitutionStaff)
+    }
+
+    /// Whether an account of this role may stand in a bureau of `level`; `None` is the ministry.
+    pub fn fits(self, level: Option<Level>) -> bool {
+        match self {
+            Role::MinistryOfficer => level.is_none(),
+            Role::ProvinceOfficer => level == Some(Level::Province),
+            Role::CityOfficer => level == Some(Level::City),
+            Role::BureauAdmin | Role::Auditor | Role::Bank => true,
+            _ => level.is_some_and(|level| level != Level::Township),
+        }
+    }
+}
+
+/// Who is acting, as the access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub user_id: i64,
+    pub display_name: String,
+    /// The bureau of the account; 0 is the ministry.
+    pub tenant: i32,
+    pub role: Role,
+    /// The one institution of an institution's user.
+    pub institution: Option<i64>,
+    /// The session that the token belongs to.
+    pub session: String,
+}
+
+impl Actor {
+    /// What this actor's queries may see and write.
+    pub fn scope(&self) -> Scope {
+        match self.institution {
+            Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
+            None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
+                Some(region) => Scope::official(region, self.user_id),
+                None => Scope::ministry(self.user_id),
+            },
+        }
+    }
+
+    /// The system itself, in one bureau.
+    pub fn system(tenant: i32) -> Actor {
+        Actor {
+            user_id: 0,
+            display_name: "明鉴".to_owned(),
+            tenant,
+            role: Role::BureauAdmin,
+            institution: None,
+            session: String::new(),
+        }
+    }
+}
+
+/// An actor in the middle of one request: what every command is told besides its own input.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub actor: Actor,
+    /// Ties the audit events of one request together.
+    pub request_id: String,
+    /// The instant of the request; commands read no clock of their own.
+    pub now: DateTime<Utc>,
+}

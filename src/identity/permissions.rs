@@ -1,0 +1,115 @@
+//! The permission table: which role may do what. Pages show what it allows, routes and commands ask it.
+//!
+//! Scope is another matter: what a role may do, it may do only to rows that row-level security lets it reach, and
+//! write only in its own bureau.
+
+use super::Role::{self, *};
+
+/// Something that a role may or may not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumIter)]
+pub enum Action {
+    /// See institutions, courses, list history of one's range.
+    ReadRegister,
+    /// Take a spreadsheet of institutions in.
+    ImportInstitutions,
+    /// Propose entry on, suspension from, or exit from a list.
+    ProposeListing,
+    /// Decide what a colleague proposed.
+    DecideApproval,
+    /// Write and submit the institution's own course filings.
+    FileCourse,
+    /// Approve or return a course filing.
+    DecideCourse,
+    /// Set the school calendar and other facts of the county.
+    SetCalendar,
+    /// File an escrow account.
+    FileAccount,
+    /// Take a bank statement in.
+    UploadStatement,
+    /// See accounts, entries and warnings.
+    ReadEscrow,
+    /// Acknowledge, investigate, resolve or escalate a warning.
+    HandleWarning,
+    /// Answer a warning on the institution's behalf.
+    ExplainWarning,
+    /// See the audit trail.
+    ReadAudit,
+    /// See accounts of people, and make them.
+    ManageUsers,
+    /// Push bank entries by signed request.
+    PushEntries,
+}
+
+/// The table, one line an action.
+pub const fn roles(action: Action) -> &'static [Role] {
+    match action {
+        Action::ReadRegister => &[
+            MinistryOfficer, ProvinceOfficer, CityOfficer, BureauAdmin, Approver, Inspector, FinanceOfficer,
+            DepartmentOfficer, TownshipOfficer, Auditor, InstitutionAdmin, InstitutionStaff,
+        ],
+        Action::ImportInstitutions => &[BureauAdmin, Approver],
+        Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
+        Action::DecideApproval => &[BureauAdmin, Approver],
+        Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
+        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::SetCalendar => &[BureauAdmin],
+        Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
+        Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
+        Action::ReadEscrow => &[
+            MinistryOfficer, ProvinceOfficer, CityOfficer, BureauAdmin, Approver, Inspector, FinanceOfficer,
+            Auditor, InstitutionAdmin, InstitutionStaff,
+        ],
+        Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
+        Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
+        Action::ReadAudit => &[BureauAdmin, Auditor],
+        Action::ManageUsers => &[BureauAdmin],
+        Action::PushEntries => &[Bank],
+    }
+}
+
+/// Whether `role` may do `action`.
+pub fn may(role: Role, action: Action) -> bool {
+    roles(action).contains(&role)
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    /// Upper levels and auditors look; they never change anything in a county.
+    #[test]
+    fn upper_levels_only_read() {
+        for role in [MinistryOfficer, ProvinceOfficer, CityOfficer, Auditor] {
+            for action in Action::iter().filter(|action| may(role, *action)) {
+                assert!(matches!(action, Action::ReadRegister | Action::ReadEscrow | Action::ReadAudit), "{role} {action}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_institution_decides_nothing_about_itself() {
+        for role in [InstitutionAdmin, InstitutionStaff] {
+            for action in [
+                Action::DecideCourse, Action::DecideApproval, Action::ProposeListing, Action::HandleWarning,
+                Action::ImportInstitutions, Action::UploadStatement, Action::ReadAudit,
+            ] {
+                assert!(!may(role, action), "{role} {action}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bank_pushes_entries_and_nothing_else() {
+        assert_eq!(Action::iter().filter(|action| may(Bank, *action)).collect::<Vec<_>>(), [Action::PushEntries]);
+    }
+
+    #[test]
+    fn every_action_is_somebodys() {
+        for action in Action::iter() {
+            assert!(!roles(action).is_empty(), "{action}");
+            assert!(!may(SchoolUser, action), "{action}");
+        }
+    }
+}
