@@ -1,1 +1,5 @@
-//! Prepaid-fund escrow (预收费资金监管): statements in, balances kept, warnings out.
+//! Prepaid-fund escrow: bank statements, the escrow policy, the detector, warnings.
+
+pub mod detector;
+pub mod policy;
+pub mod statement;

@@ -1,1 +1,4 @@
-//! Training institutions (校外培训机构): the working register and how it is filled.
+//! Training institutions: the register, its import, its search keys.
+
+pub mod import;
+pub mod search_keys;

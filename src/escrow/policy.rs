@@ -1,0 +1,1 @@
+//! The escrow policy document.

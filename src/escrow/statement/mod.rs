@@ -1,0 +1,1 @@
+//! Bank statements: files of any supported format in, one model out.

@@ -1,0 +1,1 @@
+//! Spreadsheets of institutions: rows in, checked rows and findings out.

@@ -1,0 +1,1 @@
+//! What a public search may ask for.
