@@ -22,3 +22,9 @@ pub mod identity;
 pub mod institutions;
 /// Values without I/O: money, codes, days, findings.
 pub mod kernel;
+/// HTTP: routing, sessions, errors, pages.
+pub mod web;
+/// Background work.
+pub mod jobs;
+/// Demonstration counties.
+pub mod demo;

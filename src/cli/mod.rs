@@ -14,8 +14,12 @@ use clap::{Parser, Subcommand};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub mod check;
+pub mod migrate;
 pub mod parse_statement;
+pub mod serve;
+pub mod key;
 pub mod simulate_escrow;
+pub mod user;
 
 /// 明鉴: supervision of off-campus training institutions by county education bureaus.
 #[derive(Debug, Parser)]
@@ -27,6 +31,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service; without DATABASE_URL on its own private PostgreSQL
+    Serve(serve::Args),
+    /// Apply pending migrations
+    Migrate(migrate::Args),
+    /// Add a person's account and print a one-time password
+    #[command(subcommand)]
+    User(user::User),
+    /// Add a machine user's key and print its secret, once
+    #[command(subcommand)]
+    Key(key::Key),
     /// Check a course filing or credit codes against the rules, without a database
     #[command(subcommand)]
     Check(check::Check),
@@ -77,6 +91,10 @@ pub type CommandResult = Result<Outcome, Refusal>;
 /// Parses the command line, runs one subcommand and turns its result into an exit status.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Migrate(args) => migrate::run(args),
+        Command::User(command) => user::run(command),
+        Command::Key(command) => key::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
         Command::Simulate(Simulate::Escrow(args)) => simulate_escrow::run(args),
@@ -128,4 +146,13 @@ pub fn print_line(line: &str) -> Result<(), Refusal> {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::new(format!("standard output: {e}"))),
         _ => Ok(()),
     }
+}
+
+/// The runtime of commands that use the database; several threads, because migrations block on their connection.
+fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("MINGJIAN_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(io::stderr)
+        .init();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Refusal::new)
 }

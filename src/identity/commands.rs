@@ -152,6 +152,8 @@ pub struct AccountRequest<'a> {
     pub institution: Option<CreditCode>,
     /// Absent: a one-time password is made and returned.
     pub password: Option<String>,
+    /// Signing in needs the password alone; said in the audit event.
+    pub second_factor_off: bool,
 }
 
 /// Why no account was made; each says how to mend it.
@@ -224,7 +226,7 @@ pub async fn add_account(
                 subject_kind: "user",
                 subject_id: id.to_string(),
                 institution,
-                after: Some(serde_json::json!({"username": request.username, "role": role})),
+                after: Some(serde_json::json!({"username": request.username, "role": role, "second_factor_off": request.second_factor_off})),
                 ..Event::default()
             };
             let caller = Caller { actor: Actor { tenant, ..caller.actor.clone() }, ..caller.clone() };
@@ -238,4 +240,14 @@ pub async fn add_account(
         }
         other => Ok((other?, one_time)),
     }
+}
+
+/// Ends the session of a refresh token, if the token is one of ours; otherwise does nothing and says nothing.
+pub async fn end_by_refresh(pools: &Pools, tokens: &Tokens, token: &RefreshToken, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conn = pools.auth().get().await?;
+    if store::refresh_exists(&mut conn, token.tenant, &token.hash()).await? {
+        store::end_session(&mut conn, token.tenant, &token.session, now, "signed out").await?;
+        tokens.end(&token.session, now);
+    }
+    Ok(())
 }

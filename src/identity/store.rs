@@ -333,3 +333,14 @@ pub async fn users(conn: &mut ScopedConn) -> Result<Vec<UserRow>, DbError> {
     .load(conn.sql())
     .await?)
 }
+
+/// Whether a refresh token is one of ours, used or not.
+pub async fn refresh_exists(conn: &mut AsyncPgConnection, tenant: i32, hash: &[u8]) -> Result<bool, DbError> {
+    let found: Option<Used> = sql_query("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2")
+        .bind::<Integer, _>(tenant)
+        .bind::<Binary, _>(hash)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
+}

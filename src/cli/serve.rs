@@ -1,0 +1,88 @@
+//! `mingjian serve`: the service, in one process with its background work.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use super::{CommandResult, Outcome, Refusal, print_line};
+use crate::{
+    config::{self, Storage},
+    db::{Database, roles::Role},
+    demo, identity, jobs,
+    kernel::Clock,
+    web::{AppState, app},
+};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: mingjian serve --listen 127.0.0.1:8080 --data /var/lib/mingjian")]
+pub struct Args {
+    #[command(flatten)]
+    pub storage: Storage,
+    #[command(flatten)]
+    pub service: config::Service,
+    /// Load demonstration counties when the database is empty, and print their sign-ins
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Serves until SIGTERM or SIGINT; requests under way are finished first.
+pub fn run(args: Args) -> CommandResult {
+    let runtime = super::runtime()?;
+    let database = runtime.block_on(Database::open(&args.storage)).map_err(Refusal::new)?;
+    let state = AppState::new(&database, args.service, Clock::system()).map_err(Refusal::new)?;
+    if args.demo {
+        runtime.block_on(demo::load_if_empty(&state)).map_err(Refusal::new)?;
+    }
+    runtime.block_on(identity::commands::remember_ended(&state.pools, &state.tokens, state.clock.now())).map_err(Refusal::new)?;
+    // One connection apart from the pools, because it listens for as long as the process lives.
+    let listening = Role::Worker.config(database.admin(), args.storage.database_url.as_ref().map(|_| &database.secrets));
+    runtime.spawn(state.live.clone().listen(listening));
+    runtime.spawn(jobs::run(state.clone()));
+    let metrics = PrometheusBuilder::new().install_recorder().map_err(Refusal::new)?;
+    let served = actix_web::rt::System::new().block_on(serve(state, args.demo, metrics));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    drop(database);
+    served
+}
+
+async fn serve(state: AppState, demo: bool, metrics: PrometheusHandle) -> CommandResult {
+    let service = Arc::clone(&state.service);
+    let server = HttpServer::new({
+        let state = state.clone();
+        move || app::app(state.clone())
+    })
+    .workers(service.workers.max(1))
+    .shutdown_timeout(3)
+    .bind(&service.listen)
+    .map_err(|e| Refusal::new(format!("{}: {e}; choose another address with --listen", service.listen)))?;
+    let address = server.addrs().first().map_or_else(|| service.listen.clone(), ToString::to_string);
+    let server = server.run();
+    if let Some(listen) = &service.metrics_listen {
+        actix_web::rt::spawn(metrics_server(listen, metrics)?);
+    }
+    if demo {
+        for line in demo::sign_ins() {
+            print_line(&line)?;
+        }
+    }
+    print_line(&format!("mingjian serves http://{address}"))?;
+    server.await.map_err(|e| Refusal::new(format!("the service ended: {e}")))?;
+    Ok(Outcome::Done)
+}
+
+fn metrics_server(listen: &str, handle: PrometheusHandle) -> Result<actix_web::dev::Server, Refusal> {
+    Ok(HttpServer::new(move || {
+        let handle = handle.clone();
+        App::new().route("/metrics", web::get().to(move || {
+            let text = handle.render();
+            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+        }))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(listen)
+    .map_err(|e| Refusal::new(format!("{listen}: {e}; choose another address with --metrics-listen")))?
+    .run())
+}

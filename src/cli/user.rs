@@ -1,0 +1,98 @@
+//! `mingjian user add`.
+
+use std::io::Read;
+
+use super::{CommandResult, Outcome, Refusal, print_line};
+use crate::{
+    config::Storage,
+    db::Database,
+    identity::{Actor, Caller, Role, commands},
+    kernel::{Clock, CreditCode, RegionCode},
+};
+
+/// What to do with accounts.
+#[derive(Debug, clap::Subcommand)]
+pub enum User {
+    /// Add an account; prints a one-time password unless one is given
+    #[command(after_help = "Example: mingjian user add --role approver --region 331002 wang.jingyi")]
+    Add(Add),
+}
+
+/// Arguments of `user add`.
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Role, e.g. bureau_admin, approver, finance_officer, institution_admin
+    #[arg(long)]
+    role: Role,
+    /// Division code of the bureau; 000000 is the ministry
+    #[arg(long, value_name = "C")]
+    region: String,
+    /// Credit code of the institution, for institutions' users
+    #[arg(long, value_name = "CODE")]
+    institution: Option<String>,
+    /// Name shown beside what the person does [default: NAME]
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// Address for mails
+    #[arg(long)]
+    email: Option<String>,
+    /// Take the password from standard input (one line)
+    #[arg(long)]
+    password_stdin: bool,
+    /// `off`: sign in by password alone
+    #[arg(long, value_name = "off", value_parser = ["off"])]
+    second_factor: Option<String>,
+    /// Sign-in name
+    name: String,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+/// Runs it.
+pub fn run(command: User) -> CommandResult {
+    let User::Add(add) = command;
+    let region = region_of(&add.region)?;
+    let password = add.password_stdin.then(password_line).transpose()?;
+    let institution = add
+        .institution
+        .as_deref()
+        .map(|code| CreditCode::new(&crate::kernel::credit_code::normalise(code)))
+        .transpose()
+        .map_err(|e| Refusal::new(format!("--institution: {e}")))?;
+    let runtime = super::runtime()?;
+    let (_, one_time) = runtime.block_on(async {
+        let database = Database::open(&add.storage).await.map_err(Refusal::new)?;
+        let tenant = region.map_or(0, RegionCode::tenant_id);
+        let caller = Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+        let request = commands::AccountRequest {
+            region,
+            role: add.role,
+            username: &add.name,
+            display_name: add.display_name.as_deref().unwrap_or(&add.name),
+            email: add.email.as_deref(),
+            institution,
+            password,
+            second_factor_off: add.second_factor.is_some(),
+        };
+        commands::add_account(&database.pools, &caller, request).await.map_err(Refusal::new)
+    })?;
+    match one_time {
+        Some(password) => print_line(&format!("{} {password}", add.name))?,
+        None => print_line(&add.name)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// The division of a `--region` argument; `None` for the ministry.
+pub(super) fn region_of(text: &str) -> Result<Option<RegionCode>, Refusal> {
+    if matches!(text, "0" | "000000") {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|e| Refusal::new(format!("--region {text}: {e}")))
+}
+
+fn password_line() -> Result<String, Refusal> {
+    let mut text = String::new();
+    std::io::stdin().take(1024).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,32 @@
+//! Background work: what must leave the system, and what the night must do. Each job may run twice without harm.
+
+use std::time::Duration;
+
+use crate::web::AppState;
+
+pub mod mail;
+pub mod outbox;
+
+/// How often the queue is looked at when nothing is known to wait.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Works until the process ends. A failing round is logged and tried again.
+pub async fn run(state: AppState) {
+    let mailer = match mail::Mailer::new(&state.service.mail, &state.directory) {
+        Ok(mailer) => mailer,
+        Err(error) => {
+            tracing::error!(%error, "mail is not configured rightly; nothing will be sent");
+            return;
+        }
+    };
+    loop {
+        match outbox::deliver_due(&state.pools, &mailer, state.clock.now()).await {
+            Ok(0) => tokio::time::sleep(PAUSE).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the outbox could not be worked on; trying again");
+                tokio::time::sleep(PAUSE * 4).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The whole service: every feature's routes behind one gate. The only file that knows every feature.
+
+use actix_web::{
+    App, Error, HttpResponse,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::{Compress, from_fn},
+    web,
+};
+
+use super::{Access, AppState, Problem, Route, assets, auth, gate};
+
+/// Every route of the service.
+pub fn routes() -> Vec<Route> {
+    let mut routes = vec![
+        Route::get("/healthz", Access::Anyone, || web::get().to(healthz)),
+        Route::get("/readyz", Access::Anyone, || web::get().to(readyz)),
+    ];
+    routes.extend(assets::routes());
+    routes.extend(auth::routes());
+    routes
+}
+
+/// The actix application. Made once a worker thread.
+pub fn app(
+    state: AppState,
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>> {
+    let routes = routes();
+    App::new()
+        .app_data(web::Data::new(state))
+        .app_data(web::Data::new(gate::AccessTable::new(&routes)))
+        .wrap(from_fn(gate::gate))
+        .wrap(Compress::default())
+        .configure(|config| register(config, routes))
+        .default_service(web::to(|| async { Err::<HttpResponse, Problem>(Problem::not_found()) }))
+}
+
+/// One resource a path, with all its methods; another method is 405.
+fn register(config: &mut web::ServiceConfig, routes: Vec<Route>) {
+    let mut paths: Vec<&'static str> = Vec::new();
+    for route in &routes {
+        if !paths.contains(&route.path) {
+            paths.push(route.path);
+        }
+    }
+    for path in paths {
+        let mut resource = web::resource(path);
+        for route in routes.iter().filter(|route| route.path == path) {
+            resource = resource.route((route.handler)());
+        }
+        config.service(resource);
+    }
+}
+
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("alive")
+}
+
+async fn readyz(state: super::page::State) -> Result<HttpResponse, Problem> {
+    let client = state.pools.public().get().await.map_err(crate::db::DbError::from)?;
+    client.simple_query("SELECT 1").await.map_err(crate::db::DbError::from)?;
+    Ok(HttpResponse::Ok().content_type("text/plain").body("ready"))
+}

@@ -1,0 +1,177 @@
+//! What happens to every request before and after its handler: who is visiting, may they, and how the answer leaves.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+
+use super::{Access, AppState, Problem, page, routes::Route, session};
+use crate::{identity::may, secrets::random};
+
+/// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Who may call each method on each path.
+#[derive(Debug, Clone)]
+pub struct AccessTable(Arc<HashMap<(Method, &'static str), Access>>);
+
+impl AccessTable {
+    /// The table of these routes.
+    pub fn new(routes: &[Route]) -> AccessTable {
+        AccessTable(Arc::new(routes.iter().map(|route| ((route.method.clone(), route.path), route.access)).collect()))
+    }
+
+    fn of(&self, request: &ServiceRequest) -> Option<Access> {
+        let pattern = request.match_pattern()?;
+        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+        self.0.iter().find(|((m, path), _)| *m == method && *path == pattern).map(|(_, access)| *access)
+    }
+}
+
+/// The middleware.
+pub async fn gate(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else { return Err(Problem::internal().into()) };
+    let Some(table) = request.app_data::<web::Data<AccessTable>>().cloned() else { return Err(Problem::internal().into()) };
+    let request_id = hex::encode(random::<8>());
+    let access = table.of(&request);
+    // Files and public answers of the API need nobody; finding out who it is would only cost time.
+    let plain = access == Some(Access::Anyone) && (request.path().starts_with("/static/") || request.path().starts_with("/api/v1/public/"));
+    let mut renewed = None;
+    if !plain {
+        let (visit, fresh) = session::visit(&request, &state, request_id.clone()).await;
+        request.extensions_mut().insert(visit);
+        renewed = fresh;
+    }
+    let refused = access.and_then(|access| refusal(&request, access));
+    let mut response = match refused {
+        Some(problem) => {
+            let (request, _) = request.into_parts();
+            answer_problem(request, &problem, &request_id)
+        }
+        None => {
+            let kept = request.request().clone();
+            match next.call(request).await {
+                Ok(response) => pages_for_people(response.map_into_boxed_body(), &request_id),
+                Err(error) => match error.as_error::<Problem>() {
+                    Some(problem) => answer_problem(kept, problem, &request_id),
+                    None => {
+                        let problem = from_actix(&error);
+                        answer_problem(kept, &problem, &request_id)
+                    }
+                },
+            }
+        }
+    };
+    if let Some(signed_in) = renewed {
+        for cookie in session::cookies(&state, &signed_in) {
+            let _ = response.response_mut().add_cookie(&cookie);
+        }
+    }
+    set_headers(&mut response, &request_id);
+    metrics::counter!("http_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
+    Ok(response)
+}
+
+/// Why a request goes no further.
+fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
+    let extensions = request.extensions();
+    let visit = extensions.get::<session::Visit>();
+    let actor = visit.and_then(|visit| visit.actor.as_ref());
+    let bearer = request.headers().contains_key("authorization");
+    if !request.method().is_safe() && !bearer && access != Access::Machine && !same_site(request) {
+        return Some(cross_site());
+    }
+    match access {
+        Access::Anyone | Access::Machine => None,
+        Access::SignedIn => actor.is_none().then(Problem::unauthorized),
+        Access::May(action) => match actor {
+            None => Some(Problem::unauthorized()),
+            Some(actor) if may(actor.role, action) => None,
+            Some(_) => Some(Problem::forbidden()),
+        },
+    }
+}
+
+/// Refuses what a browser says another site sent (Fetch metadata, then Origin). Programs send neither.
+fn same_site(request: &ServiceRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = header("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (header("origin"), header("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
+        _ => true,
+    }
+}
+
+/// 403: the form did not come from our own page.
+pub(super) fn cross_site() -> Problem {
+    Problem::new(
+        actix_web::http::StatusCode::FORBIDDEN,
+        "cross-site",
+        "这份表单不是从本系统的页面发出的，或页面已过期。请返回、刷新页面后再提交。",
+        "This form did not come from a page of this service, or the page is too old. Go back, reload and submit again.",
+    )
+}
+
+fn from_actix(error: &Error) -> Problem {
+    let status = error.as_response_error().status_code();
+    if status.is_server_error() {
+        tracing::error!(%error, "unhandled error");
+        return Problem::internal();
+    }
+    Problem::new(status, "bad-request", "请求无法读取，请核对后重试。", "The request could not be read; check it and try again.")
+}
+
+/// A problem as a page where a browser asked for a page, as a document elsewhere. Who is not signed in is sent to sign in.
+fn answer_problem(request: HttpRequest, problem: &Problem, request_id: &str) -> ServiceResponse<BoxBody> {
+    if request.path().starts_with("/api/") || request.path().ends_with("/events") {
+        let response = actix_web::ResponseError::error_response(problem);
+        return ServiceResponse::new(request, response);
+    }
+    if problem.kind == "unauthorized" && request.method().is_safe() {
+        let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
+        let next = percent_encoding::utf8_percent_encode(here, percent_encoding::NON_ALPHANUMERIC);
+        let response = page::see_other(&format!("/login?next={next}"));
+        return ServiceResponse::new(request, response);
+    }
+    let response = page::problem_page(&request, problem, request_id);
+    ServiceResponse::new(request, response)
+}
+
+/// Errors that handlers answered as documents become pages where a person looks.
+fn pages_for_people(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
+    let problem = response.response().error().map(|error| error.as_error::<Problem>().cloned().unwrap_or_else(|| from_actix(error)));
+    match problem {
+        Some(problem) => answer_problem(response.request().clone(), &problem, request_id),
+        None => response,
+    }
+}
+
+fn set_headers(response: &mut ServiceResponse<BoxBody>, request_id: &str) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("content-security-policy", CONTENT_SECURITY_POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !headers.contains_key("cache-control") {
+        headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+}

@@ -1,0 +1,24 @@
+//! HTTP for every feature: routing with its permission table, sessions, CSRF, errors on their way out, pages.
+
+pub mod app;
+pub mod assets;
+pub mod auth;
+pub mod extract;
+pub mod gate;
+pub mod icons;
+pub mod lang;
+pub mod live;
+pub mod page;
+pub mod problem;
+pub mod routes;
+pub mod session;
+pub mod show;
+pub mod state;
+pub mod upload;
+
+pub use extract::{Input, Query, SafeForm};
+pub use lang::Lang;
+pub use page::Page;
+pub use problem::{FieldError, Problem};
+pub use routes::{Access, Route};
+pub use state::AppState;

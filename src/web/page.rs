@@ -1,0 +1,233 @@
+//! What every page has: language, who is signed in, navigation, and how money, days and levels are written.
+
+use std::borrow::Borrow;
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode};
+use askama::Template;
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use super::{AppState, Lang, Problem, icons, lang, session::Visit, show};
+use crate::identity::{Action, Actor, may};
+
+/// The frame of a page, and the tools of its template.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub lang: Lang,
+    pub title: String,
+    pub actor: Option<Actor>,
+    /// The bureau, or the service's own name, beside the brand.
+    pub bureau: String,
+    /// For the hidden field `_csrf` of every form.
+    pub csrf: String,
+    /// Path of this page, for marking the navigation.
+    pub path: String,
+    query: String,
+    today: NaiveDate,
+}
+
+/// One entry of the navigation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NavItem {
+    pub href: &'static str,
+    pub icon: &'static str,
+    pub label: &'static str,
+    pub current: bool,
+}
+
+impl Page {
+    /// The frame for a request, with a title in both languages.
+    pub fn new(request: &HttpRequest, title_zh: &str, title_en: &str) -> Page {
+        let lang = Lang::of(request);
+        let visit = request.extensions().get::<Visit>().cloned();
+        let actor = visit.as_ref().and_then(|visit| visit.actor.clone());
+        let bureau = actor.as_ref().map_or_else(
+            || lang.t("校外培训公共服务", "Off-campus training, in the open").to_owned(),
+            |actor| show::bureau(actor.tenant),
+        );
+        Page {
+            lang,
+            title: lang.t(title_zh, title_en).to_owned(),
+            actor,
+            bureau,
+            csrf: visit.as_ref().map(|visit| visit.csrf.clone()).unwrap_or_default(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            today: visit.map_or_else(|| Utc::now(), |visit| visit.now).with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+        }
+    }
+
+    /// The wording in the page's language.
+    pub fn t<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+        self.lang.t(zh, en)
+    }
+
+    /// The drawing of an icon; use with `|safe`.
+    pub fn icon(&self, name: &str) -> String {
+        icons::icon(name)
+    }
+
+    /// The address of a file under `static/`.
+    pub fn asset(&self, name: &str) -> String {
+        super::assets::asset(name)
+    }
+
+    /// `¥12,345.67`.
+    pub fn yuan(&self, fen: impl Borrow<i64>) -> String {
+        crate::kernel::Fen(*fen.borrow()).yuan()
+    }
+
+    /// `¥12,345.67`, or a dash for what is not known.
+    pub fn yuan_or_dash(&self, fen: &Option<i64>) -> String {
+        fen.map_or_else(|| "—".to_owned(), |fen| self.yuan(fen))
+    }
+
+    /// `3 月 18 日`, with the year when it is not this one; `18 Mar 2026` in English.
+    pub fn day(&self, day: impl Borrow<NaiveDate>) -> String {
+        show::day(self.lang, *day.borrow(), self.today)
+    }
+
+    /// A day, or a dash.
+    pub fn day_or_dash(&self, day: &Option<NaiveDate>) -> String {
+        day.map_or_else(|| "—".to_owned(), |day| self.day(day))
+    }
+
+    /// Day and time of day in Beijing.
+    pub fn time(&self, at: impl Borrow<DateTime<Utc>>) -> String {
+        show::time(self.lang, *at.borrow(), self.today)
+    }
+
+    /// `12.34 %` of basis points.
+    pub fn percent(&self, bp: impl Borrow<i64>) -> String {
+        show::percent(*bp.borrow())
+    }
+
+    /// The badge of a warning level, with its own shape; use with `|safe`.
+    pub fn level(&self, level: impl AsRef<str>) -> String {
+        show::level_badge(self.lang, level.as_ref())
+    }
+
+    /// The tag of a list status; use with `|safe`.
+    pub fn list_tag(&self, status: impl AsRef<str>) -> String {
+        show::list_tag(self.lang, status.as_ref())
+    }
+
+    /// The official name of a course category.
+    pub fn category(&self, category: impl AsRef<str>) -> &'static str {
+        show::category(self.lang, category.as_ref())
+    }
+
+    /// Whether the one signed in may do `action`, by its name in the permission table.
+    pub fn may(&self, action: Action) -> bool {
+        self.actor.as_ref().is_some_and(|actor| may(actor.role, action))
+    }
+
+    /// Today in Beijing, by the service's clock.
+    pub fn today(&self) -> NaiveDate {
+        self.today
+    }
+
+    /// Whether an official is signed in, who gets the desk with the side navigation.
+    pub fn is_desk(&self) -> bool {
+        self.actor.as_ref().is_some_and(|actor| !actor.role.is_institution()) && !self.is_public_path()
+    }
+
+    /// Whether this is one of the pages that anyone may see.
+    pub fn is_public_path(&self) -> bool {
+        !(self.path.starts_with("/b") || self.path.starts_with("/org"))
+    }
+
+    /// This page in the other language.
+    pub fn other_language(&self) -> String {
+        let rest = self.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
+        let mut query: Vec<&str> = rest.collect();
+        let choice = format!("lang={}", self.lang.other().code());
+        query.push(&choice);
+        format!("{}?{}", self.path, query.join("&"))
+    }
+
+    /// The entries of the navigation that this visitor may use.
+    pub fn nav(&self) -> Vec<NavItem> {
+        let entry = |href: &'static str, icon, zh, en| NavItem {
+            href,
+            icon,
+            label: self.lang.t(zh, en),
+            current: self.path == href || (href.len() > 4 && self.path.starts_with(&format!("{href}/"))),
+        };
+        let Some(actor) = self.actor.as_ref().filter(|_| !self.is_public_path()) else {
+            return vec![entry("/", "search", "机构查询", "Find a school"), entry("/v", "qr", "扫码核验", "Verify")];
+        };
+        if actor.role.is_institution() {
+            return vec![
+                entry("/org", "home", "首页", "Home"),
+                entry("/org/courses", "list-check", "课程备案", "Courses"),
+                entry("/org/escrow", "bank", "资金监管", "Escrow"),
+            ];
+        }
+        [
+            (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
+            (Action::ReadRegister, entry("/b/approvals", "list-check", "名单审批", "List approvals")),
+            (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
+            (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+            (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
+            (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
+            (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
+        ]
+        .into_iter()
+        .filter(|(action, _)| may(actor.role, *action))
+        .map(|(_, entry)| entry)
+        .collect()
+    }
+
+    /// The current year, for the footer.
+    pub fn year(&self) -> i32 {
+        self.today.year()
+    }
+
+    /// The page itself.
+    pub fn render(&self, template: &impl Template) -> Result<HttpResponse, Problem> {
+        self.render_as(StatusCode::OK, template)
+    }
+
+    /// The page with another status, e.g. 422 with the form as it was typed.
+    pub fn render_as(&self, status: StatusCode, template: &impl Template) -> Result<HttpResponse, Problem> {
+        let body = template.render().map_err(|error| {
+            tracing::error!(%error, "a page could not be rendered");
+            Problem::internal()
+        })?;
+        let mut response = HttpResponse::build(status);
+        response.content_type("text/html; charset=utf-8").insert_header(("content-language", self.lang.code()));
+        if Lang::chosen(&self.query).is_some() {
+            let cookie = actix_web::cookie::Cookie::build(lang::COOKIE, self.lang.code())
+                .path("/")
+                .same_site(actix_web::cookie::SameSite::Lax)
+                .permanent()
+                .finish();
+            response.cookie(cookie);
+        }
+        Ok(response.body(body))
+    }
+}
+
+/// The page of a [`Problem`].
+#[derive(Template)]
+#[template(path = "shared/problem.html")]
+struct ProblemPage<'a> {
+    page: &'a Page,
+    problem: &'a Problem,
+    request_id: &'a str,
+}
+
+/// A problem as a person sees it.
+pub(super) fn problem_page(request: &HttpRequest, problem: &Problem, request_id: &str) -> HttpResponse {
+    let page = Page::new(request, "没有办成", "That did not work");
+    page.render_as(problem.status, &ProblemPage { page: &page, problem, request_id })
+        .unwrap_or_else(|_| HttpResponse::build(problem.status).body(problem.detail_zh.clone()))
+}
+
+/// Redirects after a form was accepted (303), optionally with a message code that the next page shows.
+pub fn see_other(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header(("location", path)).finish()
+}
+
+/// The state of the service, for handlers.
+pub type State = actix_web::web::Data<AppState>;

@@ -1,0 +1,101 @@
+//! Who is visiting: the bearer token of a program, or the cookies of a browser.
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    cookie::{Cookie, SameSite, time},
+    dev::{Payload, ServiceRequest},
+};
+use chrono::{DateTime, Utc};
+use std::future::{Ready, ready};
+
+use super::{AppState, Problem};
+use crate::{
+    identity::{Actor, Caller, commands::{self, SignedIn}, tokens::{ACCESS_LIFE, SESSION_LIFE}},
+    secrets::{Secrets, keyed_hash},
+};
+
+const ACCESS_COOKIE: &str = "mj_access";
+const REFRESH_COOKIE: &str = "mj_refresh";
+
+/// What the gate found out about a request before any handler ran.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    pub actor: Option<Actor>,
+    pub request_id: String,
+    pub now: DateTime<Utc>,
+    /// Signed in by cookie, so that forms must carry the token.
+    pub by_cookie: bool,
+    pub csrf: String,
+}
+
+/// The signed-in caller; 401 when nobody is signed in.
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Caller, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller(request))
+    }
+}
+
+fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
+    let visit = request.extensions().get::<Visit>().cloned().ok_or_else(Problem::unauthorized)?;
+    let actor = visit.actor.ok_or_else(Problem::unauthorized)?;
+    Ok(Caller { actor, request_id: visit.request_id, now: visit.now })
+}
+
+/// The token that forms of a session carry; it cannot be made without the service's secret.
+pub fn csrf_token(secrets: &Secrets, session: &str) -> String {
+    hex::encode(&keyed_hash(&secrets.derive("csrf:1"), &[session.as_bytes()])[..16])
+}
+
+/// Finds the actor of a request. A browser whose access token has run out is given a new pair on the way.
+pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id: String) -> (Visit, Option<SignedIn>) {
+    let now = state.clock.now();
+    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new() };
+    let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
+        visit.actor = state.tokens.check(token.trim(), now).ok();
+        return (visit, None);
+    }
+    let mut renewed = None;
+    let access = request.cookie(ACCESS_COOKIE).and_then(|cookie| state.tokens.check(cookie.value(), now).ok());
+    visit.actor = access;
+    if visit.actor.is_none()
+        && let Some(refresh) = request.cookie(REFRESH_COOKIE)
+        && let Ok(signed_in) = commands::refresh(&state.pools, &state.tokens, refresh.value(), now).await
+    {
+        visit.actor = Some(signed_in.actor.clone());
+        renewed = Some(signed_in);
+    }
+    if let Some(actor) = &visit.actor {
+        visit.by_cookie = true;
+        visit.csrf = csrf_token(&state.secrets, &actor.session);
+    }
+    (visit, renewed)
+}
+
+/// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.
+pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
+    let secure = state.public_url().starts_with("https://");
+    let seconds = |life: chrono::Duration| time::Duration::seconds(life.num_seconds());
+    let cookie = |name: &'static str, value: String, life| {
+        Cookie::build(name, value).path("/").http_only(true).secure(secure).same_site(SameSite::Lax).max_age(life).finish()
+    };
+    let mut cookies = vec![cookie(ACCESS_COOKIE, signed_in.access.clone(), seconds(ACCESS_LIFE))];
+    if let Some(refresh) = &signed_in.refresh {
+        cookies.push(cookie(REFRESH_COOKIE, refresh.clone(), seconds(SESSION_LIFE)));
+    }
+    cookies
+}
+
+/// Cookies that remove those of [`cookies`].
+pub fn removal_cookies() -> Vec<Cookie<'static>> {
+    [ACCESS_COOKIE, REFRESH_COOKIE]
+        .map(|name| {
+            let mut cookie = Cookie::build(name, "").path("/").http_only(true).finish();
+            cookie.make_removal();
+            cookie
+        })
+        .into()
+}

@@ -1,0 +1,64 @@
+//! What every handler may need.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{config::Service, db::{Database, Pools}, identity::tokens::Tokens, kernel::{Calendar, Clock}, secrets::Secrets};
+
+use super::live::Live;
+
+/// Shared by all workers; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub pools: Pools,
+    pub secrets: Secrets,
+    pub tokens: Tokens,
+    pub clock: Clock,
+    /// Open watch pages.
+    pub live: Live,
+    /// Statutory holidays, with the operator's own years.
+    pub calendar: Arc<Calendar>,
+    pub service: Arc<Service>,
+    /// The data directory.
+    pub directory: PathBuf,
+}
+
+/// Why the service cannot start; says what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("the signing key cannot be derived: {0}")]
+    Key(#[from] ed25519_dalek::pkcs8::Error),
+    #[error(transparent)]
+    Calendar(#[from] crate::kernel::calendar::CalendarError),
+}
+
+impl AppState {
+    /// The state of a service on an opened database.
+    pub fn new(database: &Database, service: Service, clock: Clock) -> Result<AppState, StateError> {
+        let own = std::fs::read_to_string(database.directory.join("reference/holidays-cn.csv")).ok();
+        let calendar = match own {
+            Some(table) => Calendar::statutory().with(&Calendar::parse(&table)?),
+            None => Calendar::statutory().clone(),
+        };
+        Ok(AppState {
+            pools: database.pools.clone(),
+            secrets: database.secrets.clone(),
+            tokens: Tokens::new(&database.secrets)?,
+            clock,
+            live: Live::new(),
+            calendar: Arc::new(calendar),
+            service: Arc::new(service),
+            directory: database.directory.clone(),
+        })
+    }
+
+    /// The address under which people reach the service, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let address = self.service.public_url.clone().unwrap_or_else(|| format!("http://{}", self.service.listen));
+        address.trim_end_matches('/').to_owned()
+    }
+
+    /// Largest upload in bytes.
+    pub fn max_upload(&self) -> usize {
+        usize::try_from(self.service.max_upload_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,77 @@
+//! Uploaded files, within the operator's limit, with the form fields that came along.
+
+use std::{future::Future, pin::Pin};
+
+use actix_multipart::Multipart;
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use futures_util::StreamExt;
+
+use super::{AppState, Problem, SafeForm, extract};
+
+const FIELD_MAX: usize = 64 * 1024;
+const FIELDS_MAX: usize = 100;
+
+/// A multipart form with one file.
+#[derive(Debug)]
+pub struct Upload {
+    /// As the sender named it, without any folder.
+    pub file_name: String,
+    pub bytes: Vec<u8>,
+    /// The other fields.
+    pub form: SafeForm,
+}
+
+impl FromRequest for Upload {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Upload, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { read(&request, payload).await })
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Problem {
+    Problem::bad_request(format!("上传的内容无法读取：{error}。请重新选择文件再传。"), format!("the upload cannot be read: {error}; choose the file again"))
+}
+
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem> {
+    let limit = request.app_data::<web::Data<AppState>>().map_or(FIELD_MAX, |state| state.max_upload());
+    let declared = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit.saturating_add(FIELD_MAX)) {
+        return Err(extract::too_large(limit));
+    }
+    let mut multipart = Multipart::new(request.headers(), payload);
+    let mut file: Option<(String, Vec<u8>)> = None;
+    let mut fields = Vec::new();
+    while let Some(field) = multipart.next().await {
+        let mut field = field.map_err(broken)?;
+        let name = field.name().unwrap_or_default().to_owned();
+        let file_name = field.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
+        let limit_here = if file_name.is_some() { limit } else { FIELD_MAX };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = field.next().await {
+            let chunk = chunk.map_err(broken)?;
+            if bytes.len() + chunk.len() > limit_here {
+                return Err(extract::too_large(limit_here));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        match file_name {
+            Some(file_name) if file.is_none() => {
+                let bare = file_name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(200).collect();
+                file = Some((bare, bytes));
+            }
+            Some(_) => return Err(broken("一次只传一个文件 one file at a time")),
+            None if fields.len() < FIELDS_MAX => fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
+            None => return Err(broken("too many fields")),
+        }
+    }
+    let form = SafeForm::from_pairs(fields);
+    let header = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
+    extract::check_csrf(request, header.or(Some(form.get("_csrf"))))?;
+    let (file_name, bytes) = file.filter(|(_, bytes)| !bytes.is_empty()).ok_or_else(|| {
+        Problem::bad_request("没有收到文件，或文件是空的。请选择文件再传。", "No file was received, or it is empty. Choose a file and send it again.")
+    })?;
+    Ok(Upload { file_name, bytes, form })
+}
