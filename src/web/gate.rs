@@ -58,19 +58,8 @@ pub async fn gate(request: ServiceRequest, next: Next<impl MessageBody + 'static
             let (request, _) = request.into_parts();
             answer_problem(request, &problem, &request_id)
         }
-        None => {
-            let kept = request.request().clone();
-            match next.call(request).await {
-                Ok(response) => pages_for_people(response.map_into_boxed_body(), &request_id),
-                Err(error) => match error.as_error::<Problem>() {
-                    Some(problem) => answer_problem(kept, problem, &request_id),
-                    None => {
-                        let problem = from_actix(&error);
-                        answer_problem(kept, &problem, &request_id)
-                    }
-                },
-            }
-        }
+        // The request may not be held across the call: routing writes its match into it.
+        None => pages_for_people(next.call(request).await?.map_into_boxed_body(), &request_id),
     };
     if let Some(signed_in) = renewed {
         for cookie in session::cookies(&state, &signed_in) {
