@@ -44,17 +44,27 @@ CREATE INDEX institutions_by_name ON institutions (tenant_id, name COLLATE "C");
 
 ALTER TABLE users ADD CONSTRAINT users_institution FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id);
 
--- Files that were imported, with every finding; the file itself is kept as evidence of what was taken in.
+-- Files on their way into the register, and those that have arrived. The file is kept as evidence of what was sent, the
+-- sheet is its table with the cells that were mended since, the report what was found and done.
 CREATE TABLE imports (
-    tenant_id  int         NOT NULL,
+    tenant_id  int         NOT NULL REFERENCES tenants (tenant_id),
     id         bigint      GENERATED ALWAYS AS IDENTITY,
     file_name  text        NOT NULL,
     file       bytea       NOT NULL,
-    partial    boolean     NOT NULL,
-    accepted   int         NOT NULL,
+    region     int         NOT NULL,
+    state      text        NOT NULL CHECK (state IN ('draft', 'done', 'discarded')),
+    -- Counts the mends, so that nobody imports another sheet than the one they saw.
+    version    int         NOT NULL DEFAULT 1,
+    sheet      jsonb       NOT NULL,
     report     jsonb       NOT NULL,
-    created_by bigint      NOT NULL,
+    partial    boolean     NOT NULL DEFAULT false,
+    good       int         NOT NULL,
+    bad        int         NOT NULL,
+    accepted   int         NOT NULL DEFAULT 0,
+    created_by bigint,
+    created_by_name text   NOT NULL,
     created_at timestamptz NOT NULL,
+    settled_at timestamptz,
     PRIMARY KEY (tenant_id, id)
 );
 ALTER TABLE imports ENABLE ROW LEVEL SECURITY;
@@ -62,22 +72,24 @@ ALTER TABLE imports FORCE ROW LEVEL SECURITY;
 CREATE POLICY read ON imports FOR SELECT
     USING (tenant_id BETWEEN nullif(current_setting('app.lo', true), '')::int AND nullif(current_setting('app.hi', true), '')::int
            AND current_setting('app.institution', true) = 'all');
-CREATE POLICY append ON imports FOR INSERT
+CREATE POLICY write ON imports
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all')
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
-GRANT SELECT, INSERT ON imports TO mingjian_app;
+GRANT SELECT, INSERT, UPDATE ON imports TO mingjian_app;
 
 -- Four eyes: what one official proposed and another must decide.
 CREATE TABLE approvals (
     tenant_id      int         NOT NULL,
     id             bigint      GENERATED ALWAYS AS IDENTITY,
-    action         text        NOT NULL,
+    action         text        NOT NULL CHECK (action IN ('white_list', 'suspend', 'remove', 'blacklist', 'clear_blacklist')),
     institution_id bigint      NOT NULL,
+    -- The ground of a blacklisting, and what the rules found when it was proposed.
     payload        jsonb       NOT NULL,
     reason         text        NOT NULL,
     proposed_by    bigint      NOT NULL,
     proposed_at    timestamptz NOT NULL,
     expires_at     timestamptz NOT NULL,
-    state          text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected')),
+    state          text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired')),
     decided_by     bigint,
     decided_at     timestamptz,
     comment        text,
@@ -96,6 +108,7 @@ CREATE POLICY write ON approvals
     USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all')
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
 GRANT SELECT, INSERT, UPDATE ON approvals TO mingjian_app;
+CREATE INDEX approvals_by_state ON approvals (tenant_id, state, id DESC);
 -- One proposal of a kind at a time for an institution.
 CREATE UNIQUE INDEX approvals_one_pending ON approvals (tenant_id, institution_id, action) WHERE state = 'pending';
 
@@ -105,6 +118,7 @@ CREATE TABLE list_decisions (
     id             bigint      GENERATED ALWAYS AS IDENTITY,
     institution_id bigint      NOT NULL,
     status         text        NOT NULL CHECK (status IN ('white', 'suspended', 'black', 'none')),
+    -- Why, as parents read it.
     ground         text        NOT NULL,
     effective_on   date        NOT NULL,
     approval_id    bigint      NOT NULL,

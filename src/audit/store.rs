@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::Serialize;
@@ -40,6 +40,38 @@ pub async fn append(conn: &mut AsyncPgConnection, caller: &Caller, event: Event<
     .bind::<Nullable<Text>, _>(event.reason)
     .bind::<Text, _>(&caller.request_id)
     .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes many events of the same kind at once; their `action`, `subject_kind` and `reason` are those of the first.
+pub async fn record_all(conn: &mut ScopedConn, caller: &Caller, events: Vec<Event<'_>>) -> Result<(), DbError> {
+    let Some(first) = events.first() else { return Ok(()) };
+    let (action, kind, reason) = (first.action.to_owned(), first.subject_kind.to_owned(), first.reason.map(str::to_owned));
+    let subjects: Vec<String> = events.iter().map(|event| event.subject_id.clone()).collect();
+    let institutions: Vec<Option<i64>> = events.iter().map(|event| event.institution).collect();
+    let (before, after): (Vec<Option<Value>>, Vec<Option<Value>>) =
+        events.into_iter().map(|event| (event.before, event.after)).unzip();
+    sql_query(
+        "INSERT INTO audit_events (tenant_id, at, actor_id, actor_name, actor_role, action, subject_kind, subject_id, \
+         institution_id, before, after, reason, request_id) \
+         SELECT $1, $2, $3, $4, $5, $6, $7, t.subject, t.institution, t.before, t.after, $12, $13 \
+         FROM unnest($8, $9, $10, $11) WITH ORDINALITY AS t (subject, institution, before, after, n) ORDER BY t.n",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Timestamptz, _>(caller.now)
+    .bind::<Nullable<BigInt>, _>((caller.actor.user_id != 0).then_some(caller.actor.user_id))
+    .bind::<Text, _>(&caller.actor.display_name)
+    .bind::<Text, _>(if caller.actor.user_id == 0 { "system".to_owned() } else { caller.actor.role.to_string() })
+    .bind::<Text, _>(action)
+    .bind::<Text, _>(kind)
+    .bind::<Array<Text>, _>(subjects)
+    .bind::<Array<Nullable<BigInt>>, _>(institutions)
+    .bind::<Array<Nullable<Jsonb>>, _>(before)
+    .bind::<Array<Nullable<Jsonb>>, _>(after)
+    .bind::<Nullable<Text>, _>(reason)
+    .bind::<Text, _>(&caller.request_id)
+    .execute(conn.sql())
     .await?;
     Ok(())
 }
