@@ -1,5 +1,7 @@
 //! The container files say what is true: variables exist, files and stages are there, nothing runs as root or unpinned.
 
+#![expect(clippy::expect_used, reason = "an expectation that does not hold is how a test fails")]
+
 #[path = "deployment/dockerfile.rs"]
 mod dockerfile;
 

@@ -1,5 +1,7 @@
 //! Every dependency may be used under a licence that we have looked at, and no licence is allowed without need.
 
+#![expect(clippy::expect_used, reason = "an expectation that does not hold is how a test fails")]
+
 use std::collections::BTreeSet;
 
 use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
