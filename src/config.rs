@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, FixedOffset};
 use clap::Args;
 use nix::unistd::Uid;
+
+use crate::kernel::Clock;
 
 /// Where the system keeps its files and finds its database. Taken by every command that needs them.
 #[derive(Debug, Clone, Args)]
@@ -59,8 +62,19 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_MAX_UPLOAD_MB", value_name = "MIB", default_value_t = 64)]
     pub max_upload_mb: u64,
 
+    /// Instant at which the service's clock stands still, e.g. 2026-03-18T09:00:00+08:00; for drills and tests
+    #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
+    pub clock: Option<DateTime<FixedOffset>>,
+
     #[command(flatten)]
     pub mail: Mail,
+}
+
+impl Service {
+    /// The machine's clock, unless one was set to stand still.
+    pub fn clock(&self) -> Clock {
+        self.clock.map_or_else(Clock::system, |at| Clock::fixed(at.to_utc()))
+    }
 }
 
 /// How mail leaves the system.

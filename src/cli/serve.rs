@@ -10,7 +10,6 @@ use crate::{
     config::{self, Storage},
     db::{Database, roles::Role},
     demo, identity, jobs,
-    kernel::Clock,
     web::{AppState, app},
 };
 
@@ -31,7 +30,8 @@ pub struct Args {
 pub fn run(args: Args) -> CommandResult {
     let runtime = super::runtime()?;
     let database = runtime.block_on(Database::open(&args.storage)).map_err(Refusal::new)?;
-    let state = AppState::new(&database, args.service, Clock::system()).map_err(Refusal::new)?;
+    let clock = args.service.clock();
+    let state = AppState::new(&database, args.service, clock).map_err(Refusal::new)?;
     if args.demo {
         runtime.block_on(demo::load_if_empty(&state)).map_err(Refusal::new)?;
     }

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{AccessFlags, Uid, User, access, setgid, setgroups, setuid};
+use nix::{
+    sys::prctl,
+    unistd::{AccessFlags, Uid, User, access, setgid, setgroups, setuid},
+};
 
 /// Why the data directory cannot be used; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +44,12 @@ pub fn settle(directory: &Path, user: Option<&str>) -> Result<(), DirectoryError
     }
     if let Some(user) = become_user {
         let refused = |source| DirectoryError::Become { user: user.name.clone(), source };
+        // Whoever asked to be followed into death (a test, a supervisor) asked before the change, which forgets it.
+        let follows = prctl::get_pdeathsig().ok().flatten();
         setgroups(&[]).map_err(refused)?;
         setgid(user.gid).map_err(refused)?;
         setuid(user.uid).map_err(refused)?;
+        prctl::set_pdeathsig(follows).map_err(refused)?;
         if access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
             return Err(DirectoryError::Unreachable { user: user.name, directory: directory.to_owned() });
         }

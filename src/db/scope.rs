@@ -91,7 +91,7 @@ impl Scope {
             Some(id) => write!(sql, "SET LOCAL app.institution = '{id}'; "),
             None => write!(sql, "SET LOCAL app.institution = 'all'; "),
         };
-        let _ = write!(sql, "SET LOCAL app.user = '{}'", self.user);
+        let _ = write!(sql, "SET LOCAL app.\"user\" = '{}'", self.user);
         sql
     }
 

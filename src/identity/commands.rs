@@ -16,8 +16,8 @@ use crate::{
     secrets::random,
 };
 
-/// Two tabs may refresh at the same moment; within this time the second gets an access token and nothing ends.
-const REFRESH_GRACE: Duration = Duration::seconds(30);
+/// Two tabs of a browser may refresh at the same moment; within this time the second gets an access token and nothing ends.
+pub const BROWSER_GRACE: Duration = Duration::seconds(30);
 
 /// Why nobody was signed in. The first two read the same to whoever tries.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,15 @@ pub async fn sign_in(
 }
 
 /// Changes a refresh token for a new pair. A token used twice ends its session: it was stolen, or its thief was first.
-pub async fn refresh(pools: &Pools, tokens: &Tokens, text: &str, now: DateTime<Utc>) -> Result<SignedIn, SignInError> {
+///
+/// `grace` forgives a second use that follows the first closely: browsers need it, programs get none.
+pub async fn refresh(
+    pools: &Pools,
+    tokens: &Tokens,
+    text: &str,
+    grace: Duration,
+    now: DateTime<Utc>,
+) -> Result<SignedIn, SignInError> {
     let token = RefreshToken::parse(text).ok_or(SignInError::SessionEnded)?;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     let next = RefreshToken::issue(token.tenant, &token.session);
@@ -102,7 +110,7 @@ pub async fn refresh(pools: &Pools, tokens: &Tokens, text: &str, now: DateTime<U
             let Some(used_before) = store::use_refresh(conn, token.tenant, &token.hash(), now).await? else {
                 return Ok(None);
             };
-            if used_before.is_some_and(|at| now - at > REFRESH_GRACE) {
+            if used_before.is_some_and(|at| grace <= now - at) {
                 store::end_session(conn, token.tenant, &token.session, now, "refresh token used twice").await?;
                 return Ok(None);
             }

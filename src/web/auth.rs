@@ -180,7 +180,7 @@ struct RefreshRequest {
 }
 
 async fn api_refresh(state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
-    let signed_in = commands::refresh(&state.pools, &state.tokens, &input.0.refresh_token, state.clock.now()).await?;
+    let signed_in = commands::refresh(&state.pools, &state.tokens, &input.0.refresh_token, chrono::Duration::zero(), state.clock.now()).await?;
     tokens_view(&signed_in)
 }
 

@@ -1,0 +1,258 @@
+//! The running service as a test sees it: one real process with its own PostgreSQL for all tests of this program.
+//!
+//! Tests do not share counties: each takes its own from the table of divisions, so that they run side by side.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use mingjian::kernel::RegionCode;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// Wednesday morning, a school day far from any holiday; the service's clock stands here.
+pub const NOW: &str = "2026-03-18T09:00:00+08:00";
+/// Every account of the tests has this password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The service.
+pub struct TestApp {
+    pub address: String,
+    pub data: PathBuf,
+}
+
+static APP: OnceLock<TestApp> = OnceLock::new();
+static NEXT_COUNTY: AtomicUsize = AtomicUsize::new(0);
+static NEXT_NAME: AtomicUsize = AtomicUsize::new(0);
+
+/// The service of this test program, started on first use.
+pub fn app() -> &'static TestApp {
+    APP.get_or_init(|| TestApp::start(&[]))
+}
+
+impl TestApp {
+    /// Starts a service of its own with more arguments; it ends when the test program ends.
+    pub fn start(arguments: &[&str]) -> TestApp {
+        forget_dead_runs();
+        let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
+        let data = std::env::temp_dir().join(format!("mingjian-test-{}-{number}", std::process::id()));
+        let (report, address) = mpsc::channel();
+        let mut command = Command::new("setpriv");
+        // The service gets SIGTERM when the thread below ends, which is when the test program ends.
+        command.args(["--pdeathsig", "TERM", env!("CARGO_BIN_EXE_mingjian"), "serve", "--listen", "127.0.0.1:0", "--data"]);
+        let log = std::fs::File::create(data.with_extension("log")).expect("a log file");
+        command.arg(&data).args(arguments).env("MINGJIAN_CLOCK", NOW).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        thread::spawn(move || {
+            let mut child = command.spawn().expect("the service starts");
+            let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+            for line in lines.map_while(Result::ok) {
+                if let Some(address) = line.strip_prefix("mingjian serves ") {
+                    let _ = report.send(address.to_owned());
+                }
+            }
+            let _ = child.wait();
+        });
+        let address = address.recv_timeout(std::time::Duration::from_secs(60)).expect("the service says where it listens");
+        TestApp { address, data }
+    }
+
+    /// Runs the program with arguments on this service's data; panics with its complaint if it fails.
+    pub fn run(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mingjian"))
+            .args(arguments)
+            .arg("--data")
+            .arg(&self.data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A county that no other test uses.
+    pub fn county(&self) -> RegionCode {
+        // Each test program has its own service, so counting from zero is enough.
+        let counties = "130000".parse::<RegionCode>().unwrap().counties();
+        counties[NEXT_COUNTY.fetch_add(1, Ordering::SeqCst)]
+    }
+
+    /// A new account of a role, signed in both ways.
+    pub async fn user(&self, role: &str, region: RegionCode) -> User {
+        self.account(role, region, &[]).await
+    }
+
+    /// A new account of an institution's administrator.
+    pub async fn institution_user(&self, region: RegionCode, credit_code: &str) -> User {
+        self.account("institution_admin", region, &["--institution", credit_code]).await
+    }
+
+    async fn account(&self, role: &str, region: RegionCode, more: &[&str]) -> User {
+        let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
+        let region_text = region.to_string();
+        let email = format!("{name}@test.example");
+        let mut arguments = vec!["user", "add", "--role", role, "--region", &region_text, "--password-stdin", "--email", &email];
+        arguments.extend(more);
+        arguments.push(&name);
+        self.run(&arguments, PASSWORD);
+        self.sign_in(&name).await
+    }
+
+    /// Signs an account in: by API, and by the form as a browser does.
+    pub async fn sign_in(&self, name: &str) -> User {
+        let bearer = Client::new();
+        let answer = bearer
+            .post(format!("{}/api/v1/auth/login", self.address))
+            .json(&json!({"username": name, "password": PASSWORD}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let tokens: Value = answer.json().await.unwrap();
+        let browser = Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let answer = browser
+            .post(format!("{}/login", self.address))
+            .form(&[("username", name), ("password", PASSWORD)])
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{name} signs in");
+        User {
+            address: self.address.clone(),
+            name: name.to_owned(),
+            token: tokens["access_token"].as_str().unwrap().to_owned(),
+            refresh: tokens["refresh_token"].as_str().unwrap().to_owned(),
+            bearer,
+            browser,
+        }
+    }
+
+    /// Somebody who is not signed in.
+    pub fn visitor(&self) -> Visitor {
+        Visitor { address: self.address.clone(), client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap() }
+    }
+}
+
+fn forget_dead_runs() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix("mingjian-test-")) else { continue };
+        let alive = rest.split('-').next().is_some_and(|pid| PathBuf::from(format!("/proc/{pid}")).exists());
+        if !alive {
+            let _ = std::fs::remove_dir_all(entry.path()).or_else(|_| std::fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Somebody without an account.
+pub struct Visitor {
+    address: String,
+    client: Client,
+}
+
+impl Visitor {
+    /// Any request.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.address))
+    }
+
+    /// A page or document.
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// A page that must be there.
+    pub async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.text().await.unwrap()
+    }
+
+    /// A JSON document that must be there.
+    pub async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.unwrap()
+    }
+}
+
+/// Somebody signed in, with a program and a browser.
+pub struct User {
+    address: String,
+    pub name: String,
+    pub token: String,
+    pub refresh: String,
+    bearer: Client,
+    pub browser: Client,
+}
+
+impl User {
+    /// A request of the API.
+    pub fn api(&self, method: Method, path: &str) -> RequestBuilder {
+        self.bearer.request(method, format!("{}/api/v1{path}", self.address)).bearer_auth(&self.token)
+    }
+
+    /// A JSON document of the API that must be there.
+    pub async fn json(&self, path: &str) -> Value {
+        let answer = self.api(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    /// Posts JSON to the API; the status and the answer.
+    pub async fn post_json(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let answer = self.api(Method::POST, path).json(&body).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// A page in the browser, whatever its status.
+    pub async fn get(&self, path: &str) -> Response {
+        self.browser.get(format!("{}{path}", self.address)).send().await.unwrap()
+    }
+
+    /// A page that must be there.
+    pub async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path} as {}", self.name);
+        answer.text().await.unwrap()
+    }
+
+    /// The token of this browser's forms, read off a page.
+    pub async fn csrf(&self) -> String {
+        let home = if self.name.starts_with("institution") { "/org" } else { "/b" };
+        let page = self.page(home).await;
+        let at = page.find("name=\"_csrf\" value=\"").expect("a form with a token") + "name=\"_csrf\" value=\"".len();
+        page[at..].split('"').next().unwrap().to_owned()
+    }
+
+    /// Submits a form as the browser does, with its token.
+    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let csrf = self.csrf().await;
+        let mut fields = fields.to_vec();
+        fields.push(("_csrf", &csrf));
+        self.browser.post(format!("{}{path}", self.address)).form(&fields).send().await.unwrap()
+    }
+
+    /// Submits a form with one file.
+    pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Response {
+        let mut form = reqwest::multipart::Form::new().text("_csrf", self.csrf().await);
+        for (name, value) in fields {
+            form = form.text((*name).to_owned(), (*value).to_owned());
+        }
+        let form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(file_name.to_owned()));
+        self.browser.post(format!("{}{path}", self.address)).multipart(form).send().await.unwrap()
+    }
+}
