@@ -20,6 +20,8 @@ pub mod audit;
 pub mod identity;
 /// Training institutions: the register, its import, its search keys.
 pub mod institutions;
+/// The white list and the blacklist.
+pub mod lists;
 /// What anyone may see without signing in.
 pub mod public;
 /// Values without I/O: money, codes, days, findings.

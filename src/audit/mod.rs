@@ -3,6 +3,7 @@
 //! Rows are written in the transaction of the change itself, and no runtime role may change or remove one.
 
 mod model;
+pub mod pages;
 pub mod store;
 
 pub use model::Event;

@@ -103,15 +103,32 @@ pub struct EventRow {
     pub request_id: String,
 }
 
-/// Events newest first, at most `limit`, older than the event `before` (0: from the newest).
-pub async fn latest(conn: &mut ScopedConn, before: i64, limit: i64) -> Result<Vec<EventRow>, DbError> {
+/// Which events to list; empty texts ask for all.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Part of the actor's name, the action, the subject or the reason.
+    pub text: String,
+    /// What the action begins with, e.g. `list.`.
+    pub kind: String,
+    /// Older than this event; 0 from the newest.
+    pub before: i64,
+    pub limit: i64,
+}
+
+/// Events of the caller's own bureau, newest first.
+pub async fn search(conn: &mut ScopedConn, search: &Search) -> Result<Vec<EventRow>, DbError> {
     Ok(sql_query(
         "SELECT id, at, actor_name, actor_role, action, subject_kind, subject_id, before, after, reason, request_id \
-         FROM audit_events WHERE tenant_id = $1 AND ($2 = 0 OR id < $2) ORDER BY id DESC LIMIT $3",
+         FROM audit_events WHERE tenant_id = $1 AND ($2 = 0 OR id < $2) AND starts_with(action, $3) \
+         AND ($4 = '' OR position($4 in actor_name) > 0 OR position($4 in action) > 0 OR position($4 in subject_id) > 0 \
+              OR position($4 in coalesce(reason, '')) > 0) \
+         ORDER BY id DESC LIMIT $5",
     )
     .bind::<Integer, _>(conn.tenant())
-    .bind::<BigInt, _>(before)
-    .bind::<BigInt, _>(limit)
+    .bind::<BigInt, _>(search.before)
+    .bind::<Text, _>(&search.kind)
+    .bind::<Text, _>(&search.text)
+    .bind::<BigInt, _>(search.limit)
     .load(conn.sql())
     .await?)
 }

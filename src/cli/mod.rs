@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub mod check;
+pub mod import;
 pub mod migrate;
 pub mod parse_statement;
 pub mod serve;
@@ -41,6 +42,9 @@ enum Command {
     /// Add a machine user's key and print its secret, once
     #[command(subcommand)]
     Key(key::Key),
+    /// Take records in from files
+    #[command(subcommand)]
+    Import(import::Import),
     /// Check a course filing or credit codes against the rules, without a database
     #[command(subcommand)]
     Check(check::Check),
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args),
         Command::User(command) => user::run(command),
         Command::Key(command) => key::run(command),
+        Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
         Command::Simulate(Simulate::Escrow(args)) => simulate_escrow::run(args),

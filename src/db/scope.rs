@@ -124,6 +124,17 @@ impl ScopedConn {
         self.scope
     }
 
+    /// Goes on in another bureau's rows within the same transaction, so that work on several counties is kept or
+    /// undone as one. For the system alone: an official stays where they are, and this does nothing.
+    pub async fn go_on_in(&mut self, tenant: i32) -> Result<(), DbError> {
+        if self.scope.user != 0 || self.scope.institution.is_some() {
+            return Ok(());
+        }
+        self.scope = Scope::system(tenant);
+        let statement = format!("SET LOCAL app.lo = '{tenant}'; SET LOCAL app.hi = '{tenant}'; SET LOCAL app.tenant = '{tenant}'");
+        Ok(self.sql().batch_execute(&statement).await?)
+    }
+
     /// The tenant whose rows this transaction may write.
     pub fn tenant(&self) -> i32 {
         self.scope.tenant

@@ -250,6 +250,12 @@ pub async fn add_account(
     }
 }
 
+/// Makes a bureau's row if there is none yet, so that records of its division can be kept.
+pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conn = pools.auth().get().await?;
+    store::establish_tenant(&mut conn, region.tenant_id(), &format!("{}教育局", region.full_name()), now).await
+}
+
 /// Ends the session of a refresh token, if the token is one of ours; otherwise does nothing and says nothing.
 pub async fn end_by_refresh(pools: &Pools, tokens: &Tokens, token: &RefreshToken, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;

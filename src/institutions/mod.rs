@@ -1,5 +1,19 @@
 //! Training institutions: the register, its import, its search keys.
 
+pub mod api;
+pub mod commands;
+mod error;
 pub mod import;
+mod import_pages;
+mod intake;
+mod merge;
 pub mod model;
+pub mod pages;
+mod rejects;
+pub mod report;
 pub mod search_keys;
+pub mod store;
+pub mod words;
+
+pub use commands::{ids_of_codes, ids_of_import};
+pub use error::RegisterError;

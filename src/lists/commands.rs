@@ -78,8 +78,8 @@ pub async fn propose_many(pools: &Pools, caller: &Caller, proposals: Proposals<'
 async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposals<'_>) -> Result<Proposed, ListError> {
     let Proposals { step, ground, .. } = *proposals;
     let reason = text(proposals.reason, ListError::ReasonMissing)?;
-    if (step == ListMove::Blacklist) != ground.is_some() {
-        return Err(ListError::GroundMissing);
+    if step != ListMove::Blacklist && ground.is_some() {
+        return Err(ListError::GroundNotApplicable);
     }
     let today = caller.now.with_timezone(&BEIJING).date_naive();
     let subjects = store::lock_subjects(conn, proposals.institutions).await?;
@@ -161,9 +161,10 @@ pub async fn decide_many(
         (checked, _) => checked?,
     };
     let mut conn = caller.actor.scope().begin(pools).await?;
-    let approvals = store::lock_approvals(&mut conn, ids, caller.now).await?;
-    let institutions: Vec<i64> = approvals.iter().map(|approval| approval.institution).collect();
+    // Institutions before proposals, in which order a proposal takes them too.
+    let institutions = store::institutions_of(&mut conn, ids).await?;
     let subjects = store::lock_subjects(&mut conn, &institutions).await?;
+    let approvals = store::lock_approvals(&mut conn, ids, caller.now).await?;
     let subjects: HashMap<i64, Subject> = subjects.into_iter().map(|subject| (subject.id, subject)).collect();
     let mut decided = Decided::default();
     let mut settled: Vec<(&Approval, &Subject)> = Vec::new();

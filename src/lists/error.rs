@@ -29,8 +29,10 @@ pub enum ListError {
     ReasonMissing,
     #[error("the reason or comment is longer than 500 characters; shorten it")]
     TooLong,
-    #[error("choose the ground of the blacklisting; only a blacklisting has one")]
+    #[error("choose the ground of the blacklisting")]
     GroundMissing,
+    #[error("only a blacklisting has a ground; leave it out")]
+    GroundNotApplicable,
     #[error("say why the proposal is rejected; its author reads it")]
     CommentMissing,
     #[error(transparent)]
@@ -44,6 +46,16 @@ impl From<diesel::result::Error> for ListError {
 }
 
 impl ListError {
+    /// The field of a form that must be mended, if it is one.
+    pub fn field(&self) -> &'static str {
+        match self {
+            ListError::ReasonMissing | ListError::TooLong => "reason",
+            ListError::GroundMissing | ListError::GroundNotApplicable => "ground",
+            ListError::CommentMissing => "comment",
+            _ => "",
+        }
+    }
+
     /// The sentence in one language.
     pub fn message(&self, lang: Lang) -> String {
         if lang.is_en() { self.to_string() } else { self.message_zh() }
@@ -67,7 +79,8 @@ impl ListError {
             ListError::AlreadyDecided => "这件提议已经审批过了；请刷新页面",
             ListError::ReasonMissing => "请写明理由；理由记入档案，家长可能看到",
             ListError::TooLong => "理由或意见超过 500 字；请缩短",
-            ListError::GroundMissing => "列入黑名单须选择情形；其他事项不用选",
+            ListError::GroundMissing => "列入黑名单须选择情形",
+            ListError::GroundNotApplicable => "只有列入黑名单才有情形；请去掉",
             ListError::CommentMissing => "不同意时请写明原因，提议人会看到",
             ListError::Db(_) => "数据库出错，没有保存",
         }
@@ -105,6 +118,7 @@ impl From<ListError> for Problem {
             ListError::ReasonMissing => field("reason", "REQUIRED"),
             ListError::TooLong => field("reason", "TOO_LONG"),
             ListError::GroundMissing => field("ground", "REQUIRED"),
+            ListError::GroundNotApplicable => field("ground", "NOT_APPLICABLE"),
             ListError::CommentMissing => field("comment", "REQUIRED"),
             ListError::Db(error) => error.into(),
         }

@@ -110,7 +110,7 @@ impl Ground {
 pub struct Proposal {
     pub institution: i64,
     pub step: ListMove,
-    /// For [`ListMove::Blacklist`] alone.
+    /// For [`ListMove::Blacklist`] alone; without one the reason says why.
     pub ground: Option<Ground>,
     /// Why, with the number of the decision where there is one; parents may read it.
     pub reason: String,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    OptionalExtension, QueryableByName, sql_query,
     sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -290,6 +290,20 @@ pub async fn approvals(conn: &mut ScopedConn, filter: ApprovalFilter, now: DateT
     rows.into_iter().map(Approval::try_from).collect()
 }
 
+/// One proposal of the visible range.
+pub async fn approval(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Result<Option<Approval>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    let row: Option<ApprovalRow> = sql_query(format!("{APPROVALS} WHERE a.tenant_id BETWEEN $2 AND $3 AND a.id = $4"))
+        .bind::<Timestamptz, _>(now)
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(id)
+        .get_result(conn.sql())
+        .await
+        .optional()?;
+    row.map(Approval::try_from).transpose()
+}
+
 /// How many proposals of the visible range wait, and how many of them this user may not decide because they are their own.
 pub async fn count_pending(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<(i64, i64), DbError> {
     #[derive(QueryableByName)]
@@ -311,6 +325,16 @@ pub async fn count_pending(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>)
     .get_result(conn.sql())
     .await?;
     Ok((counts.pending, counts.own))
+}
+
+/// The institutions that the proposals `ids` are about.
+pub async fn institutions_of(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<i64>, DbError> {
+    let rows = sql_query("SELECT DISTINCT institution_id AS id FROM approvals WHERE tenant_id = $1 AND id = ANY($2)")
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Array<BigInt>, _>(ids)
+        .load(conn.sql())
+        .await?;
+    Ok(plain(rows))
 }
 
 /// The proposals `ids` of the caller's own bureau, locked, in order of id.

@@ -18,6 +18,11 @@ pub fn routes() -> Vec<Route> {
     ];
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(crate::institutions::api::routes());
+    routes.extend(crate::institutions::pages::routes());
+    routes.extend(crate::lists::api::routes());
+    routes.extend(crate::lists::pages::routes());
+    routes.extend(crate::audit::pages::routes());
     routes
 }
 

@@ -1,0 +1,72 @@
+//! `mingjian import institutions`.
+
+use super::{CommandResult, Outcome, Refusal, print_json};
+use crate::{
+    config::Storage,
+    db::Database,
+    identity::{self, Actor, Caller},
+    institutions::{
+        commands::{self, Direct},
+        import::Limits,
+        report::Report,
+    },
+    kernel::{Clock, RegionCode},
+};
+
+/// What to import.
+#[derive(Debug, clap::Subcommand)]
+pub enum Import {
+    /// Spreadsheet of institutions (CSV in UTF-8 or GBK, XLSX, XLS) into the register: all rows or none
+    #[command(after_help = "Example: mingjian import institutions 机构名录.xlsx --region 331002\n\
+        Prints {\"accepted\":n,…,\"rejected\":[…],\"notes\":[…]}; exit status 1 when rows are refused.")]
+    Institutions(Institutions),
+}
+
+/// Arguments of `import institutions`.
+#[derive(Debug, clap::Args)]
+pub struct Institutions {
+    /// The file
+    file: String,
+    /// Division code: a county, or a whole range (331000), each row then going to its own county
+    #[arg(long, value_name = "C")]
+    region: String,
+    /// Check only, without a database
+    #[arg(long)]
+    dry_run: bool,
+    /// Take the good rows even when others are refused
+    #[arg(long)]
+    partial: bool,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+/// Runs it.
+pub fn run(command: Import) -> CommandResult {
+    let Import::Institutions(args) = command;
+    let region: RegionCode = args.region.parse().map_err(|e| Refusal::new(format!("--region {}: {e}", args.region)))?;
+    let bytes = super::read_input(Some(&args.file))?;
+    let limits = Limits::default();
+    let direct = Direct { file_name: &args.file, bytes: &bytes, region, partial: args.partial, limits };
+    let caller =
+        Caller { actor: Actor::system(region.tenant_id()), request_id: "command-line".to_owned(), now: Clock::system().now() };
+    let runtime = super::runtime()?;
+    let report = runtime.block_on(async {
+        if args.dry_run {
+            return commands::dry_run(&caller, &direct).await.map_err(|e| Refusal::new(format!("{}: {e}", args.file)));
+        }
+        enter(&args, &caller, &direct).await
+    })?;
+    print_json(&report)?;
+    Ok(if report.rejected.is_empty() { Outcome::Done } else { Outcome::Blocking })
+}
+
+async fn enter(args: &Institutions, caller: &Caller, direct: &Direct<'_>) -> Result<Report, Refusal> {
+    let refusal = |e: &dyn std::fmt::Display| Refusal::new(format!("{}: {e}", args.file));
+    // Before the database is opened: a file that cannot be read must not start one.
+    let counties = commands::counties_of(direct).await.map_err(|e| refusal(&e))?;
+    let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
+    for county in counties.into_iter().chain([direct.region.county()]) {
+        identity::commands::establish_bureau(&database.pools, county, caller.now).await.map_err(Refusal::new)?;
+    }
+    commands::import(&database.pools, caller, direct).await.map_err(|e| refusal(&e))
+}

@@ -1,0 +1,182 @@
+//! The register for programs.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    RegisterError,
+    commands::{self, Direct},
+    import::Limits,
+    store::{
+        AccountRow, Filter, InstitutionRow,
+        register::{self},
+    },
+};
+use crate::{
+    identity::{Action, Caller},
+    kernel::{RegionCode, credit_code},
+    lists,
+    web::{Access, FieldError, Problem, Query, Route, page::State, upload::Upload},
+};
+
+/// Largest and usual number of items a page.
+const LIMIT_MAX: i64 = 200;
+const LIMIT: i64 = 50;
+
+/// The routes of the API.
+pub fn routes() -> Vec<Route> {
+    let read = Access::May(Action::ReadRegister);
+    vec![
+        Route::get("/api/v1/institutions", read, || web::get().to(list)),
+        Route::post("/api/v1/institutions/import", Access::May(Action::ImportInstitutions), || web::post().to(import)),
+        Route::get("/api/v1/institutions/{credit_code}", read, || web::get().to(one)),
+    ]
+}
+
+#[derive(Debug, Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    list: String,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// The id after which a page begins; a cursor is what the page before gave out.
+pub(crate) fn cursor(text: Option<&str>) -> Result<i64, Problem> {
+    match text.unwrap_or_default() {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| {
+            Problem::invalid(vec![FieldError::new("cursor", "CURSOR", "cursor 须原样取自上一页的 next_cursor", "a cursor is the next_cursor of the page before")])
+        }),
+    }
+}
+
+/// A limit within what one page may hold.
+pub(crate) fn limit(asked: Option<i64>) -> i64 {
+    asked.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
+}
+
+async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+    let limit = limit(query.limit);
+    let filter = Filter {
+        q: query.q.trim().to_owned(),
+        status: query.status.clone(),
+        list: query.list.clone(),
+        after: cursor(query.cursor.as_deref())?,
+        limit: limit + 1,
+    };
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let mut rows = register::search(&mut conn, &filter).await?;
+    conn.commit().await?;
+    let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = more.then(|| rows.last().map(|row| row.id.to_string())).flatten();
+    let items: Vec<Value> = rows.iter().map(item).collect();
+    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": next})))
+}
+
+fn item(row: &InstitutionRow) -> Value {
+    json!({
+        "credit_code": row.credit_code,
+        "name": row.name,
+        "region": format!("{:06}", row.tenant_id),
+        "township": row.township.map(|township| township.to_string()),
+        "org_kind": row.org_kind,
+        "address": row.address,
+        "category": row.category,
+        "stages": row.stages,
+        "delivery": row.delivery,
+        "for_profit": row.for_profit,
+        "courses": row.courses_text,
+        "licence": {
+            "no": row.licence_no, "authority": row.licence_authority, "from": row.licence_from, "to": row.licence_to,
+        },
+        "legal_person": row.legal_person,
+        "phone": row.phone,
+        "floor_area_cm2": row.floor_area_cm2,
+        "status": row.status,
+        "list_status": row.list_status,
+        "list_since": row.list_since,
+        "version": row.version,
+        "updated_at": row.updated_at,
+    })
+}
+
+fn account(row: &AccountRow) -> Value {
+    json!({"id": row.id.to_string(), "bank": row.bank, "account": row.account_no, "mode": row.mode, "status": row.status})
+}
+
+async fn one(state: State, caller: Caller, code: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let code = credit_code::normalise(&code);
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
+    let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
+    let history = lists::history(&mut conn, row.tenant_id, row.id).await?;
+    conn.commit().await?;
+    let mut document = item(&row);
+    document["escrow_accounts"] = accounts.iter().map(account).collect();
+    document["list_history"] = json!(history);
+    Ok(HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", row.version))).json(document))
+}
+
+/// A field or query parameter that is a yes or no; present without a value is a yes.
+fn flag(name: &'static str, given: Option<&str>) -> Result<bool, Problem> {
+    match given {
+        None | Some("false" | "0" | "no" | "off") => Ok(false),
+        Some("" | "true" | "1" | "yes" | "on") => Ok(true),
+        Some(_) => Err(Problem::invalid(vec![FieldError::new(name, "FLAG", "须填 true 或 false", "must be true or false")])),
+    }
+}
+
+async fn import(request: HttpRequest, state: State, caller: Caller, upload: Upload) -> Result<HttpResponse, Problem> {
+    let query: Vec<(String, String)> = form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let given = |name: &str| {
+        upload.form.pairs().iter().chain(&query).find(|(key, _)| key == name).map(|(_, value)| value.trim())
+    };
+    let region: RegionCode = match given("region") {
+        Some(text) => text.parse().map_err(|_| Problem::from(RegisterError::OtherRegion))?,
+        None => u32::try_from(caller.actor.tenant)
+            .ok()
+            .and_then(|code| RegionCode::from_number(code).ok())
+            .ok_or(RegisterError::NotACounty)?,
+    };
+    let direct = Direct {
+        file_name: &upload.file_name,
+        bytes: &upload.bytes,
+        region,
+        partial: flag("partial", given("partial"))?,
+        limits: limits(&state),
+    };
+    let report = if flag("dry_run", given("dry_run"))? {
+        commands::dry_run(&caller, &direct).await?
+    } else {
+        commands::import(&state.pools, &caller, &direct).await?
+    };
+    Ok(HttpResponse::Ok().json(report))
+}
+
+/// What a sheet may hold: the operator's limit on uploads counts for it too.
+pub(super) fn limits(state: &State) -> Limits {
+    Limits { file_bytes: state.max_upload(), ..Limits::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_and_cursors() {
+        for (given, expected) in [(None, Some(false)), (Some(""), Some(true)), (Some("true"), Some(true)), (Some("0"), Some(false)), (Some("ja"), None)] {
+            assert_eq!(flag("partial", given).ok(), expected, "{given:?}");
+        }
+        for (given, expected) in [(None, Some(0)), (Some(""), Some(0)), (Some("17"), Some(17)), (Some("x"), None)] {
+            assert_eq!(cursor(given).ok(), expected, "{given:?}");
+        }
+        assert_eq!((limit(None), limit(Some(0)), limit(Some(200)), limit(Some(201))), (50, 1, 200, 200));
+    }
+}

@@ -1,0 +1,242 @@
+//! Officials' pages of the register: the list, and one institution with its steps on the lists.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::{
+    import_pages,
+    store::{
+        AccountRow, Filter, InstitutionRow,
+        register::{self},
+    },
+    words,
+};
+use crate::{
+    identity::{Action, Caller},
+    kernel::{Finding, credit_code},
+    lists::{
+        self, Ground, ListError, ListMove, Overview,
+        commands::Proposals,
+    },
+    web::{
+        Access, Page, Problem, Query, Route, SafeForm,
+        page::{State, see_other},
+    },
+};
+
+/// Rows a page.
+const ROWS: i64 = 50;
+
+/// The routes of these pages and of the imports'.
+pub fn routes() -> Vec<Route> {
+    let read = Access::May(Action::ReadRegister);
+    let mut routes = vec![
+        Route::get("/b/institutions", read, || web::get().to(list)),
+        Route::get("/b/institutions/{credit_code}", read, || web::get().to(one)),
+        Route::post("/b/institutions/{credit_code}/proposals", Access::May(Action::ProposeListing), || web::post().to(propose)),
+    ];
+    routes.extend(import_pages::routes());
+    routes
+}
+
+/// The pages under `/b` are for officials; an institution has its own.
+pub(crate) fn officials_only(caller: &Caller) -> Result<(), Problem> {
+    if caller.actor.role.is_institution() { Err(Problem::forbidden()) } else { Ok(()) }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    list: String,
+    after: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "institutions/list.html")]
+struct ListPage<'a> {
+    page: &'a Page,
+    query: &'a ListQuery,
+    rows: Vec<InstitutionRow>,
+    total: i64,
+    /// Address of the next page.
+    next: Option<String>,
+    /// Whether rows of several counties are shown.
+    wide: bool,
+    /// Whether steps may be proposed for these rows.
+    may_propose: bool,
+}
+
+impl ListPage<'_> {
+    fn status(&self, status: &str) -> &'static str {
+        words::status(self.page.lang, status)
+    }
+
+    fn region(&self, tenant: &i32) -> String {
+        words::region(*tenant)
+    }
+}
+
+async fn list(request: HttpRequest, state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+    officials_only(&caller)?;
+    let filter = Filter {
+        q: query.q.trim().to_owned(),
+        status: query.status.clone(),
+        list: query.list.clone(),
+        after: query.after.unwrap_or_default(),
+        limit: ROWS + 1,
+    };
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let mut rows = register::search(&mut conn, &filter).await?;
+    let total = register::count(&mut conn, &filter).await?;
+    conn.commit().await?;
+    let more = i64::try_from(rows.len()).is_ok_and(|n| n > ROWS);
+    rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
+    let next = more.then(|| rows.last()).flatten().map(|last| {
+        let mut next = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("q", &query.q), ("status", &query.status), ("list", &query.list)] {
+            if !value.is_empty() {
+                next.append_pair(name, value);
+            }
+        }
+        next.append_pair("after", &last.id.to_string());
+        format!("/b/institutions?{}", next.finish())
+    });
+    let page = Page::new(&request, "机构档案", "Institutions");
+    let (lo, hi) = caller.actor.scope().range();
+    let may_propose = page.may(Action::ProposeListing) && rows.iter().any(|row| row.tenant_id == caller.actor.tenant);
+    page.render(&ListPage { page: &page, query: &query, rows, total, next, wide: lo != hi, may_propose })
+}
+
+/// What was typed into a proposal that was not accepted.
+#[derive(Debug, Default)]
+struct Typed {
+    step: Option<ListMove>,
+    reason: String,
+    ground: String,
+    error: Option<String>,
+    /// The field that the error is about.
+    field: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "institutions/one.html")]
+struct OnePage<'a> {
+    page: &'a Page,
+    row: &'a InstitutionRow,
+    accounts: Vec<AccountRow>,
+    overview: Overview,
+    grounds: Vec<Ground>,
+    may_propose: bool,
+    typed: Typed,
+}
+
+impl OnePage<'_> {
+    fn status(&self) -> &'static str {
+        words::status(self.page.lang, &self.row.status)
+    }
+
+    fn stages(&self) -> String {
+        words::stages(self.page.lang, &self.row.stages)
+    }
+
+    fn delivery(&self) -> String {
+        words::delivery(self.page.lang, &self.row.delivery)
+    }
+
+    fn area(&self) -> String {
+        words::area(self.row.floor_area_cm2)
+    }
+
+    fn term(&self) -> String {
+        words::term(self.row.licence_from, self.row.licence_to)
+    }
+
+    fn region(&self) -> String {
+        words::region(self.row.tenant_id)
+    }
+
+    fn open(&self, step: &ListMove) -> bool {
+        self.typed.step == Some(*step)
+    }
+
+    fn wrong(&self, step: &ListMove, field: &str) -> bool {
+        self.open(step) && self.typed.error.is_some() && self.typed.field == field
+    }
+
+    fn message(&self, finding: &Finding) -> String {
+        self.page.t(&finding.message_zh, &finding.message_en).to_owned()
+    }
+}
+
+async fn one(request: HttpRequest, state: State, caller: Caller, code: web::Path<String>) -> Result<HttpResponse, Problem> {
+    officials_only(&caller)?;
+    show(&request, &state, &caller, &code, Typed::default()).await
+}
+
+async fn show(request: &HttpRequest, state: &State, caller: &Caller, code: &str, typed: Typed) -> Result<HttpResponse, Problem> {
+    let code = credit_code::normalise(code);
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
+    let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
+    let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller.now).await?;
+    conn.commit().await?;
+    let page = Page::new(request, &row.name, &row.name);
+    let may_propose = page.may(Action::ProposeListing) && row.tenant_id == caller.actor.tenant;
+    let status = if typed.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let grounds = strum::IntoEnumIterator::iter();
+    let grounds = Iterator::collect::<Vec<Ground>>(grounds);
+    page.render_as(status, &OnePage { page: &page, row: &row, accounts, overview, grounds, may_propose, typed })
+}
+
+async fn propose(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    code: web::Path<String>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
+    let normal = credit_code::normalise(&code);
+    let institutions = super::ids_of_codes(&state.pools, &caller, &[&normal]).await?;
+    if institutions.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let step: ListMove = form.get("step").parse().map_err(|_| Problem::bad_request("没有这个名单事项", "there is no such step"))?;
+    let outcome = try_propose(&state, &caller, &institutions, step, &form).await;
+    match outcome {
+        Ok(()) => Ok(see_other(&format!("/b/institutions/{normal}#lists"))),
+        Err(ListError::Db(error)) => Err(error.into()),
+        Err(error) => {
+            let lang = crate::web::Lang::of(&request);
+            let typed = Typed {
+                step: Some(step),
+                reason: form.get("reason").to_owned(),
+                ground: form.get("ground").to_owned(),
+                error: Some(error.message(lang)),
+                field: error.field(),
+            };
+            show(&request, &state, &caller, &normal, typed).await
+        }
+    }
+}
+
+async fn try_propose(
+    state: &State,
+    caller: &Caller,
+    institutions: &[i64],
+    step: ListMove,
+    form: &SafeForm,
+) -> Result<(), ListError> {
+    let ground: Option<Ground> = form.get("ground").parse().ok();
+    if step == ListMove::Blacklist && ground.is_none() {
+        return Err(ListError::GroundMissing);
+    }
+    let ground = ground.filter(|_| step == ListMove::Blacklist);
+    let proposals = Proposals { institutions, step, ground, reason: form.get("reason") };
+    let mut proposed = lists::commands::propose_many(&state.pools, caller, proposals).await?;
+    proposed.refused.pop().map_or(Ok(()), |refused| Err(refused.why))
+}

@@ -1,0 +1,187 @@
+//! Imported files: drafts that are being mended, and what became of them.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    OptionalExtension, QueryableByName, sql_query,
+    sql_types::{BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use super::{unreadable, unwritable};
+use crate::{
+    db::{DbError, ScopedConn},
+    identity::Caller,
+    institutions::{import::Table, report::Report},
+};
+
+/// One line of the list of imports.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct ImportRow {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub file_name: String,
+    /// `draft`, `done` or `discarded`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
+    #[diesel(sql_type = Integer)]
+    pub region: i32,
+    #[diesel(sql_type = Integer)]
+    pub good: i32,
+    #[diesel(sql_type = Integer)]
+    pub bad: i32,
+    #[diesel(sql_type = Integer)]
+    pub accepted: i32,
+    #[diesel(sql_type = Text)]
+    pub created_by_name: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+}
+
+const ROW: &str = "id, file_name, state, version, region, good, bad, accepted, created_by_name, created_at";
+
+/// The latest imports of the visible range.
+pub async fn latest(conn: &mut ScopedConn, limit: i64) -> Result<Vec<ImportRow>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!("SELECT {ROW} FROM imports WHERE tenant_id BETWEEN $1 AND $2 AND state <> 'discarded' ORDER BY id DESC LIMIT $3"))
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(limit)
+        .load(conn.sql())
+        .await?)
+}
+
+/// An import with its sheet.
+#[derive(Debug, Clone)]
+pub struct Import {
+    pub row: ImportRow,
+    pub table: Table,
+    pub report: Report,
+}
+
+#[derive(QueryableByName)]
+struct FullRow {
+    #[diesel(embed)]
+    row: ImportRow,
+    #[diesel(sql_type = Jsonb)]
+    sheet: Value,
+    #[diesel(sql_type = Jsonb)]
+    report: Value,
+}
+
+/// One import of the caller's own bureau; `lock` holds it until the transaction ends.
+pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Import>, DbError> {
+    let lock = if lock { "FOR UPDATE" } else { "" };
+    let found: Option<FullRow> =
+        sql_query(format!("SELECT {ROW}, sheet, report FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"))
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<BigInt, _>(id)
+            .get_result(conn.sql())
+            .await
+            .optional()?;
+    found
+        .map(|found| {
+            Ok(Import {
+                row: found.row,
+                table: serde_json::from_value(found.sheet).map_err(unreadable)?,
+                report: serde_json::from_value(found.report).map_err(unreadable)?,
+            })
+        })
+        .transpose()
+}
+
+/// A file that has just come.
+#[derive(Debug, Clone)]
+pub struct NewImport<'a> {
+    pub file_name: &'a str,
+    pub file: &'a [u8],
+    pub region: i32,
+    /// `draft`, or `done` when it went straight in.
+    pub state: &'a str,
+    pub table: &'a Table,
+    pub report: &'a Report,
+    pub partial: bool,
+    pub good: usize,
+    pub bad: usize,
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// Keeps a file; returns its id.
+pub async fn add(conn: &mut ScopedConn, caller: &Caller, new: &NewImport<'_>) -> Result<i64, DbError> {
+    #[derive(QueryableByName)]
+    struct Id {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let row: Id = sql_query(
+        "INSERT INTO imports (tenant_id, file_name, file, region, state, sheet, report, partial, good, bad, accepted, created_by, \
+         created_by_name, created_at, settled_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $5 = 'draft' THEN NULL ELSE $14 END) \
+         RETURNING id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Text, _>(new.file_name)
+    .bind::<Binary, _>(new.file)
+    .bind::<Integer, _>(new.region)
+    .bind::<Text, _>(new.state)
+    .bind::<Jsonb, _>(serde_json::to_value(new.table).map_err(unwritable)?)
+    .bind::<Jsonb, _>(serde_json::to_value(new.report).map_err(unwritable)?)
+    .bind::<Bool, _>(new.partial)
+    .bind::<Integer, _>(count(new.good))
+    .bind::<Integer, _>(count(new.bad))
+    .bind::<Integer, _>(count(new.report.accepted))
+    .bind::<Nullable<BigInt>, _>((caller.actor.user_id != 0).then_some(caller.actor.user_id))
+    .bind::<Text, _>(&caller.actor.display_name)
+    .bind::<Timestamptz, _>(caller.now)
+    .get_result(conn.sql())
+    .await?;
+    Ok(row.id)
+}
+
+/// Keeps a mended sheet; its version goes up by one.
+pub async fn mend(conn: &mut ScopedConn, id: i64, table: &Table, report: &Report, good: usize, bad: usize) -> Result<(), DbError> {
+    sql_query(
+        "UPDATE imports SET sheet = $3, report = $4, good = $5, bad = $6, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(id)
+    .bind::<Jsonb, _>(serde_json::to_value(table).map_err(unwritable)?)
+    .bind::<Jsonb, _>(serde_json::to_value(report).map_err(unwritable)?)
+    .bind::<Integer, _>(count(good))
+    .bind::<Integer, _>(count(bad))
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// Says what became of a draft.
+pub async fn settle(
+    conn: &mut ScopedConn,
+    id: i64,
+    state: &str,
+    partial: bool,
+    report: &Report,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sql_query(
+        "UPDATE imports SET state = $3, partial = $4, accepted = $5, report = $6, settled_at = $7 \
+         WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(id)
+    .bind::<Text, _>(state)
+    .bind::<Bool, _>(partial)
+    .bind::<Integer, _>(count(report.accepted))
+    .bind::<Jsonb, _>(serde_json::to_value(report).map_err(unwritable)?)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Many institutions at once into one county's register, each statement taking all of them as one JSON value.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Array, BigInt, Integer, Jsonb, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::{unreadable, unwritable};
+use crate::{
+    db::{DbError, ScopedConn},
+    institutions::model::NewInstitution,
+};
+
+/// Any number, the same for every import; with the tenant it names the lock.
+const IMPORT_LOCK: i32 = 0x696d;
+
+/// Waits until no other import is at work on this county; held until the transaction ends.
+pub async fn lock_county(conn: &mut ScopedConn) -> Result<(), DbError> {
+    sql_query("SELECT pg_advisory_xact_lock($1, $2)")
+        .bind::<Integer, _>(IMPORT_LOCK)
+        .bind::<Integer, _>(conn.tenant())
+        .execute(conn.sql())
+        .await?;
+    Ok(())
+}
+
+/// An institution of the register, with nothing said of its escrow account.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub id: i64,
+    pub facts: NewInstitution,
+}
+
+/// Those of the credit codes that the county has, locked.
+pub async fn known(conn: &mut ScopedConn, codes: &[&str]) -> Result<Vec<Known>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Jsonb)]
+        facts: Value,
+    }
+    let rows: Vec<Row> = sql_query(
+        "SELECT id, jsonb_build_object('name', name, 'credit_code', credit_code, 'org_kind', org_kind, 'county', tenant_id::text, \
+         'township', township::text, 'address', address, 'category', category, 'stages', stages, 'delivery', delivery, \
+         'for_profit', for_profit, 'courses_text', courses_text, 'licence_no', licence_no, \
+         'licence_authority', licence_authority, 'licence_from', licence_from, 'licence_to', licence_to, \
+         'legal_person', legal_person, 'phone', phone, 'escrow_bank', '', 'escrow_account_no', '', \
+         'floor_area_cm2', floor_area_cm2, 'status', status) AS facts \
+         FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id FOR UPDATE",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<Text>, _>(codes)
+    .load(conn.sql())
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok(Known { id: row.id, facts: serde_json::from_value(row.facts).map_err(unreadable)? }))
+        .collect()
+}
+
+/// How [`add`] and [`change`] read an institution from JSON; the names are those of [`NewInstitution`].
+const RECORD: &str = "id bigint, credit_code text, name text, org_kind text, township int, address text, category text, \
+     stages text[], delivery text[], for_profit boolean, courses_text text, licence_no text, licence_authority text, \
+     licence_from date, licence_to date, legal_person text, phone text, floor_area_cm2 bigint, status text";
+
+/// Enters institutions; returns their ids in the same order.
+pub async fn add(conn: &mut ScopedConn, institutions: &[&NewInstitution], now: DateTime<Utc>) -> Result<Vec<i64>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        credit_code: String,
+    }
+    let records = serde_json::to_value(institutions).map_err(unwritable)?;
+    let rows: Vec<Row> = sql_query(format!(
+        "INSERT INTO institutions (tenant_id, credit_code, name, org_kind, township, address, category, stages, delivery, \
+         for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, phone, \
+         floor_area_cm2, status, created_at, updated_at) \
+         SELECT $1, t.credit_code, t.name, t.org_kind, t.township, t.address, t.category, t.stages, t.delivery, \
+         t.for_profit, t.courses_text, t.licence_no, t.licence_authority, t.licence_from, t.licence_to, t.legal_person, \
+         t.phone, t.floor_area_cm2, t.status, $3, $3 FROM jsonb_to_recordset($2) AS t ({RECORD}) RETURNING id, credit_code"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Jsonb, _>(records)
+    .bind::<Timestamptz, _>(now)
+    .load(conn.sql())
+    .await?;
+    let ids: std::collections::HashMap<&str, i64> = rows.iter().map(|row| (row.credit_code.as_str(), row.id)).collect();
+    let id = |institution: &&NewInstitution| ids.get(institution.credit_code.as_str()).copied();
+    institutions.iter().map(|one| id(one).ok_or(DbError::Diesel(diesel::result::Error::NotFound))).collect()
+}
+
+/// Rewrites institutions with what is now known of them.
+pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut records = Vec::with_capacity(institutions.len());
+    for known in institutions {
+        let mut record = serde_json::to_value(&known.facts).map_err(unwritable)?;
+        record["id"] = json!(known.id);
+        records.push(record);
+    }
+    sql_query(format!(
+        "UPDATE institutions i SET name = t.name, org_kind = t.org_kind, township = t.township, address = t.address, \
+         category = t.category, stages = t.stages, delivery = t.delivery, courses_text = t.courses_text, \
+         licence_no = t.licence_no, licence_authority = t.licence_authority, licence_from = t.licence_from, \
+         licence_to = t.licence_to, legal_person = t.legal_person, phone = t.phone, floor_area_cm2 = t.floor_area_cm2, \
+         status = t.status, version = i.version + 1, updated_at = $3 \
+         FROM jsonb_to_recordset($2) AS t ({RECORD}) WHERE i.tenant_id = $1 AND i.id = t.id"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Jsonb, _>(Value::Array(records))
+    .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// An escrow account of the county.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Account {
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+    #[diesel(sql_type = Text)]
+    pub account_no: String,
+    #[diesel(sql_type = Text)]
+    pub status: String,
+}
+
+/// The accounts with one of these numbers, and those of these institutions.
+pub async fn accounts(conn: &mut ScopedConn, numbers: &[&str], institutions: &[i64]) -> Result<Vec<Account>, DbError> {
+    Ok(sql_query(
+        "SELECT institution_id, account_no, status FROM escrow_accounts \
+         WHERE tenant_id = $1 AND (account_no = ANY($2) OR institution_id = ANY($3))",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<Text>, _>(numbers)
+    .bind::<Array<BigInt>, _>(institutions)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Files the escrow accounts that a sheet names, as custody accounts into which parents pay. Part of the import's own
+/// transaction, so that an institution is never entered without the account that came with it.
+pub async fn file_accounts(conn: &mut ScopedConn, accounts: &[(i64, &NewInstitution)], now: DateTime<Utc>) -> Result<(), DbError> {
+    let records: Vec<Value> = accounts
+        .iter()
+        .map(|(id, told)| json!({"institution_id": id, "bank": told.escrow_bank, "account_no": told.escrow_account_no, "account_name": told.name}))
+        .collect();
+    sql_query(
+        "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, payee_account, \
+         status, created_at) \
+         SELECT $1, t.institution_id, t.bank, t.account_no, t.account_name, 'custody', '', t.account_no, 'active', $3 \
+         FROM jsonb_to_recordset($2) AS t (institution_id bigint, bank text, account_no text, account_name text)",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Jsonb, _>(Value::Array(records))
+    .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
