@@ -23,6 +23,10 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::lists::api::routes());
     routes.extend(crate::lists::pages::routes());
     routes.extend(crate::audit::pages::routes());
+    routes.extend(crate::courses::api::routes());
+    routes.extend(crate::courses::pages::routes());
+    routes.extend(crate::public::pages::routes());
+    routes.extend(crate::public::api::routes());
     routes
 }
 
@@ -34,6 +38,7 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(state))
         .app_data(web::Data::new(gate::AccessTable::new(&routes)))
+        .app_data(web::Data::new(crate::public::Reader::default()))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())
         .configure(|config| register(config, routes))
