@@ -1,12 +1,88 @@
-//! `mingjian simulate escrow`.
+//! `mingjian simulate escrow`: replays entries under a policy, without a database.
 
-use super::{CommandResult, Outcome};
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
+
+use super::{CommandResult, Outcome, Refusal, from_json, print_json, read_input};
+use crate::{
+    escrow::{
+        detector::{read_entries, read_obligations, simulate},
+        policy::Policy,
+    },
+    kernel::{Calendar, clock::BEIJING},
+};
 
 /// Arguments.
+///
+/// Warnings judged: FUND-LARGE-SINGLE, FUND-CUM-ROLLING, FUND-BELOW-MIN.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  mingjian simulate escrow --entries entries.csv --obligations obligations.csv \
+    --as-of 2026-03-31T23:59:59+08:00\n\nEntries are CSV with the columns account,booked_at,direction,amount_fen,\
+    bank_ref,kind,counterparty_name,counterparty_account,remittance and optionally order_ref;\nobligations with \
+    account,at,event,amount_fen,contract_ref. Judged are FUND-LARGE-SINGLE, FUND-CUM-ROLLING and FUND-BELOW-MIN.")]
+pub struct Args {
+    /// The policy document (JSON); the default policy when absent
+    #[arg(long, value_name = "FILE")]
+    policy: Option<String>,
+    /// The entries (CSV); - for standard input
+    #[arg(long, value_name = "FILE")]
+    entries: Option<String>,
+    /// What is owed (CSV); unknown when absent
+    #[arg(long, value_name = "FILE")]
+    obligations: Option<String>,
+    /// Where the replay ends: RFC 3339, or a date for its end; the end of the last entry's day when absent
+    #[arg(long, value_name = "INSTANT")]
+    as_of: Option<String>,
+    /// Print the policy and do nothing else
+    #[arg(long)]
+    print_policy: bool,
+}
 
-/// Runs it.
-pub fn run(_args: Args) -> CommandResult {
+/// Runs it. Warnings are what a replay is for, so they are not blocking.
+pub fn run(args: Args) -> CommandResult {
+    let policy = read_policy(args.policy.as_deref())?;
+    if args.print_policy {
+        print_json(&policy)?;
+        return Ok(Outcome::Done);
+    }
+    let as_of = args.as_of.as_deref().map(read_as_of).transpose()?;
+    let Some(file) = args.entries else {
+        return Err(Refusal::new("--entries is missing; give --entries FILE, a CSV of bank entries"));
+    };
+    let entries = read_entries(&read_input(Some(&file))?).map_err(|e| Refusal::new(format!("{file}: {e}")))?;
+    let obligations = match args.obligations {
+        Some(name) => {
+            let owed = read_obligations(&read_input(Some(&name))?);
+            Some(owed.map_err(|e| Refusal::new(format!("{name}: {e}")))?)
+        }
+        None => None,
+    };
+    let simulation = simulate(&policy, Calendar::statutory(), &entries, obligations.as_ref(), as_of)
+        .map_err(|e| Refusal::new(format!("{file}: {e}")))?;
+    print_json(&simulation)?;
     Ok(Outcome::Done)
+}
+
+fn read_policy(file: Option<&str>) -> Result<Policy, Refusal> {
+    let Some(file) = file else { return Ok(Policy::default()) };
+    let policy: Policy = from_json(file, &read_input(Some(file))?)?;
+    policy.validate().map_err(|e| Refusal::new(format!("{file}: at {e}")))?;
+    Ok(policy)
+}
+
+/// RFC 3339 ends here, too.
+const LAST_YEAR: i32 = 9_999;
+
+fn read_as_of(text: &str) -> Result<DateTime<Utc>, Refusal> {
+    let end_of = |date: NaiveDate| {
+        let midnight =
+            date.checked_add_days(Days::new(1))?.and_hms_opt(0, 0, 0)?.and_local_timezone(BEIJING).single()?;
+        Some(midnight.with_timezone(&Utc) - TimeDelta::microseconds(1))
+    };
+    let instant = DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc));
+    let date = NaiveDate::from_str(text).ok().filter(|date| date.year() <= LAST_YEAR);
+    instant.or_else(|| date.and_then(end_of)).ok_or_else(|| {
+        Refusal::new(format!("--as-of: “{text}” is not an instant; write e.g. 2026-03-31T23:59:59+08:00 or 2026-03-31"))
+    })
 }

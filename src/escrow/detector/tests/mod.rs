@@ -1,0 +1,114 @@
+//! Stories of whole accounts: the worked examples, both sides of each boundary, and what must hold of any account.
+
+mod below_min;
+mod properties;
+mod withdrawals;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::*;
+use crate::{escrow::policy::Policy, kernel::Calendar};
+
+/// An instant of 2026 in Beijing, `MM-DDTHH:MM:SS`.
+fn at(text: &str) -> DateTime<Utc> {
+    format!("2026-{text}+08:00").parse().unwrap()
+}
+
+/// An account told in yuan, its entries numbered as they come.
+#[derive(Debug)]
+struct Story {
+    opening: Opening,
+    rows: Vec<EntryRow>,
+    obligations: Option<Obligations>,
+    policy: Policy,
+}
+
+impl Story {
+    fn opened(yuan: i64, on: &str) -> Story {
+        let on = Some(format!("2026-{on}").parse().unwrap());
+        Story {
+            opening: Opening { balance_fen: yuan * 100, on },
+            rows: Vec::new(),
+            obligations: None,
+            policy: Policy::default(),
+        }
+    }
+
+    fn owing(mut self, yuan: i64) -> Story {
+        let event = ObligationEvent::Contract;
+        let contract = Obligation { at: at("01-01T00:00:00"), event, amount_fen: yuan * 100, contract_ref: "c".into() };
+        self.obligations = Some(Obligations::from_events(&[contract]));
+        self
+    }
+
+    fn row(mut self, booked: &str, credit: bool, amount_fen: i64, kind: Kind, order: Option<&str>) -> Story {
+        let bank_ref = format!("R{:03}", self.rows.len() + 1);
+        let order_ref = order.map(str::to_owned);
+        self.rows.push(EntryRow { booked_at: at(booked), credit, amount_fen, bank_ref, kind, order_ref });
+        self
+    }
+
+    fn receives(self, booked: &str, yuan: i64) -> Story {
+        self.row(booked, true, yuan * 100, Kind::Prepayment, None)
+    }
+
+    fn pays(self, booked: &str, yuan: i64) -> Story {
+        self.row(booked, false, yuan * 100, Kind::Other, None)
+    }
+
+    fn pays_fen(self, booked: &str, fen: i64) -> Story {
+        self.row(booked, false, fen, Kind::Other, None)
+    }
+
+    fn releases(self, booked: &str, yuan: i64) -> Story {
+        self.row(booked, false, yuan * 100, Kind::Release, Some("ORDER-1"))
+    }
+
+    fn until(&self, as_of: &str) -> AccountReport {
+        let obligations = self.obligations.as_ref();
+        let grounds = Grounds { policy: &self.policy, calendar: Calendar::statutory(), obligations };
+        let entries = self.rows.iter().map(entry);
+        replay("A", self.opening, entries, &grounds, at(as_of)).unwrap()
+    }
+}
+
+fn entry(row: &EntryRow) -> Entry<'_> {
+    Entry {
+        booked_at: row.booked_at,
+        credit: row.credit,
+        amount_fen: row.amount_fen,
+        bank_ref: &row.bank_ref,
+        kind: row.kind,
+        order_ref: row.order_ref.as_deref(),
+    }
+}
+
+/// Kind and level of every warning, resolved ones included.
+fn levels(report: &AccountReport) -> Vec<(WarningKind, Level)> {
+    report.warnings.iter().map(|warning| (warning.kind, warning.level)).collect()
+}
+
+fn only(report: &AccountReport, kind: WarningKind) -> Option<&Warning> {
+    let mut of_kind = report.warnings.iter().filter(|warning| warning.kind == kind);
+    let first = of_kind.next();
+    assert!(of_kind.next().is_none(), "more than one {kind}");
+    first
+}
+
+fn level_of(report: &AccountReport, kind: WarningKind) -> Option<Level> {
+    only(report, kind).map(|warning| warning.level)
+}
+
+/// `at level bank_ref` of every step.
+fn steps(warning: &Warning) -> Vec<String> {
+    let step = |step: &Step| {
+        let at = step.at.format("%m-%dT%H:%M:%S");
+        format!("{at} {} {}", step.level, step.bank_ref.as_deref().unwrap_or("-"))
+    };
+    warning.history.iter().map(step).collect()
+}
+
+fn evidence<'w>(warning: &'w Warning, name: &str) -> &'w Value {
+    warning.evidence.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", warning.evidence))
+}
