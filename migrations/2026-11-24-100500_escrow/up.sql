@@ -169,6 +169,8 @@ CREATE TABLE warnings (
     resolved_at    timestamptz,
     -- Whom the warning was closed by; null when its closing condition did it.
     resolved_by    text,
+    -- The latest fact of the account that people had before them when they closed it.
+    resolved_through timestamptz,
     -- The official who took it up last.
     handler        text,
     version        int         NOT NULL DEFAULT 1,

@@ -11,7 +11,7 @@ use super::{
     entries::{NewEntry, midnight},
     reconcile::Closure,
 };
-use crate::escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning};
+use crate::escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning, WarningKind};
 
 /// Where an account's balance is anchored: so many fen before the first entry of a local day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,12 @@ impl NewEntry {
     }
 }
 
-/// Takes the next entries in on a stored state and closes the days that are over. The state is of no use after an error.
+/// Takes the next entries in on a stored state and closes the days that are over; `closed` are the kinds of which people
+/// closed the last warning. The state is of no use after an error.
 pub fn go_on(
-    state: &mut AccountState, grounds: &Grounds, entries: &[NewEntry], closed_through: Option<NaiveDate>,
+    state: &mut AccountState, grounds: &Grounds, closed: &[WarningKind], entries: &[NewEntry], closed_through: Option<NaiveDate>,
 ) -> Result<Vec<Change>, DetectorError> {
+    closed.iter().for_each(|kind| state.resolve(*kind));
     let mut changes = Vec::new();
     for entry in entries {
         state.push(grounds, &entry.for_detector(), &mut changes)?;
@@ -79,37 +81,32 @@ fn close(
 pub struct Replay<'a> {
     state: AccountState,
     grounds: &'a Grounds<'a>,
-    /// What people closed after an entry.
-    after_entries: Vec<Closure>,
-    /// What people closed after an end of day, in order.
-    after_days: VecDeque<Closure>,
+    /// What people closed, in order.
+    closures: VecDeque<Closure>,
     changes: Vec<Change>,
     found: Vec<Warning>,
 }
 
 impl<'a> Replay<'a> {
     /// Before the first entry; `closures` are what people closed.
-    pub fn new(opening: Opening, grounds: &'a Grounds<'a>, closures: Vec<Closure>) -> Replay<'a> {
-        let (after_entries, mut after_days): (Vec<_>, Vec<_>) = closures.into_iter().partition(|closure| closure.bank_ref.is_some());
-        after_days.sort_by_key(|closure| closure.at);
+    pub fn new(opening: Opening, grounds: &'a Grounds<'a>, mut closures: Vec<Closure>) -> Replay<'a> {
+        closures.sort_by_key(|closure| closure.through);
         let state = AccountState::new(opening);
-        Replay { state, grounds, after_entries, after_days: after_days.into(), changes: Vec::new(), found: Vec::new() }
+        Replay { state, grounds, closures: closures.into(), changes: Vec::new(), found: Vec::new() }
     }
 
     /// Takes the next entry in.
     pub fn take(&mut self, entry: &Entry) -> Result<(), DetectorError> {
-        self.close_days_of_people(entry.booked_at)?;
+        self.close_by_people(entry.booked_at)?;
         self.state.push(self.grounds, entry, &mut self.changes)?;
         self.fold();
-        for closure in self.after_entries.iter().filter(|closure| closure.bank_ref.as_deref() == Some(entry.bank_ref)) {
-            self.state.resolve(closure.kind);
-        }
         Ok(())
     }
 
-    fn close_days_of_people(&mut self, before: DateTime<Utc>) -> Result<(), DetectorError> {
-        while let Some(closure) = self.after_days.pop_front_if(|closure| closure.at < before) {
-            self.state.close_days_until(self.grounds, closure.at.to_utc(), &mut self.changes)?;
+    /// Applies what people closed on facts before `until`.
+    fn close_by_people(&mut self, until: DateTime<Utc>) -> Result<(), DetectorError> {
+        while let Some(closure) = self.closures.pop_front_if(|closure| closure.through < until) {
+            self.state.close_days_until(self.grounds, closure.through, &mut self.changes)?;
             self.fold();
             self.state.resolve(closure.kind);
         }
@@ -125,10 +122,11 @@ impl<'a> Replay<'a> {
     /// Closes the days that are over; the state to go on from, and all warnings of the history.
     pub fn finish(mut self, closed_through: Option<NaiveDate>) -> Result<(AccountState, Vec<Warning>), DetectorError> {
         if let Some(over) = closed_through.and_then(|day| day.succ_opt()) {
-            self.close_days_of_people(midnight(over))?;
+            self.close_by_people(midnight(over) - TimeDelta::microseconds(1))?;
         }
         close(&mut self.state, self.grounds, closed_through, &mut self.changes)?;
         self.fold();
+        self.close_by_people(DateTime::<Utc>::MAX_UTC)?;
         Ok((self.state, self.found))
     }
 }

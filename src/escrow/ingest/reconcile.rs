@@ -3,9 +3,7 @@
 //! Pure. Later facts may change a warning, add to it or take its ground away; nothing that people closed is opened again
 //! by facts that they had before them.
 
-use chrono::DateTime;
-use chrono::FixedOffset;
-use serde_json::{Map, Value};
+use chrono::{DateTime, Utc};
 
 use crate::escrow::{
     detector::{Change, Level, Step, Warning, WarningKind},
@@ -19,6 +17,8 @@ pub struct StoredWarning {
     pub status: Status,
     /// Whom it was closed by; `None` when it is open or its closing condition closed it.
     pub resolved_by: Option<String>,
+    /// The facts that people had before them when they closed it.
+    pub resolved_through: Option<DateTime<Utc>>,
     /// Its level may be above that of its steps: people raised it.
     pub warning: Warning,
 }
@@ -34,19 +34,24 @@ impl StoredWarning {
         (Some(self.warning.level) > found).then_some(self.warning.level)
     }
 
-    /// Where the detector must take note that people closed it: after its last step.
+    /// What the detector must be told, if people closed the warning.
     pub fn closure(&self) -> Option<Closure> {
-        let last = self.warning.history.last().filter(|_| self.closed_by_people())?;
-        Some(Closure { kind: self.warning.kind, at: last.at, bank_ref: last.bank_ref.clone() })
+        let through = self.resolved_through.filter(|_| self.closed_by_people())?;
+        Some(Closure { kind: self.warning.kind, through })
     }
 }
 
-/// People closed the warning of `kind` when its last step was this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The kinds of which people closed the last warning, so that none is open.
+pub fn closed_kinds(stored: &[StoredWarning]) -> Vec<WarningKind> {
+    let open = |kind| stored.iter().any(|row| row.warning.kind == kind && row.status.is_open());
+    stored.iter().filter(|row| row.closed_by_people()).map(|row| row.warning.kind).filter(|kind| !open(*kind)).collect()
+}
+
+/// People closed the open warning of `kind`, having the facts up to this instant before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closure {
     pub kind: WarningKind,
-    pub at: DateTime<FixedOffset>,
-    pub bank_ref: Option<String>,
+    pub through: DateTime<Utc>,
 }
 
 /// What is to be written.
@@ -164,14 +169,10 @@ fn update(row: &StoredWarning, mut warning: Warning) -> Option<Write> {
     (status != row.status || warning != row.warning).then_some(Write::Update { id: row.id, status, warning })
 }
 
-/// The evidence of a warning as JSON.
-pub fn evidence(warning: &Warning) -> Value {
-    let map: Map<String, Value> = warning.evidence.clone();
-    Value::Object(map)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
 
     fn step(day: u32, level: Level, bank_ref: &str) -> Step {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     fn stored(id: i64, status: Status, by: Option<&str>, warning: Warning) -> StoredWarning {
-        StoredWarning { id, status, resolved_by: by.map(str::to_owned), warning }
+        StoredWarning { id, status, resolved_by: by.map(str::to_owned), resolved_through: by.map(|_| DateTime::default()), warning }
     }
 
     const W1: WarningKind = WarningKind::LargeSingle;
