@@ -20,6 +20,8 @@ pub mod audit;
 pub mod identity;
 /// Training institutions: the register, its import, its search keys.
 pub mod institutions;
+/// What anyone may see without signing in.
+pub mod public;
 /// Values without I/O: money, codes, days, findings.
 pub mod kernel;
 /// HTTP: routing, sessions, errors, pages.

@@ -1,1 +1,0 @@
-//! Spreadsheets of institutions: rows in, checked rows and findings out.

@@ -1,0 +1,147 @@
+//! XLSX and XLS workbooks.
+
+use std::io::{Cursor, Read};
+
+use calamine::{Data, DataRef, ExcelDateTime, Reader, Xls, Xlsx, XlsxError};
+
+use super::{
+    error::{ImportError, Limits},
+    extent,
+    table::{Gatherer, Sheet},
+};
+
+/// Members that a workbook may have; a hundred sheets with their drawings stay far below.
+const MEMBERS: usize = 2_000;
+
+/// The worksheets of an XLSX workbook; hidden rows, columns and sheets are read like any other.
+pub(super) fn xlsx(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportError> {
+    check_archive(bytes, limits)?;
+    guarded(|| {
+        let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
+        let mut gatherer = Gatherer::new(limits);
+        let mut sheets = Vec::new();
+        for name in book.sheet_names() {
+            let mut cells = match book.worksheet_cells_reader(&name) {
+                Ok(cells) => cells,
+                Err(XlsxError::NotAWorksheet(_)) => continue,
+                Err(error) => return Err(unreadable(error)),
+            };
+            // Cell by cell: a range would reserve room for all that lies between two far corners.
+            while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+                let (row, column) = cell.get_position();
+                let written = match cell.get_value() {
+                    DataRef::SharedString(text) => (*text).to_owned(),
+                    other => shown(&Data::from(other.clone())),
+                };
+                gatherer.put(row + 1, column as usize, &written)?;
+            }
+            sheets.push(gatherer.sheet(&name));
+        }
+        Ok(sheets)
+    })
+}
+
+/// The worksheets of an XLS workbook (Excel 97 to 2003).
+pub(super) fn xls(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportError> {
+    extent::check(bytes, limits)?;
+    guarded(|| {
+        let mut book: Xls<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
+        let mut gatherer = Gatherer::new(limits);
+        let mut sheets = Vec::new();
+        for (name, range) in book.worksheets() {
+            let (top, left) = range.start().unwrap_or_default();
+            for (row, column, cell) in range.used_cells() {
+                let number = u32::try_from(row).unwrap_or(u32::MAX).saturating_add(top).saturating_add(1);
+                gatherer.put(number, column + left as usize, &shown(cell))?;
+            }
+            sheets.push(gatherer.sheet(&name));
+        }
+        Ok(sheets)
+    })
+}
+
+/// Unpacks the archive once, to nowhere, so that nothing is read that unpacks to more than it may.
+///
+/// The sizes in the directory are only claims, so that the bytes are counted as well.
+fn check_archive(bytes: &[u8], limits: &Limits) -> Result<(), ImportError> {
+    let bomb = ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes };
+    let allowed = limits.unpacked_bytes as u64;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+    if archive.len() > MEMBERS {
+        return Err(bomb);
+    }
+    if archive.index_for_name("xl/workbook.xml").is_none() {
+        return Err(ImportError::Unreadable { cause: "a zip archive without xl/workbook.xml".to_owned() });
+    }
+    let (mut claimed, mut unpacked) = (0u64, 0u64);
+    for index in 0..archive.len() {
+        let member = archive.by_index(index).map_err(unreadable)?;
+        claimed = claimed.saturating_add(member.size());
+        if claimed > allowed {
+            return Err(bomb);
+        }
+        let mut rest = member.take(allowed - unpacked + 1);
+        unpacked += std::io::copy(&mut rest, &mut std::io::sink()).map_err(unreadable)?;
+        if unpacked > allowed {
+            return Err(bomb);
+        }
+    }
+    Ok(())
+}
+
+/// Runs the workbook reader; a broken file that makes it panic is an unreadable file, not a fault of the service.
+fn guarded(read: impl FnOnce() -> Result<Vec<Sheet>, ImportError>) -> Result<Vec<Sheet>, ImportError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ImportError::Unreadable { cause: "the workbook is damaged".to_owned() }))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ImportError {
+    ImportError::Unreadable { cause: error.to_string().chars().take(200).collect() }
+}
+
+/// A cell as text: whole numbers as digits, numbers too long to be exact in scientific notation, dates YYYY-MM-DD.
+fn shown(cell: &Data) -> String {
+    match cell {
+        Data::Empty => String::new(),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::Int(number) => number.to_string(),
+        Data::Float(number) => number_shown(*number),
+        Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
+        Data::DateTime(day) => day_shown(day),
+        Data::Error(error) => error.to_string(),
+    }
+}
+
+/// A sheet's number keeps 15 digits; from 10¹⁵ on the last ones are made up, which the notation shows.
+fn number_shown(number: f64) -> String {
+    if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}").replace('e', "e+") }
+}
+
+fn day_shown(day: &ExcelDateTime) -> String {
+    if !day.is_datetime() {
+        return number_shown(day.as_f64());
+    }
+    let (year, month, date, hour, minute, second, _) = day.to_ymd_hms_milli();
+    let midnight = (hour, minute, second) == (0, 0, 0);
+    let time = if midnight { String::new() } else { format!(" {hour:02}:{minute:02}:{second:02}") };
+    format!("{year:04}-{month:02}-{date:02}{time}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_see_them() {
+        for (number, expected) in [
+            (1005.0, "1005"),
+            (100.5, "100.5"),
+            (15_400_007_726.0, "15400007726"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (9.999531924320145e18, "9.999531924320145e+18"),
+            (1e15, "1e+15"),
+        ] {
+            assert_eq!(number_shown(number), expected);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What anyone may see without signing in: search, an institution's record, verification by code.
+//!
+//! All of it is read from one table of published facts, `public_institutions`, which [`publish`] rewrites inside the
+//! transaction that changes a fact. Never published: warnings, complaints, students, anybody's identity number or phone.
+
+mod facts;
+pub mod model;
+mod store;
+
+pub use store::publish::{publish, publish_all};
