@@ -6,6 +6,8 @@ CREATE TABLE courses (
     name           text        NOT NULL,
     status         text        NOT NULL CHECK (status IN ('draft', 'submitted', 'approved', 'returned')),
     filing         jsonb       NOT NULL,
+    -- The form as it was typed, so that a draft that cannot be read yet loses nothing.
+    form           jsonb       NOT NULL,
     findings       jsonb       NOT NULL,
     decision       text        NOT NULL CHECK (decision IN ('pass', 'warn', 'refer', 'block')),
     version        int         NOT NULL DEFAULT 1,

@@ -18,6 +18,8 @@ pub fn routes() -> Vec<Route> {
     ];
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(crate::courses::api::routes());
+    routes.extend(crate::courses::pages::routes());
     routes
 }
 

@@ -256,3 +256,89 @@ impl User {
         self.browser.post(format!("{}{path}", self.address)).multipart(form).send().await.unwrap()
     }
 }
+
+const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+
+/// A valid credit code of a private non-enterprise unit (民非) of `region`, different for each `number`.
+pub fn credit_code(region: RegionCode, number: u32) -> String {
+    let organisation = format!("MJY{number:05}");
+    let value = |byte: u8| char::from(byte).to_digit(36).unwrap();
+    let sum: u32 = organisation.bytes().zip([3, 7, 9, 10, 5, 8, 4, 2]).map(|(byte, weight)| value(byte) * weight).sum();
+    let inner = match 11 - sum % 11 {
+        10 => 'X',
+        11 => '0',
+        digit => char::from_digit(digit, 10).unwrap(),
+    };
+    let body = format!("52{region}{organisation}{inner}");
+    let mut weight = 1;
+    let mut sum = 0;
+    for byte in body.bytes() {
+        sum += ALPHABET.iter().position(|letter| *letter == byte).unwrap() * weight;
+        weight = weight * 3 % 31;
+    }
+    format!("{body}{}", char::from(ALPHABET[(31 - sum % 31) % 31]))
+}
+
+/// A county with officials and one institution in the register, with its escrow account.
+pub struct World {
+    pub county: RegionCode,
+    pub admin: User,
+    pub approver: User,
+    pub org: User,
+    pub credit_code: String,
+    pub name: String,
+    pub account: String,
+}
+
+/// Columns of the spreadsheet as bureaus send it.
+pub const HEADER: &str = "institution_name,credit_code,org_kind,county_code,county,township_code,address,category,courses,licence_no,\
+    licence_authority,licence_from,licence_to,legal_person,phone,escrow_bank,escrow_account_no,floor_area_m2,status";
+
+/// One row of it.
+pub fn row(county: RegionCode, name: &str, code: &str, account: &str) -> String {
+    let place = county.name().unwrap();
+    format!(
+        "{name},{code},民办非企业单位,{county},{place},,{place}中山路 8 号,学科类,初中数学,教民{county}7000001号,{place}教育局,\
+         2025-09-01,2028-08-31,陈明,15412345678,台州银行,{account},320.00,正常"
+    )
+}
+
+impl World {
+    /// In a county that no other test uses. The institution is called 启明星 with a number.
+    pub async fn new() -> World {
+        let app = app();
+        let county = app.county();
+        let number = u32::try_from(NEXT_NAME.fetch_add(1, Ordering::SeqCst)).unwrap();
+        let code = credit_code(county, number);
+        let account = format!("{county}{number:08}");
+        let name = format!("启明星学科培训中心{number}（样例）");
+        let (admin, approver) = (app.user("bureau_admin", county).await, app.user("approver", county).await);
+        let csv = format!("{HEADER}\n{}\n", row(county, &name, &code, &account));
+        let part = reqwest::multipart::Part::bytes(csv.into_bytes()).file_name("institutions.csv");
+        let form = reqwest::multipart::Form::new().text("region", county.to_string()).part("file", part);
+        let answer = admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
+        let status = answer.status();
+        let report: Value = answer.json().await.unwrap();
+        assert!(status.is_success() && report["accepted"] == 1, "{status} {report}");
+        let org = app.institution_user(county, &code).await;
+        World { county, admin, approver, org, credit_code: code, name, account }
+    }
+
+    /// Puts the institution on the white list: one official proposes, another decides.
+    pub async fn list(&self) {
+        let (status, approval) =
+            self.admin.post_json("/lists/white", json!({"credit_code": self.credit_code, "reason": "资料齐全"})).await;
+        assert!(status.is_success(), "{status} {approval}");
+        let id = approval["id"].as_i64().expect("the approval's id");
+        let (status, answer) =
+            self.approver.post_json(&format!("/approvals/{id}/decisions"), json!({"decision": "approve", "comment": "同意"})).await;
+        assert!(status.is_success(), "{status} {answer}");
+    }
+
+    /// The id of the escrow account.
+    pub async fn account_id(&self) -> i64 {
+        let accounts = self.admin.json("/escrow/accounts").await;
+        let own = accounts["items"].as_array().unwrap().iter().find(|item| item["account"] == self.account.as_str());
+        own.unwrap_or_else(|| panic!("{accounts}"))["id"].as_i64().unwrap()
+    }
+}

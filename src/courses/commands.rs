@@ -1,0 +1,269 @@
+//! Filing a course, and deciding on it.
+
+use serde_json::{Value, json};
+
+use super::{
+    form::CourseForm,
+    model::{Course, Filing, Instructor, Known, Licensee, SchoolCalendar},
+    rules::Verdict,
+    store::{self, CourseRow, Filer, Saved},
+};
+use crate::{
+    audit::{self, Event},
+    db::{DbError, Pools, ScopedConn},
+    identity::{Action, Caller, may},
+    kernel::{Calendar, RegionCode, finding::Decision},
+    web::{FieldError, Problem},
+};
+
+/// Why a course was not filed or decided.
+#[derive(Debug, thiserror::Error)]
+pub enum CourseError {
+    #[error("your role may not do this")]
+    Role,
+    #[error("no such course")]
+    NotFound,
+    #[error("the form cannot be read: {} fields", .0.len())]
+    Unreadable(Vec<FieldError>),
+    #[error("the rules do not allow this course")]
+    Blocked(Box<Verdict>),
+    #[error("a course that is {0} cannot be changed like this")]
+    State(String),
+    #[error("say why the course is returned")]
+    Comment,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<CourseError> for Problem {
+    fn from(error: CourseError) -> Problem {
+        match error {
+            CourseError::Role => Problem::forbidden(),
+            CourseError::NotFound => Problem::not_found(),
+            CourseError::Unreadable(errors) => Problem::invalid(errors),
+            CourseError::Blocked(verdict) => {
+                let errors = verdict
+                    .findings
+                    .iter()
+                    .filter(|f| f.severity == crate::kernel::Severity::Block)
+                    .map(|f| FieldError::new(&f.path, &f.rule, format!("{} {}", f.message_zh, f.fix_zh), format!("{} {}", f.message_en, f.fix_en)))
+                    .collect();
+                Problem::invalid(errors).with_more(json!({"decision": verdict.decision, "findings": verdict.findings}))
+            }
+            CourseError::State(status) => Problem::conflict(
+                "courses/state",
+                format!("这门课程的状态是“{}”，不能这样办理。请刷新页面查看最新状态。", status_zh(&status)),
+                format!("The course is {status}; this cannot be done to it. Reload to see where it stands."),
+            ),
+            CourseError::Comment => Problem::invalid(vec![FieldError::new("comment", "required", "请写明退回的理由。", "Say why it is returned.")]),
+            CourseError::Db(error) => error.into(),
+        }
+    }
+}
+
+/// A course's status as people read it.
+pub fn status_zh(status: &str) -> &'static str {
+    match status {
+        "draft" => "草稿",
+        "submitted" => "待审批",
+        "approved" => "已备案",
+        _ => "已退回",
+    }
+}
+
+/// The course and its people, as an institution files them; the register adds the rest.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CourseRequest {
+    pub course: Course,
+    #[serde(default)]
+    pub instructors: Vec<Instructor>,
+}
+
+fn parsed<T: std::str::FromStr>(words: &[String]) -> Known<Vec<T>> {
+    let values: Vec<T> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    if values.is_empty() { Known::Unknown } else { Known::Value(values) }
+}
+
+/// The whole filing: what was filed, and what the register knows of the institution and the county's calendar.
+fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -> Result<Filing, CourseError> {
+    let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
+    let calendar = match (&filer.vacations, &filer.school_hours) {
+        (None, None) => Known::Unknown,
+        (vacations, hours) => Known::Value(SchoolCalendar {
+            vacations: vacations.clone().and_then(|v| serde_json::from_value(v).ok()).into(),
+            school_hours: hours.clone().and_then(|v| serde_json::from_value(v).ok()).into(),
+        }),
+    };
+    Ok(Filing {
+        region,
+        as_of: caller.now.with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+        institution: Licensee {
+            credit_code: Known::Value(filer.credit_code.clone()),
+            licensed_categories: parsed(std::slice::from_ref(&filer.category)),
+            stages: parsed(&filer.stages),
+            delivery: parsed(&filer.delivery),
+            for_profit: Known::Value(filer.for_profit),
+            list_status: filer.list_status.parse().ok().into(),
+        },
+        course: request.course,
+        instructors: Known::Value(request.instructors),
+        calendar,
+        policy: None,
+    })
+}
+
+/// A filing with what the rules make of it.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub filing: Filing,
+    pub verdict: Verdict,
+}
+
+fn judge(filer: &Filer, tenant: i32, request: CourseRequest, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
+    let filing = filing(filer, tenant, request, caller)?;
+    filing.validate().map_err(|invalid| {
+        CourseError::Unreadable(vec![FieldError::new(&invalid.path, "format", format!("无法采用：{}", invalid.message), invalid.message.clone())])
+    })?;
+    let verdict = Verdict::of(&filing, calendar);
+    Ok(Judged { filing, verdict })
+}
+
+/// The caller's own institution, in a scoped transaction.
+async fn own(pools: &Pools, caller: &Caller) -> Result<(ScopedConn, Filer), CourseError> {
+    let institution = caller.actor.institution.filter(|_| may(caller.actor.role, Action::FileCourse)).ok_or(CourseError::Role)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or(CourseError::NotFound)?;
+    Ok((conn, filer))
+}
+
+/// What the rules say of a form, saving nothing.
+pub async fn check(pools: &Pools, calendar: &Calendar, caller: &Caller, form: &CourseForm) -> Result<Judged, CourseError> {
+    let (_conn, filer) = own(pools, caller).await?;
+    let request = form.request().map_err(CourseError::Unreadable)?;
+    judge(&filer, caller.actor.tenant, request, calendar, caller)
+}
+
+/// What to do with a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Keep it, right or wrong.
+    Draft,
+    /// Hand it to the bureau; refused while a rule blocks it.
+    Submit,
+}
+
+/// Saves or submits a course: a new one without `id`. Returns its id.
+pub async fn file(
+    pools: &Pools,
+    calendar: &Calendar,
+    caller: &Caller,
+    id: Option<i64>,
+    form: &CourseForm,
+    step: Step,
+) -> Result<i64, CourseError> {
+    let (mut conn, filer) = own(pools, caller).await?;
+    let judged = form.request().map_err(CourseError::Unreadable).and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
+    if step == Step::Submit {
+        match &judged {
+            Err(CourseError::Unreadable(errors)) => return Err(CourseError::Unreadable(errors.clone())),
+            Ok(judged) if judged.verdict.decision == Decision::Block => return Err(CourseError::Blocked(Box::new(judged.verdict.clone()))),
+            _ => {}
+        }
+    }
+    let (filing, findings, decision) = match &judged {
+        Ok(judged) => (json!(judged.filing), json!(judged.verdict.findings), judged.verdict.decision),
+        Err(_) => (json!({}), json!([]), Decision::Block),
+    };
+    let before = match id {
+        None => None,
+        Some(id) => Some(store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?),
+    };
+    if let Some(row) = &before
+        && !matches!(row.status.as_str(), "draft" | "returned")
+    {
+        return Err(CourseError::State(row.status.clone()));
+    }
+    let status = if step == Step::Submit { "submitted" } else { "draft" };
+    let saved = Saved { name: form.name(), status, filing, form: json!(form), findings, decision: decision.to_string() };
+    let id = match id {
+        None => store::add(&mut conn, filer.id, &saved, caller.now).await?,
+        Some(id) => {
+            store::save(&mut conn, id, &saved, caller.now).await?;
+            id
+        }
+    };
+    let event = Event {
+        action: if step == Step::Submit { "course.submitted" } else { "course.saved" },
+        subject_kind: "course",
+        subject_id: id.to_string(),
+        institution: Some(filer.id),
+        before: before.map(|row| json!({"status": row.status, "filing": row.filing})),
+        after: Some(json!({"status": status, "filing": saved.filing, "decision": saved.decision})),
+        reason: None,
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    conn.commit().await?;
+    Ok(id)
+}
+
+/// What an official makes of a submitted course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, strum::EnumString)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CourseDecision {
+    /// 准予备案: published from now on.
+    Approve,
+    /// 退回补正, with the reason.
+    Return,
+}
+
+/// Approves or returns a submitted course. It is judged again by the facts of this day before it is approved.
+pub async fn decide(
+    pools: &Pools,
+    calendar: &Calendar,
+    caller: &Caller,
+    id: i64,
+    decision: CourseDecision,
+    comment: &str,
+) -> Result<(), CourseError> {
+    if !may(caller.actor.role, Action::DecideCourse) {
+        return Err(CourseError::Role);
+    }
+    if decision == CourseDecision::Return && comment.trim().is_empty() {
+        return Err(CourseError::Comment);
+    }
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let row = store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?;
+    if row.status != "submitted" {
+        return Err(CourseError::State(row.status));
+    }
+    let judged = rejudge(&mut conn, &row, calendar, caller).await?;
+    if decision == CourseDecision::Approve && judged.verdict.decision == Decision::Block {
+        return Err(CourseError::Blocked(Box::new(judged.verdict)));
+    }
+    let status = if decision == CourseDecision::Approve { "approved" } else { "returned" };
+    store::decide(&mut conn, id, status, comment, &json!(judged.verdict.findings), caller.actor.user_id, caller.now).await?;
+    let event = Event {
+        action: if decision == CourseDecision::Approve { "course.approved" } else { "course.returned" },
+        subject_kind: "course",
+        subject_id: id.to_string(),
+        institution: Some(row.institution_id),
+        before: Some(json!({"status": row.status})),
+        after: Some(json!({"status": status})),
+        reason: (!comment.is_empty()).then_some(comment),
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    crate::public::publish(&mut conn, row.institution_id, caller.now).await?;
+    conn.commit().await?;
+    Ok(())
+}
+
+/// Judges a stored course by the facts of today.
+pub async fn rejudge(conn: &mut ScopedConn, row: &CourseRow, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
+    let filer = store::filer(conn, row.tenant_id, row.institution_id).await?.ok_or(CourseError::NotFound)?;
+    let part = |name: &str| row.filing.get(name).cloned().unwrap_or(Value::Null);
+    let request: CourseRequest = serde_json::from_value(json!({"course": part("course"), "instructors": part("instructors")}))
+        .map_err(|_| CourseError::State(row.status.clone()))?;
+    judge(&filer, row.tenant_id, request, calendar, caller)
+}

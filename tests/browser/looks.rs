@@ -1,0 +1,38 @@
+//! How pages look to everybody: accessible by axe-core, no wider than the phone, at both sizes and in both languages.
+
+use crate::{app::app, chromium::Browser};
+
+async fn check(browser: &Browser, path: &str) {
+    for lang in ["zh-CN", "en"] {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        browser.go(&format!("{path}{separator}lang={lang}")).await;
+        let violations = browser.axe().await;
+        assert!(violations.is_empty(), "{path} in {lang}: {violations:#?}");
+        assert!(browser.overflow().await <= 0, "{path} in {lang} is wider than its window");
+    }
+}
+
+#[tokio::test]
+async fn public_pages_are_accessible_and_fit_the_phone() {
+    for width in [390, 1280] {
+        let browser = Browser::open(width).await;
+        for path in ["/", "/s?q=启明", "/s?q=没有这家机构", "/v", "/v/52331002MJ0000018V", "/i/52331002MJ0000018U", "/login"] {
+            check(&browser, path).await;
+        }
+        browser.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_officers_pages_are_accessible_and_fit_the_phone() {
+    let app = app();
+    let officer = app.user("bureau_admin", app.county()).await;
+    for width in [390, 1280] {
+        let browser = Browser::open(width).await;
+        browser.sign_in(&officer).await;
+        for path in ["/b", "/b/approvals", "/b/courses", "/b/escrow", "/b/institutions", "/b/imports", "/b/audit"] {
+            check(&browser, path).await;
+        }
+        browser.close().await;
+    }
+}

@@ -1,0 +1,8 @@
+//! Stories in Chromium, against the real service: what people see and do, at 1280 and at 390 pixels.
+
+#[path = "../api/app.rs"]
+#[allow(dead_code, reason = "these stories need only some of what the harness offers")]
+mod app;
+mod chromium;
+mod looks;
+mod story;
