@@ -17,7 +17,6 @@ use crate::{
     db::{DbError, ScopedConn},
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, CreditCode, clock::BEIJING},
-    lists::{self, ListMove, ListStatus, Proposal},
     public,
     web::{AppState, FieldError},
 };
@@ -153,9 +152,6 @@ pub async fn handle(state: &AppState, caller: &Caller, id: i64, handling: Handli
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
     warnings::add_action(&mut conn, caller, &warning, step.into(), comment).await?;
     record(&mut conn, caller, &warning, step, (status, level), comment).await?;
-    if step == Step::Escalate && level == Level::Red {
-        propose_suspension(&mut conn, caller, &warning, comment).await?;
-    }
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
     Ok((warning, status, level))
@@ -210,20 +206,6 @@ async fn record(
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(conn, caller, event).await
-}
-
-/// Confirmed red suspends the listing, by four eyes. An institution that is not on the white list has no listing to
-/// suspend, and one whose suspension is proposed already needs no second proposal.
-async fn propose_suspension(conn: &mut ScopedConn, caller: &Caller, warning: &Warning, comment: &str) -> Result<(), EscrowError> {
-    if lists::standing(conn, warning.institution_id).await? != ListStatus::White {
-        return Ok(());
-    }
-    let reason = format!("资金监管红色预警 {}（{}）：{comment}", warning.id, warning.kind);
-    let proposal = Proposal { institution: warning.institution_id, step: ListMove::Suspend, ground: None, reason };
-    match lists::propose(conn, caller, proposal).await {
-        Err(lists::ListError::Pending { .. }) => Ok(()),
-        other => other.map(|_| ()).map_err(EscrowError::List),
-    }
 }
 
 #[cfg(test)]

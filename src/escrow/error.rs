@@ -21,8 +21,6 @@ pub enum EscrowError {
     Refused(Refusal),
     #[error("the warning has changed since it was read")]
     Changed,
-    #[error("the list does not take the proposal")]
-    List(#[from] crate::lists::ListError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -50,7 +48,6 @@ impl From<EscrowError> for Problem {
                 "这条预警刚有变化，请看过最新内容再办理。",
                 "The warning has changed since you read it. Look at it again, then act.",
             ),
-            EscrowError::List(error) => error.into(),
             EscrowError::Db(error) => error.into(),
         }
     }
