@@ -1,12 +1,36 @@
 //! `mingjian parse statement`.
 
-use super::{CommandResult, Outcome};
+use super::{CommandResult, Outcome, Refusal, print_json, read_input};
+use crate::escrow::statement::{Format, Limits, parse_file};
 
-/// Arguments.
+/// Exit status 1 when the arithmetic of some statement does not hold, 2 when the file cannot be read.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  mingjian parse statement 对账单.xlsx\n  mingjian parse statement --format mt940 - < statement.sta")]
+pub struct Args {
+    /// The statement file; `-` for standard input. A zip is read as its members, in an array
+    file: String,
+    /// camt.052, camt.053, camt.054, mt940, mt942, csv, xls, xlsx or txt; detected when absent
+    #[arg(long, value_name = "F", value_parser = format)]
+    format: Option<Format>,
+    /// Refuse files that are, or unpack to, more bytes than this
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_bytes_unpacked)]
+    max_bytes: u64,
+    /// Refuse files of more entries than this
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_entries)]
+    max_entries: usize,
+}
 
-/// Runs it.
-pub fn run(_args: Args) -> CommandResult {
-    Ok(Outcome::Done)
+fn format(text: &str) -> Result<Format, String> {
+    use strum::VariantNames;
+    text.parse().map_err(|_| format!("give one of {}", Format::VARIANTS.join(", ")))
+}
+
+/// Reads the file and prints what it says.
+pub fn run(args: Args) -> CommandResult {
+    let bytes = read_input(Some(&args.file))?;
+    let limits = Limits { max_bytes_unpacked: args.max_bytes, max_entries: args.max_entries, ..Limits::default() };
+    let file = parse_file(&args.file, &bytes, args.format, &limits)
+        .map_err(|error| Refusal::new(format!("{}: {error}", args.file)))?;
+    print_json(&file)?;
+    Ok(if file.is_unbalanced() { Outcome::Blocking } else { Outcome::Done })
 }

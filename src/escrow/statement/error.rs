@@ -1,0 +1,105 @@
+//! Why a statement file cannot be read: what, where, and how to mend it, in both languages.
+
+use std::{borrow::Cow, fmt};
+
+/// Where in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The file as a whole.
+    File,
+    /// A line of text, from 1.
+    Line(u64),
+    /// A line and a column in bytes, both from 1.
+    LineColumn(u64, u64),
+    /// A row of a table, as a spreadsheet counts them, and the column as its header names it.
+    Cell { sheet: Option<String>, row: u64, column: Option<String> },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File => f.write_str("file"),
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::LineColumn(line, column) => write!(f, "line {line}, column {column}"),
+            Place::Cell { sheet, row, column } => {
+                match sheet {
+                    Some(sheet) => write!(f, "sheet {sheet}, row {row}")?,
+                    None => write!(f, "line {row}")?,
+                }
+                match column {
+                    Some(column) => write!(f, ", column {column}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// A refusal of a whole file. Nothing of the file is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementError {
+    /// The member of a zip.
+    pub member: Option<String>,
+    pub place: Place,
+    /// Short name of the rule that the file breaks, e.g. `AMOUNT`.
+    pub rule: &'static str,
+    pub problem_zh: Cow<'static, str>,
+    pub problem_en: Cow<'static, str>,
+    pub mend_zh: Cow<'static, str>,
+    pub mend_en: Cow<'static, str>,
+}
+
+impl StatementError {
+    /// A refusal; each pair is Chinese, then English.
+    pub(super) fn new<P, M>(place: Place, rule: &'static str, problem: (P, P), mend: (M, M)) -> StatementError
+    where
+        P: Into<Cow<'static, str>>,
+        M: Into<Cow<'static, str>>,
+    {
+        StatementError {
+            member: None,
+            place,
+            rule,
+            problem_zh: problem.0.into(),
+            problem_en: problem.1.into(),
+            mend_zh: mend.0.into(),
+            mend_en: mend.1.into(),
+        }
+    }
+
+    /// The file costs more than [`Limits`](super::Limits) allow.
+    pub(super) fn over_limit(place: Place, what: (&str, &str), limit: impl fmt::Display) -> StatementError {
+        StatementError::new(
+            place,
+            "LIMIT",
+            (format!("{}超过上限 {limit}", what.0), format!("{} over the limit of {limit}", what.1)),
+            ("请拆分文件，或请管理员提高上限", "split the file, or have the operator raise the limit"),
+        )
+    }
+
+    /// The place as notes and problem documents name it, the zip member first.
+    pub fn path(&self) -> String {
+        match &self.member {
+            Some(member) => format!("{member}: {}", self.place),
+            None => self.place.to_string(),
+        }
+    }
+
+    /// What is wrong and how to mend it, in Chinese.
+    pub fn message_zh(&self) -> String {
+        format!("{}；{}", self.problem_zh, self.mend_zh)
+    }
+
+    /// What is wrong and how to mend it, in English.
+    pub fn message_en(&self) -> String {
+        format!("{}; {}", self.problem_en, self.mend_en)
+    }
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} / {}", self.path(), self.message_en(), self.message_zh())
+    }
+}
+
+impl std::error::Error for StatementError {}

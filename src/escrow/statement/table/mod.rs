@@ -1,0 +1,142 @@
+//! Exports of banks and wallets as tables, whatever file they come in.
+//!
+//! A table may have a block of facts before its header, totals after its rows, its header again on every page, and
+//! rows newest or oldest first. Rows are read as they come; order, signs and balances are settled at the end.
+
+mod biff;
+mod cells;
+mod cfb;
+mod columns;
+mod delimited;
+mod head;
+mod records;
+mod rows;
+mod sections;
+mod xls;
+mod xlsx;
+
+pub(super) use delimited::read as read_text;
+pub(super) use xls::read as read_xls;
+pub(super) use xlsx::read as read_xlsx;
+
+use super::{
+    error::{Place, StatementError},
+    model::Limits,
+    settle::Draft,
+};
+use columns::Columns;
+use head::Head;
+use rows::Parsed;
+use sections::Section;
+
+/// Reads the rows of one sheet or text, one after the other.
+struct TableReader<'l> {
+    limits: &'l Limits,
+    sheet: Option<String>,
+    /// The facts before the header.
+    head: Head,
+    columns: Option<Columns>,
+    sections: Vec<Section>,
+    entries: usize,
+}
+
+impl<'l> TableReader<'l> {
+    fn new(limits: &'l Limits, sheet: Option<String>) -> TableReader<'l> {
+        TableReader { limits, sheet, head: Head::default(), columns: None, sections: Vec::new(), entries: 0 }
+    }
+
+    fn place(&self, row: u64, column: Option<String>) -> Place {
+        Place::Cell { sheet: self.sheet.clone(), row, column }
+    }
+
+    /// Takes in one row; `number` counts as a spreadsheet or an editor does.
+    fn row<S: AsRef<str>>(&mut self, number: u64, cells: &[S]) -> Result<(), StatementError> {
+        if let Some(cell) = cells.iter().find(|cell| cell.as_ref().len() > self.limits.max_field_bytes) {
+            let column = cells.iter().position(|other| std::ptr::eq(other, cell)).map(|index| (index + 1).to_string());
+            let what = ("单元格的字节数", "bytes of one cell");
+            return Err(StatementError::over_limit(self.place(number, column), what, self.limits.max_field_bytes));
+        }
+        if cells.iter().all(|cell| cell.as_ref().trim().is_empty()) {
+            return Ok(());
+        }
+        let Some(columns) = &self.columns else {
+            return self.before_header(cells);
+        };
+        if columns.repeats(cells) {
+            return Ok(());
+        }
+        let parsed = rows::parse(columns, cells, self.limits)
+            .map_err(|fault| fault.at(Place::Cell { sheet: self.sheet.clone(), row: number, column: fault.column() }))?;
+        match parsed {
+            Parsed::Entry(row) => {
+                self.entries += 1;
+                if self.entries > self.limits.max_entries {
+                    let what = ("记账条目数", "number of entries");
+                    return Err(StatementError::over_limit(self.place(number, None), what, self.limits.max_entries));
+                }
+                self.section().push(*row, number);
+            }
+            Parsed::Totals(totals) => self.section().totals = Some((number, totals)),
+            Parsed::Balance { opening, fen } => self.section().head.set_balance(opening, fen),
+            Parsed::Skip(skip) => self.section().skip(skip, number),
+            Parsed::Other => self.after_rows(cells),
+        }
+        Ok(())
+    }
+
+    fn before_header<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), StatementError> {
+        match Columns::of(cells) {
+            Some(columns) => {
+                self.columns = Some(columns.clone());
+                let head = std::mem::take(&mut self.head);
+                self.sections.push(Section::new(head, columns, self.sheet.clone()));
+            }
+            None => self.head.read(cells),
+        }
+        Ok(())
+    }
+
+    /// A row that is no booking: another account's head block ends the section, anything else is small print.
+    fn after_rows<S: AsRef<str>>(&mut self, cells: &[S]) {
+        let mut head = Head::default();
+        head.read(cells);
+        if head.account.is_some() && self.section().head.account.is_some() && head.account != self.section().head.account {
+            self.columns = None;
+            self.head = head;
+        }
+    }
+
+    fn section(&mut self) -> &mut Section {
+        if self.sections.is_empty() {
+            self.sections.push(Section::default());
+        }
+        let last = self.sections.len() - 1;
+        &mut self.sections[last]
+    }
+
+    /// Whether a header was found.
+    fn is_table(&self) -> bool {
+        !self.sections.is_empty()
+    }
+
+    /// The statements: one per account and currency of each section.
+    fn finish(self) -> Vec<Draft> {
+        self.sections.into_iter().flat_map(Section::finish).collect()
+    }
+}
+
+/// The refusal of a file in which no header row was found.
+fn no_header() -> StatementError {
+    StatementError::new(
+        Place::File,
+        "NO_HEADER",
+        (
+            "没有找到表头行（需要日期列，以及金额列或收入、支出两列）",
+            "no header row was found: it needs a date and an amount, or a credit and a debit column",
+        ),
+        (
+            "请从网上银行重新导出明细，保留表头，或改用 camt.053、MT940",
+            "export the details again with their header, or use camt.053 or MT940",
+        ),
+    )
+}

@@ -1,0 +1,108 @@
+//! XLS workbooks (BIFF5, BIFF8), and how numbers and moments of any workbook become text.
+
+use calamine::ExcelDateTime;
+use chrono::{NaiveTime, TimeDelta};
+
+use super::{
+    super::{
+        error::{Place, StatementError},
+        model::Limits,
+        settle::Draft,
+    },
+    TableReader, biff,
+    cfb::{self, Broken},
+    no_header,
+};
+
+/// Columns per row that are looked at.
+const COLUMNS_MAX: usize = 256;
+
+/// Reads every sheet that has a header row.
+pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+    let stream = cfb::stream(bytes, &["Workbook", "Book"]).map_err(broken)?;
+    // A booking takes some ten cells.
+    let sheets = biff::sheets(&stream, limits.max_entries.saturating_mul(64)).map_err(broken)?;
+    let mut drafts = Vec::new();
+    for sheet in sheets {
+        let mut reader = TableReader::new(limits, Some(sheet.name));
+        for (row, cells) in sheet.rows {
+            let mut texts: Vec<String> = Vec::new();
+            for (column, text) in cells {
+                let column = usize::from(column);
+                if column < COLUMNS_MAX {
+                    texts.resize(texts.len().max(column + 1), String::new());
+                    texts[column] = text;
+                }
+            }
+            reader.row(u64::from(row) + 1, &texts)?;
+        }
+        if reader.is_table() {
+            drafts.extend(reader.finish());
+        }
+    }
+    if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }
+}
+
+fn broken(_: Broken) -> StatementError {
+    StatementError::new(
+        Place::File,
+        "XLS",
+        ("工作簿已损坏、不完整或受密码保护", "the workbook is broken, cut short or protected"),
+        ("请另存为 xlsx 或 CSV 后重试", "save it again as xlsx or CSV"),
+    )
+}
+
+/// A number as plain decimals. Spreadsheets keep fifteen digits; what lies beyond is noise of the binary form
+/// (1234.5600000000001).
+pub(super) fn decimal(number: f64) -> String {
+    if !number.is_finite() {
+        return String::new();
+    }
+    let shortest = number.to_string();
+    let digits = shortest.bytes().filter(u8::is_ascii_digit).count();
+    match shortest.find('.') {
+        Some(point) if digits > 15 => {
+            let whole = shortest[..point].trim_start_matches('-').len();
+            let rounded = format!("{number:.*}", 15usize.saturating_sub(whole));
+            rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => shortest,
+    }
+}
+
+/// A moment as exports write it; midnight is a day only, and a moment before the first day is a time of day only.
+pub(super) fn moment(at: &ExcelDateTime) -> String {
+    let serial = at.as_f64();
+    // Beyond the year 9999 it is no moment.
+    if !(0.0..2_958_466.0).contains(&serial) {
+        return decimal(serial);
+    }
+    let (year, month, day, hour, minute, second, milli) = at.to_ymd_hms_milli();
+    // Times are stored as fractions of a day, so 14:06:51 may come out as a hair less.
+    let time = NaiveTime::from_hms_opt(hour.into(), minute.into(), second.into()).unwrap_or_default();
+    let time = if milli >= 500 { time.overflowing_add_signed(TimeDelta::seconds(1)).0 } else { time };
+    match (serial < 1.0, time == NaiveTime::MIN) {
+        (true, _) => time.format("%H:%M:%S").to_string(),
+        (false, true) => format!("{year:04}-{month:02}-{day:02}"),
+        (false, false) => format!("{year:04}-{month:02}-{day:02} {}", time.format("%H:%M:%S")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_the_decimals_that_a_spreadsheet_shows() {
+        for (number, expected) in [
+            (4999.0, "4999"),
+            (1234.56, "1234.56"),
+            (0.1 + 0.2, "0.3"),
+            (-1234.560_000_000_000_1, "-1234.56"),
+            (120_260_302_000_000.0, "120260302000000"),
+            (f64::NAN, ""),
+        ] {
+            assert_eq!(decimal(number), expected);
+        }
+    }
+}
