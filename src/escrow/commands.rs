@@ -170,7 +170,7 @@ fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
 }
 
 /// Whether an official other than `user`, and whether `user`, has taken the warning up before.
-fn handlers(done: &[Done], user: i64) -> (bool, bool) {
+pub(super) fn handlers(done: &[Done], user: i64) -> (bool, bool) {
     let took_up = |action: &&Done| {
         let step = action.action.parse();
         matches!(step, Ok(Step::Acknowledge | Step::Investigate | Step::Escalate))

@@ -4,17 +4,22 @@
 //! them is ever published.
 
 pub mod api;
+mod balances;
 pub mod brief;
 pub mod commands;
 pub mod detector;
+mod documents;
 mod error;
 pub mod events;
 pub mod ingest;
 pub mod model;
+mod org;
 pub mod pages;
 pub mod policy;
+mod shown;
 pub mod statement;
 pub mod store;
 mod upload;
+mod watch;
 
 pub use error::EscrowError;

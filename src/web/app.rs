@@ -20,6 +20,8 @@ pub fn routes() -> Vec<Route> {
     routes.extend(auth::routes());
     routes.extend(crate::courses::api::routes());
     routes.extend(crate::courses::pages::routes());
+    routes.extend(crate::escrow::api::routes());
+    routes.extend(crate::escrow::pages::routes());
     routes
 }
 

@@ -1,7 +1,5 @@
 //! What every page has: language, who is signed in, navigation, and how money, days and levels are written.
 
-use std::borrow::Borrow;
-
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -23,6 +21,30 @@ pub struct Page {
     pub path: String,
     query: String,
     today: NaiveDate,
+}
+
+/// A value or a reference to it: templates give now the one, now the other.
+pub trait Plain<T: Copy> {
+    /// The value.
+    fn plain(self) -> T;
+}
+
+impl<T: Copy> Plain<T> for T {
+    fn plain(self) -> T {
+        self
+    }
+}
+
+impl<T: Copy> Plain<T> for &T {
+    fn plain(self) -> T {
+        *self
+    }
+}
+
+impl<T: Copy> Plain<T> for &&T {
+    fn plain(self) -> T {
+        **self
+    }
 }
 
 /// One entry of the navigation.
@@ -52,7 +74,7 @@ impl Page {
             csrf: visit.as_ref().map(|visit| visit.csrf.clone()).unwrap_or_default(),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
-            today: visit.map_or_else(|| Utc::now(), |visit| visit.now).with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+            today: visit.map_or_else(Utc::now, |visit| visit.now).with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
         }
     }
 
@@ -72,8 +94,8 @@ impl Page {
     }
 
     /// `¥12,345.67`.
-    pub fn yuan(&self, fen: impl Borrow<i64>) -> String {
-        crate::kernel::Fen(*fen.borrow()).yuan()
+    pub fn yuan(&self, fen: impl Plain<i64>) -> String {
+        crate::kernel::Fen(fen.plain()).yuan()
     }
 
     /// `¥12,345.67`, or a dash for what is not known.
@@ -82,8 +104,13 @@ impl Page {
     }
 
     /// `3 月 18 日`, with the year when it is not this one; `18 Mar 2026` in English.
-    pub fn day(&self, day: impl Borrow<NaiveDate>) -> String {
-        show::day(self.lang, *day.borrow(), self.today)
+    pub fn day(&self, day: impl Plain<NaiveDate>) -> String {
+        show::day(self.lang, day.plain(), self.today)
+    }
+
+    /// The day in Beijing of an instant.
+    pub fn day_of(&self, at: impl Plain<DateTime<Utc>>) -> String {
+        self.day(at.plain().with_timezone(&crate::kernel::clock::BEIJING).date_naive())
     }
 
     /// A day, or a dash.
@@ -92,13 +119,13 @@ impl Page {
     }
 
     /// Day and time of day in Beijing.
-    pub fn time(&self, at: impl Borrow<DateTime<Utc>>) -> String {
-        show::time(self.lang, *at.borrow(), self.today)
+    pub fn time(&self, at: impl Plain<DateTime<Utc>>) -> String {
+        show::time(self.lang, at.plain(), self.today)
     }
 
     /// `12.34 %` of basis points.
-    pub fn percent(&self, bp: impl Borrow<i64>) -> String {
-        show::percent(*bp.borrow())
+    pub fn percent(&self, bp: impl Plain<i64>) -> String {
+        show::percent(bp.plain())
     }
 
     /// The badge of a warning level, with its own shape; use with `|safe`.

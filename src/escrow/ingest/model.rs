@@ -44,7 +44,7 @@ impl Incoming {
 impl From<Statement> for Incoming {
     fn from(statement: Statement) -> Incoming {
         Incoming {
-            account: statement.account.as_deref().map(crate::escrow::model::account_number).filter(|number| !number.is_empty()),
+            account: statement.account.as_deref().and_then(whole_number),
             currency: statement.currency,
             statement_ref: statement.statement_ref,
             opening_fen: statement.opening_fen,
@@ -55,6 +55,12 @@ impl From<Statement> for Incoming {
             entries: statement.entries,
         }
     }
+}
+
+/// An account number; `None` for one that the bank has masked, which tells nothing for certain.
+fn whole_number(text: &str) -> Option<String> {
+    let number = crate::escrow::model::account_number(text);
+    (!number.is_empty() && !text.contains(['*', '＊'])).then_some(number)
 }
 
 /// What came in at once: a file or a push. All of it is kept, or nothing.
@@ -68,7 +74,16 @@ pub struct Delivery {
     pub statements: Vec<Incoming>,
 }
 
+/// Format of what a bank pushes, as statements are recorded.
+pub(super) const PUSH: &str = "push";
+
 impl Delivery {
+    /// What a bank pushed.
+    pub fn pushed(sha256: [u8; 32], target: Target, statement: Incoming) -> Delivery {
+        let file_name = "POST /api/v1/bank/entries".to_owned();
+        Delivery { file_name, format: PUSH.to_owned(), sha256, target: Some(target), statements: vec![statement] }
+    }
+
     /// A statement file.
     pub fn of_document(document: Document, file_name: &str, sha256: [u8; 32], target: Option<Target>) -> Delivery {
         Delivery {
@@ -97,7 +112,7 @@ pub struct Received {
 /// A warning that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WarningNews {
-    pub id: String,
+    pub id: i64,
     pub kind: WarningKind,
     pub level: Level,
     pub status: crate::escrow::model::Status,

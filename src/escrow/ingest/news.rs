@@ -42,7 +42,7 @@ impl Teller<'_> {
             if status.is_open() && graver {
                 self.mail(client, account, id, &warning).await?;
             }
-            news.push(WarningNews { id: id.to_string(), kind: warning.kind, level: warning.level, status });
+            news.push(WarningNews { id, kind: warning.kind, level: warning.level, status });
         }
         Ok(news)
     }

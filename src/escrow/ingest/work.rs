@@ -10,7 +10,7 @@ use super::{
     IngestError,
     entries::{self, Conflict, Content, NewEntry, TOLD_MAX, midnight},
     judge::{self, Anchor, Replay},
-    model::{Delivery, Incoming, Received, Target},
+    model::{Delivery, Incoming, PUSH, Received, Target},
     news::Teller,
     reconcile::{self, StoredWarning, Write},
     store::{
@@ -365,9 +365,6 @@ impl Work<'_> {
         Ok(Judged { detector, writes: reconcile::replace(stored, found) })
     }
 }
-
-/// Format of what a bank pushes, as statements are recorded.
-pub(super) const PUSH: &str = "push";
 
 fn by_statement(entries: &[NewEntry], statements: usize) -> Vec<i64> {
     let mut counts = vec![0; statements];

@@ -1,13 +1,16 @@
 //! SQL of entries as they are read.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::{
     QueryableByName, sql_query,
     sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::{
+    db::{DbError, ScopedConn},
+    kernel::clock::BEIJING,
+};
 
 /// An entry as stored.
 #[derive(Debug, Clone, PartialEq, QueryableByName)]
@@ -44,6 +47,11 @@ impl Entry {
     /// The signed effect on the balance.
     pub fn effect_fen(&self) -> i64 {
         if self.credit { self.amount_fen } else { -self.amount_fen }
+    }
+
+    /// Whether the bank gave a time of day: one that stands at midnight in Beijing has none.
+    pub fn has_time(&self) -> bool {
+        self.booked_at.with_timezone(&BEIJING).time() != NaiveTime::MIN
     }
 }
 
