@@ -90,7 +90,19 @@ pub type CommandResult = Result<Outcome, Refusal>;
 
 /// Parses the command line, runs one subcommand and turns its result into an exit status.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version go to standard output whole; a usage error is one line, as every other complaint.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let text = error.render().to_string();
+            let said = text.lines().find_map(|line| line.strip_prefix("error: "));
+            let complaint = said.unwrap_or("a command is missing");
+            let _ = writeln!(io::stderr(), "mingjian: {}; see mingjian --help", Refusal::new(complaint));
+            return ExitCode::from(2);
+        }
+    };
+    let result = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::User(command) => user::run(command),

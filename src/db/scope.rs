@@ -131,11 +131,11 @@ impl ScopedConn {
 
     /// Makes everything done here durable and gives the connection back.
     pub async fn commit(mut self) -> Result<(), DbError> {
-        if let Some(mut connection) = self.connection.take() {
-            if let Err(error) = connection.batch_execute("COMMIT").await {
-                drop(Object::take(connection));
-                return Err(error.into());
-            }
+        if let Some(mut connection) = self.connection.take()
+            && let Err(error) = connection.batch_execute("COMMIT").await
+        {
+            drop(Object::take(connection));
+            return Err(error.into());
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ impl Fen {
         let digits = (magnitude / 100).to_string();
         let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
         for (i, digit) in digits.chars().enumerate() {
-            if i > 0 && (digits.len() - i) % 3 == 0 {
+            if i > 0 && (digits.len() - i).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_and_read_to_the_fen() {
-        assert_eq!(Fen(1_234_567_89).yuan(), "¥1,234,567.89");
+        assert_eq!(Fen(123_456_789).yuan(), "¥1,234,567.89");
         assert_eq!(Fen(-5).yuan(), "\u{2212}¥0.05");
         assert_eq!(Fen(100_000).yuan(), "¥1,000.00");
         for (text, expected) in [

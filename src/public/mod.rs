@@ -3,8 +3,16 @@
 //! All of it is read from one table of published facts, `public_institutions`, which [`publish`] rewrites inside the
 //! transaction that changes a fact. Never published: warnings, complaints, students, anybody's identity number or phone.
 
+pub mod api;
 mod facts;
 pub mod model;
+pub mod pages;
+mod query;
 mod store;
+mod verify;
+mod words;
 
-pub use store::publish::{publish, publish_all};
+pub use store::{
+    publish::{publish, publish_all},
+    reader::Reader,
+};

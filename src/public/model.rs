@@ -45,6 +45,16 @@ impl ListStatus {
             ListStatus::Black => 3,
         }
     }
+
+    /// The status at a place of [`ListStatus::rank`].
+    pub fn of_rank(rank: i16) -> ListStatus {
+        match rank {
+            0 => ListStatus::White,
+            1 => ListStatus::Suspended,
+            3 => ListStatus::Black,
+            _ => ListStatus::None,
+        }
+    }
 }
 
 /// One row of search results, as the API sends it.

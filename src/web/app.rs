@@ -22,6 +22,8 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::courses::pages::routes());
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
+    routes.extend(crate::public::pages::routes());
+    routes.extend(crate::public::api::routes());
     routes
 }
 
@@ -33,6 +35,7 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(state))
         .app_data(web::Data::new(gate::AccessTable::new(&routes)))
+        .app_data(web::Data::new(crate::public::Reader::default()))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())
         .configure(|config| register(config, routes))

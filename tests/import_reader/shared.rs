@@ -91,3 +91,15 @@ fn a_county_takes_its_own_rows_only() {
         reading.findings.iter().filter(|found| found.rule == Rule::OutsideRegion).map(|found| found.row).collect();
     assert_eq!(outside.len() + taken, 2_000);
 }
+
+#[test]
+fn old_workbooks_of_other_programs_are_opened_though_they_hold_no_institutions() {
+    let Some(data) = data() else { return };
+    let files = std::fs::read_dir(data.join("statements")).unwrap().map(|file| file.unwrap().path());
+    let workbooks: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ext| ext == "xls")).collect();
+    assert!(!workbooks.is_empty());
+    for path in workbooks {
+        let found = import::read("x.xls", &std::fs::read(&path).unwrap(), region("331000"), &Limits::default());
+        assert_eq!(found.err().map(|error| error.code()), Some("NO_HEADER"), "{}", path.display());
+    }
+}

@@ -21,7 +21,7 @@ impl Minimum {
         Minimum { scaled: share.max(i128::from(policy.fixed_fen) * 10_000), unearned_fen }
     }
 
-    /// Whether the balance is below the minimum itself; equal is enough.
+    /// Whether the minimum is above the balance; equal is enough.
     pub fn is_above(&self, balance_fen: i64) -> bool {
         i128::from(balance_fen) * 10_000 < self.scaled
     }

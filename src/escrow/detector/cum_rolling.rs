@@ -134,7 +134,7 @@ impl Rolling {
             }
             unused = unused.min(totals.first);
         }
-        if let Some(last) = self.movements.drain(..unused).last() {
+        if let Some(last) = self.movements.drain(..unused).next_back() {
             self.dropped_at = Some(last.at);
             self.totals.iter_mut().for_each(|totals| totals.first -= unused);
         }

@@ -9,6 +9,7 @@ use super::{
     reading::{CellFinding, Reading, Row},
     rule::{Rule, Severity},
     table::{Table, TableRow},
+    words,
 };
 use crate::{
     institutions::model::{Category, Delivery, NewInstitution, Stage, Status},
@@ -158,12 +159,12 @@ impl Judge<'_> {
         let name = self.require(Field::Name, cells::text);
         let code = self.code(seen);
         let county = self.county(places);
-        let category = self.require(Field::Category, cells::category);
+        let category = self.require(Field::Category, words::category);
         let township = county.and_then(|county| self.township(places, county));
         let (licence_from, licence_to) = self.licence_days();
         let org_kind = self.text(Field::OrgKind);
-        let stages = self.read(Field::Stages, cells::stages);
-        let delivery = self.read(Field::Delivery, cells::delivery);
+        let stages = self.read(Field::Stages, words::stages);
+        let delivery = self.read(Field::Delivery, words::delivery);
         let address = self.text(Field::Address);
         let courses_text = self.text(Field::Courses);
         let licence_no = self.text(Field::LicenceNo);
@@ -173,7 +174,7 @@ impl Judge<'_> {
         let escrow_bank = self.text(Field::EscrowBank);
         let escrow_account_no = self.read(Field::EscrowAccountNo, cells::account).unwrap_or_default();
         let floor_area_cm2 = self.read(Field::FloorArea, cells::area);
-        let status = self.read(Field::Status, cells::status).unwrap_or(Status::Operating);
+        let status = self.read(Field::Status, words::status).unwrap_or(Status::Operating);
         if self.findings.iter().any(|found| found.severity == Severity::Error) {
             return None;
         }

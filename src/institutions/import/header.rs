@@ -37,168 +37,180 @@ pub enum Field {
     Status,
 }
 
+/// Names by which sheets call their columns, the plainest first; brackets, blanks and punctuation are left out.
+const NAMES: [(Field, &[&str]); 23] = [
+    (
+        Field::Name,
+        &[
+            "机构名称",
+            "培训机构名称",
+            "校外培训机构名称",
+            "单位名称",
+            "机构全称",
+            "学校名称",
+            "企业名称",
+            "培训机构",
+            "名称",
+            "institutionname",
+            "name",
+        ],
+    ),
+    (
+        Field::CreditCode,
+        &[
+            "统一社会信用代码",
+            "社会信用代码",
+            "信用代码",
+            "统一信用代码",
+            "统一社会信用代码证号",
+            "统一社会信用代码号",
+            "creditcode",
+            "uscc",
+        ],
+    ),
+    (Field::OrgKind, &["机构性质", "单位性质", "机构类型", "主体类型", "法人类型", "登记类型", "办学性质", "orgkind"]),
+    (Field::CountyCode, &["县区代码", "行政区划代码", "区划代码", "区县代码", "县市区代码", "countycode"]),
+    (
+        Field::County,
+        &[
+            "所属县",
+            "所属县市区",
+            "所属区县",
+            "所属县区",
+            "县市区",
+            "区县",
+            "县区",
+            "所在县",
+            "所在区县",
+            "所在县市区",
+            "行政区划",
+            "所属地区",
+            "所属区域",
+            "辖区",
+            "county",
+        ],
+    ),
+    (Field::TownshipCode, &["乡镇街道代码", "街道代码", "乡镇代码", "townshipcode"]),
+    (Field::Township, &["乡镇街道", "所属乡镇街道", "所属街道", "所属乡镇", "街道", "乡镇", "街道乡镇", "township"]),
+    (
+        Field::Address,
+        &[
+            "办学地址",
+            "办学地点",
+            "地址",
+            "详细地址",
+            "机构地址",
+            "培训地址",
+            "培训地点",
+            "经营地址",
+            "单位地址",
+            "住所",
+            "注册地址",
+            "address",
+        ],
+    ),
+    (Field::Category, &["培训类别", "机构类别", "类别", "办学类别", "培训类型", "业务类别", "办学类型", "category"]),
+    (
+        Field::Courses,
+        &["培训内容", "培训项目", "办学内容", "培训课程", "开设课程", "课程", "培训范围", "办学范围", "courses"],
+    ),
+    (Field::Stages, &["培训学段", "学段", "培训对象", "招生对象", "办学层次", "stages", "stage"]),
+    (Field::Delivery, &["培训形式", "培训方式", "办学形式", "授课方式", "线上线下", "delivery"]),
+    (
+        Field::LicenceNo,
+        &[
+            "办学许可证号",
+            "许可证号",
+            "办学许可证编号",
+            "许可证编号",
+            "办学许可证",
+            "许可证号码",
+            "办学许可证号码",
+            "licenceno",
+        ],
+    ),
+    (
+        Field::LicenceAuthority,
+        &["发证机关", "审批机关", "发证单位", "审批部门", "主管部门", "发证部门", "licenceauthority"],
+    ),
+    (
+        Field::LicenceFrom,
+        &[
+            "许可证有效期起",
+            "发证日期",
+            "有效期起",
+            "有效期自",
+            "有效期开始",
+            "起始日期",
+            "许可证起始日期",
+            "有效期起始日期",
+            "许可证发证日期",
+            "发证时间",
+            "批准日期",
+            "许可证有效期自",
+            "有效期限起",
+            "licencefrom",
+        ],
+    ),
+    (
+        Field::LicenceTo,
+        &[
+            "许可证有效期止",
+            "有效期至",
+            "有效期止",
+            "许可证有效期至",
+            "有效期截止",
+            "截止日期",
+            "到期日期",
+            "许可证到期日期",
+            "有效期截止日期",
+            "到期时间",
+            "有效期限至",
+            "有效期限止",
+            "licenceto",
+        ],
+    ),
+    (Field::LicenceTerm, &["许可证有效期", "有效期", "有效期限", "许可证有效期限", "办学许可证有效期", "许可有效期"]),
+    (
+        Field::LegalPerson,
+        &["法定代表人", "负责人", "法人代表", "法人", "法定代表人姓名", "举办者", "校长", "联系人", "legalperson"],
+    ),
+    (Field::Phone, &["联系电话", "手机号", "电话", "手机", "联系方式", "手机号码", "电话号码", "咨询电话", "phone"]),
+    (
+        Field::EscrowBank,
+        &["资金监管银行", "监管银行", "开户银行", "开户行", "监管账户开户行", "预收费监管银行", "escrowbank"],
+    ),
+    (
+        Field::EscrowAccountNo,
+        &[
+            "监管账号",
+            "资金监管账号",
+            "监管账户",
+            "资金监管账户",
+            "专用账户账号",
+            "预收费监管账号",
+            "监管账户账号",
+            "银行账号",
+            "账号",
+            "escrowaccountno",
+        ],
+    ),
+    (
+        Field::FloorArea,
+        &["面积", "办学面积", "建筑面积", "场地面积", "办学场所面积", "教学面积", "场所面积", "floorarea"],
+    ),
+    (Field::Status, &["状态", "机构状态", "办学状态", "经营状态", "运营状态", "目前状态", "登记状态", "status"]),
+];
+
 impl Field {
     /// The column's usual name, for a sheet that has no such column.
     pub fn label_zh(self) -> &'static str {
-        self.names()[0]
+        self.names().first().copied().unwrap_or_default()
     }
 
-    /// Names by which sheets call the column, the plainest first; brackets and blanks are left out.
+    /// Names by which sheets call the column, the plainest first.
     fn names(self) -> &'static [&'static str] {
-        match self {
-            Field::Name => &[
-                "机构名称",
-                "培训机构名称",
-                "校外培训机构名称",
-                "单位名称",
-                "机构全称",
-                "学校名称",
-                "企业名称",
-                "培训机构",
-                "名称",
-                "institutionname",
-                "name",
-            ],
-            Field::CreditCode => &[
-                "统一社会信用代码",
-                "社会信用代码",
-                "信用代码",
-                "统一信用代码",
-                "统一社会信用代码证号",
-                "统一社会信用代码号",
-                "creditcode",
-                "uscc",
-            ],
-            Field::OrgKind => {
-                &["机构性质", "单位性质", "机构类型", "主体类型", "法人类型", "登记类型", "办学性质", "orgkind"]
-            }
-            Field::CountyCode => &["县区代码", "行政区划代码", "区划代码", "区县代码", "县市区代码", "countycode"],
-            Field::County => &[
-                "所属县",
-                "所属县市区",
-                "所属区县",
-                "所属县区",
-                "县市区",
-                "区县",
-                "县区",
-                "所在县",
-                "所在区县",
-                "所在县市区",
-                "行政区划",
-                "所属地区",
-                "所属区域",
-                "辖区",
-                "county",
-            ],
-            Field::TownshipCode => &["乡镇街道代码", "街道代码", "乡镇代码", "townshipcode"],
-            Field::Township => {
-                &["乡镇街道", "所属乡镇街道", "所属街道", "所属乡镇", "街道", "乡镇", "街道乡镇", "township"]
-            }
-            Field::Address => &[
-                "办学地址",
-                "办学地点",
-                "地址",
-                "详细地址",
-                "机构地址",
-                "培训地址",
-                "培训地点",
-                "经营地址",
-                "单位地址",
-                "住所",
-                "注册地址",
-                "address",
-            ],
-            Field::Category => {
-                &["培训类别", "机构类别", "类别", "办学类别", "培训类型", "业务类别", "办学类型", "category"]
-            }
-            Field::Courses => {
-                &["培训内容", "培训项目", "办学内容", "培训课程", "开设课程", "课程", "培训范围", "办学范围", "courses"]
-            }
-            Field::Stages => &["培训学段", "学段", "培训对象", "招生对象", "办学层次", "stages", "stage"],
-            Field::Delivery => &["培训形式", "培训方式", "办学形式", "授课方式", "线上线下", "delivery"],
-            Field::LicenceNo => &[
-                "办学许可证号",
-                "许可证号",
-                "办学许可证编号",
-                "许可证编号",
-                "办学许可证",
-                "许可证号码",
-                "办学许可证号码",
-                "licenceno",
-            ],
-            Field::LicenceAuthority => {
-                &["发证机关", "审批机关", "发证单位", "审批部门", "主管部门", "发证部门", "licenceauthority"]
-            }
-            Field::LicenceFrom => &[
-                "许可证有效期起",
-                "发证日期",
-                "有效期起",
-                "有效期自",
-                "有效期开始",
-                "起始日期",
-                "许可证起始日期",
-                "有效期起始日期",
-                "许可证发证日期",
-                "发证时间",
-                "批准日期",
-                "许可证有效期自",
-                "有效期限起",
-                "licencefrom",
-            ],
-            Field::LicenceTo => &[
-                "许可证有效期止",
-                "有效期至",
-                "有效期止",
-                "许可证有效期至",
-                "有效期截止",
-                "截止日期",
-                "到期日期",
-                "许可证到期日期",
-                "有效期截止日期",
-                "到期时间",
-                "有效期限至",
-                "有效期限止",
-                "licenceto",
-            ],
-            Field::LicenceTerm => {
-                &["许可证有效期", "有效期", "有效期限", "许可证有效期限", "办学许可证有效期", "许可有效期"]
-            }
-            Field::LegalPerson => &[
-                "法定代表人",
-                "负责人",
-                "法人代表",
-                "法人",
-                "法定代表人姓名",
-                "举办者",
-                "校长",
-                "联系人",
-                "legalperson",
-            ],
-            Field::Phone => {
-                &["联系电话", "手机号", "电话", "手机", "联系方式", "手机号码", "电话号码", "咨询电话", "phone"]
-            }
-            Field::EscrowBank => {
-                &["资金监管银行", "监管银行", "开户银行", "开户行", "监管账户开户行", "预收费监管银行", "escrowbank"]
-            }
-            Field::EscrowAccountNo => &[
-                "监管账号",
-                "资金监管账号",
-                "监管账户",
-                "资金监管账户",
-                "专用账户账号",
-                "预收费监管账号",
-                "监管账户账号",
-                "银行账号",
-                "账号",
-                "escrowaccountno",
-            ],
-            Field::FloorArea => {
-                &["面积", "办学面积", "建筑面积", "场地面积", "办学场所面积", "教学面积", "场所面积", "floorarea"]
-            }
-            Field::Status => {
-                &["状态", "机构状态", "办学状态", "经营状态", "运营状态", "目前状态", "登记状态", "status"]
-            }
-        }
+        NAMES.iter().find(|(field, _)| *field == self).map_or(&[], |(_, names)| names)
     }
 
     /// The field that a column name means and how far down the list of its names it stands.
@@ -321,6 +333,7 @@ mod tests {
     fn no_name_stands_for_two_fields_and_every_name_is_its_own_key() {
         let mut seen = std::collections::HashMap::new();
         for field in Field::iter() {
+            assert!(!field.names().is_empty(), "{field}");
             for name in field.names() {
                 assert_eq!(key(name), *name, "{field}");
                 assert_eq!(seen.insert(*name, field), None, "{name}");

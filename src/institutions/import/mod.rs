@@ -13,6 +13,7 @@ mod reading;
 mod rule;
 mod table;
 mod text;
+mod words;
 mod workbook;
 
 pub use check::check;

@@ -1,0 +1,284 @@
+//! Money leaves, and the officer sees it (story 4): statements, signed pushes, warnings, mails, answers.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use mingjian::identity::machine::signature;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{NOW, World, app};
+
+/// One line of a statement: day, credit, fen, reference.
+type Line<'a> = (&'a str, bool, i64, &'a str);
+
+/// A camt.053 statement as a bank writes it.
+pub fn camt(account: &str, opening_fen: i64, lines: &[Line<'_>]) -> String {
+    let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
+    let closing = lines.iter().fold(opening_fen, |sum, (_, credit, fen, _)| if *credit { sum + fen } else { sum - fen });
+    let (first, last) = (lines.first().unwrap().0, lines.last().unwrap().0);
+    let balance = |code: &str, fen: i64, day: &str| {
+        format!("<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>", yuan(fen))
+    };
+    let entries: String = lines
+        .iter()
+        .map(|(day, credit, fen, reference)| {
+            let mark = if *credit { "CRDT" } else { "DBIT" };
+            format!(
+                "<Ntry><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>{mark}</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>{day}</Dt></BookgDt><ValDt><Dt>{day}</Dt></ValDt>\
+                 <AcctSvcrRef>{reference}</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>往来</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>",
+                yuan(*fen)
+            )
+        })
+        .collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.02\"><BkToCstmrStmt><GrpHdr><MsgId>M1</MsgId>\
+         <CreDtTm>2026-03-17T20:00:00+08:00</CreDtTm></GrpHdr><Stmt><Id>S-{first}</Id><CreDtTm>2026-03-17T20:00:00+08:00</CreDtTm><Acct><Id><Othr><Id>{account}</Id></Othr></Id>\
+         <Ccy>CNY</Ccy></Acct>{}{}{entries}</Stmt></BkToCstmrStmt></Document>",
+        balance("OPBD", opening_fen, first),
+        balance("CLBD", closing, last)
+    )
+}
+
+/// 40 % of what is there leaves at once.
+pub const GRAB: [Line<'static>; 3] =
+    [("2026-03-16", true, 480_000, "A1"), ("2026-03-16", true, 240_000, "A2"), ("2026-03-17", false, 18_288_000, "A3")];
+pub const OPENING: i64 = 45_000_000;
+
+async fn deliver(world: &World, text: String) -> Response {
+    let id = world.account_id().await;
+    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
+    let form = reqwest::multipart::Form::new().part("file", part);
+    world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await.unwrap()
+}
+
+async fn delivered(world: &World, text: String) -> Value {
+    let answer = deliver(world, text).await;
+    let status = answer.status();
+    let value: Value = answer.json().await.unwrap();
+    assert!(status.is_success(), "{status} {value}");
+    value
+}
+
+#[tokio::test]
+async fn every_entry_lands_once_however_often_it_comes_and_the_grab_is_orange() {
+    let world = World::new().await;
+    let first = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    assert_eq!((&first["inserted"], &first["duplicates"]), (&json!(3), &json!(0)), "{first}");
+    let again = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    assert_eq!((&again["inserted"], &again["duplicates"]), (&json!(0), &json!(3)), "{again}");
+    let id = world.account_id().await;
+    let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
+    assert_eq!(account["balance_fen"], OPENING + 480_000 + 240_000 - 18_288_000);
+    let entries = world.admin.json(&format!("/escrow/accounts/{id}/entries")).await;
+    assert_eq!(entries["items"].as_array().unwrap().len(), 3);
+    let warnings = world.admin.json("/warnings").await;
+    let large: Vec<_> = warnings["items"].as_array().unwrap().iter().filter(|w| w["kind"] == "FUND-LARGE-SINGLE").collect();
+    assert_eq!(large.len(), 1, "{warnings}");
+    assert_eq!((&large[0]["level"], &large[0]["bank_ref"]), (&json!("orange"), &json!("A3")), "{warnings}");
+    // Parents see nothing of a warning under examination.
+    let page = app().visitor().page(&format!("/i/{}", world.credit_code)).await;
+    let api = app().visitor().json(&format!("/api/v1/public/institutions/{}", world.credit_code)).await.to_string();
+    for secret in ["FUND-LARGE-SINGLE", "橙色", "预警", "warning"] {
+        assert!(!page.contains(secret) && !api.contains(secret), "{secret} is public");
+    }
+}
+
+#[tokio::test]
+async fn the_same_reference_with_another_amount_changes_nothing() {
+    let world = World::new().await;
+    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let forged = [("2026-03-17", false, 18_288_000, "A3"), ("2026-03-17", true, 100, "A9"), ("2026-03-16", true, 480_001, "A1")];
+    let answer = deliver(&world, camt(&world.account, OPENING, &forged)).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert!(answer.text().await.unwrap().contains("A1"));
+    let id = world.account_id().await;
+    let entries = world.admin.json(&format!("/escrow/accounts/{id}/entries")).await;
+    assert_eq!(entries["items"].as_array().unwrap().len(), 3, "nothing of the file was kept");
+}
+
+#[tokio::test]
+async fn entries_in_any_order_come_to_the_same_balance_and_warnings() {
+    let (one, other) = (World::new().await, World::new().await);
+    delivered(&one, camt(&one.account, OPENING, &GRAB)).await;
+    // The later day first, then the earlier one, as files sometimes arrive.
+    let after_first_day = OPENING + 720_000;
+    delivered(&other, camt(&other.account, after_first_day, &GRAB[2..])).await;
+    delivered(&other, camt(&other.account, OPENING, &GRAB[..2])).await;
+    let mut seen = Vec::new();
+    for world in [&one, &other] {
+        let id = world.account_id().await;
+        let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
+        let warnings = world.admin.json("/warnings").await;
+        let mut found: Vec<String> =
+            warnings["items"].as_array().unwrap().iter().map(|w| format!("{} {} {}", w["kind"], w["level"], w["bank_ref"])).collect();
+        found.sort();
+        seen.push((account["balance_fen"].clone(), found));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+struct Bank {
+    key: String,
+    secret: String,
+}
+
+impl Bank {
+    fn of(world: &World) -> Bank {
+        let made = app().run(&["key", "add", "--role", "bank", "--region", &world.county.to_string(), "台州银行"], "");
+        let made: Value = serde_json::from_str(&made).unwrap();
+        Bank { key: made["key"].as_str().unwrap().to_owned(), secret: made["secret"].as_str().unwrap().to_owned() }
+    }
+
+    async fn push(&self, body: &str, nonce: &str, tamper: Option<(&str, &str)>) -> Response {
+        let path = "/api/v1/bank/entries";
+        let timestamp = chrono::DateTime::parse_from_rfc3339(NOW).unwrap().timestamp().to_string();
+        let signed = signature(self.secret.as_bytes(), &timestamp, nonce, "POST", path, body.as_bytes());
+        let mut headers = vec![("x-mj-key", self.key.as_str()), ("x-mj-timestamp", &timestamp), ("x-mj-nonce", nonce), ("x-mj-signature", &signed)];
+        if let Some((name, value)) = tamper {
+            headers.iter_mut().filter(|(header, _)| *header == name).for_each(|header| header.1 = value);
+        }
+        let mut request = app().visitor().request(Method::POST, path).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_bank_pushes_the_same_entries_signed_and_gets_the_same_receipts() {
+    let world = World::new().await;
+    let bank = Bank::of(&world);
+    let entries: Vec<Value> = GRAB
+        .iter()
+        .map(|(day, credit, fen, reference)| json!({"bank_ref": reference, "booked_on": day, "direction": if *credit { "credit" } else { "debit" }, "amount_fen": fen}))
+        .collect();
+    let body = json!({"account": world.account, "entries": entries}).to_string();
+    let first = bank.push(&body, "nonce-number-0001", None).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    let first: Value = first.json().await.unwrap();
+    assert_eq!(first["inserted"], 3, "{first}");
+    let replayed = bank.push(&body, "nonce-number-0001", None).await;
+    assert_eq!(replayed.status(), StatusCode::CONFLICT, "a nonce is used once");
+    let again: Value = bank.push(&body, "nonce-number-0002", None).await.json().await.unwrap();
+    assert_eq!((&again["inserted"], &again["duplicates"], &again["receipts"]), (&json!(0), &json!(3), &first["receipts"]));
+    // The file of the day brings the same entries once more.
+    let file = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    assert_eq!((&file["inserted"], &file["duplicates"]), (&json!(0), &json!(3)));
+    for (name, value) in [("x-mj-signature", "00"), ("x-mj-key", "mjk-331002-0000"), ("x-mj-timestamp", "1767225600"), ("x-mj-key", "' OR 1=1")] {
+        let answer = bank.push(&body, "nonce-number-0003", Some((name, value))).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{name}");
+    }
+    let others = World::new().await;
+    let body = json!({"account": others.account, "entries": []}).to_string();
+    assert_eq!(bank.push(&body, "nonce-number-0004", None).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_open_watch_page_hears_of_the_warning_within_a_second_and_a_mail_goes_out() {
+    let world = World::new().await;
+    world.account_id().await;
+    let stream = world.admin.get("/b/escrow/events").await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    assert!(stream.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+    let mut events = stream.bytes_stream();
+    let listening = tokio::spawn(async move {
+        let mut heard = String::new();
+        while let Some(Ok(chunk)) = events.next().await {
+            heard.push_str(&String::from_utf8_lossy(&chunk));
+            if heard.contains("lv--orange") {
+                return Instant::now();
+            }
+        }
+        panic!("the stream ended: {heard}");
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let committed = Instant::now();
+    let heard = tokio::time::timeout(Duration::from_secs(10), listening).await.expect("the page hears of it").unwrap();
+    // Not a timed test of speed: it says that news are pushed, not polled for by the minute.
+    assert!(heard.saturating_duration_since(committed) < Duration::from_secs(5));
+    let mails = app().data.join("mail");
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = std::fs::read_dir(&mails).into_iter().flatten().flatten().any(|mail| {
+            std::fs::read_to_string(mail.path()).is_ok_and(|text| text.contains(&world.admin.name))
+        });
+        if found {
+            break;
+        }
+        assert!(Instant::now() < until, "a mail goes to the bureau");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_institution_answers_and_the_officer_resolves() {
+    let world = World::new().await;
+    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let warnings = world.admin.json("/warnings?kind=FUND-LARGE-SINGLE").await;
+    let id = warnings["items"][0]["id"].as_i64().unwrap();
+    let act = |action: &'static str, comment: &'static str| json!({"action": action, "comment": comment});
+    let path = format!("/warnings/{id}/actions");
+    assert_eq!(world.org.post_json(&path, act("resolve", "没事")).await.0, StatusCode::FORBIDDEN);
+    let (status, answer) = world.admin.post_json(&path, act("acknowledge", "")).await;
+    assert!(status.is_success(), "{status} {answer}");
+    let (status, answer) = world.org.post_json(&path, act("explain", "购置教具，附发票编号 0317")).await;
+    assert!(status.is_success(), "{status} {answer}");
+    assert!(world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await.contains("附发票编号 0317"));
+    let (status, answer) = world.admin.post_json(&path, act("resolve", "发票核对无误")).await;
+    assert!(status.is_success(), "{status} {answer}");
+    let open = world.admin.json("/warnings?kind=FUND-LARGE-SINGLE&status=open").await;
+    assert!(open["items"].as_array().unwrap().is_empty(), "{open}");
+    let (status, _) = world.admin.post_json(&path, act("resolve", "再来一次")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_confirmed_red_suspends_the_listing_by_four_eyes() {
+    let world = World::new().await;
+    world.list().await;
+    delivered(&world, camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
+    let warnings = world.admin.json("/warnings?level=red").await;
+    let id = warnings["items"].as_array().unwrap().iter().find(|w| w["kind"] == "FUND-LARGE-SINGLE").unwrap()["id"].as_i64().unwrap();
+    let public = format!("/api/v1/public/institutions/{}", world.credit_code);
+    assert_eq!(app().visitor().json(&public).await["list"]["status"], "white", "under examination nothing changes for parents");
+    let (status, answer) = world.admin.post_json(&format!("/warnings/{id}/actions"), json!({"action": "escalate", "comment": "核实资金被转走"})).await;
+    assert!(status.is_success(), "{status} {answer}");
+    let pending = world.approver.json("/approvals").await;
+    let approval = pending["items"].as_array().unwrap().iter().find(|a| a["step"] == "suspend" && a["state"] == "pending").unwrap_or_else(|| panic!("{pending}"));
+    let path = format!("/approvals/{}/decisions", approval["id"]);
+    let decision = json!({"decision": "approve", "comment": "确认"});
+    assert!(!world.admin.post_json(&path, decision.clone()).await.0.is_success(), "not by the one who proposed");
+    let (status, answer) = world.approver.post_json(&path, decision).await;
+    assert!(status.is_success(), "{status} {answer}");
+    assert!(app().visitor().page(&format!("/i/{}", world.credit_code)).await.contains("暂停展示"));
+}
+
+#[tokio::test]
+async fn what_is_no_statement_is_refused_with_the_place_and_changes_nothing() {
+    let world = World::new().await;
+    let whole = camt(&world.account, OPENING, &GRAB);
+    let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY x \"ha\"><!ENTITY y \"&x;&x;&x;\">]><Document>&y;</Document>";
+    for (what, text) in [
+        ("truncated", whole[..whole.len() / 2].to_owned()),
+        ("entities", bomb.to_owned()),
+        ("no statement", "hello".to_owned()),
+        ("another account", camt("00000000", OPENING, &GRAB)),
+        ("a bad amount", whole.replace("4800.00", "48x0.00")),
+    ] {
+        let answer = deliver(&world, text).await;
+        assert!(answer.status().is_client_error(), "{what}: {}", answer.status());
+        let problem: Value = answer.json().await.unwrap();
+        assert!(!problem["detail"].as_str().unwrap().is_empty() && !problem["detail_zh"].as_str().unwrap().is_empty(), "{what}");
+    }
+    let id = world.account_id().await;
+    assert!(world.admin.json(&format!("/escrow/accounts/{id}/entries")).await["items"].as_array().unwrap().is_empty());
+    let huge = reqwest::Body::wrap_stream(futures_util::stream::iter((0..80).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20]))));
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(huge).file_name("huge.xml"));
+    let answer = world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await;
+    // The service may hang up on a body that is too large before all of it was sent.
+    assert!(answer.is_err() || answer.unwrap().status() == StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(app().visitor().get("/healthz").await.status(), StatusCode::OK, "the service stays up");
+}
