@@ -36,6 +36,8 @@ CREATE POLICY write ON escrow_accounts
 GRANT SELECT, INSERT ON escrow_accounts TO mingjian_app;
 GRANT SELECT, UPDATE ON escrow_accounts TO mingjian_ingest;
 CREATE INDEX escrow_accounts_by_institution ON escrow_accounts (tenant_id, institution_id);
+-- An institution has one dedicated account in use at a time (FUND-ACCOUNT-UNIQUE).
+CREATE UNIQUE INDEX escrow_accounts_one_active ON escrow_accounts (tenant_id, institution_id) WHERE status = 'active';
 
 -- Statement files as they came in.
 CREATE TABLE statements (
@@ -93,13 +95,37 @@ CREATE TABLE entries (
 ) PARTITION BY RANGE (booked_at);
 ALTER TABLE entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE entries FORCE ROW LEVEL SECURITY;
-CREATE POLICY read ON entries FOR SELECT
+CREATE POLICY read ON entries FOR SELECT TO mingjian_app
     USING (tenant_id BETWEEN nullif(current_setting('app.lo', true), '')::int AND nullif(current_setting('app.hi', true), '')::int
            AND current_setting('app.institution', true) IN ('all', institution_id::text));
+-- The ingest looks through a whole account; this policy asks for nothing that the key does not hold.
+CREATE POLICY look_back ON entries FOR SELECT TO mingjian_ingest
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int);
 CREATE POLICY append ON entries FOR INSERT
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int);
 GRANT SELECT ON entries TO mingjian_app;
 GRANT SELECT, INSERT ON entries TO mingjian_ingest;
+
+-- Where a large batch is copied to before it enters `entries`, because COPY refuses tables with row-level security. Rows
+-- live no longer than the transaction that brought them; only the ingest role may touch them.
+CREATE UNLOGGED TABLE entries_staging (
+    tenant_id            int         NOT NULL,
+    batch                bigint      NOT NULL,
+    booked_at            timestamptz NOT NULL,
+    bank_ref             text        NOT NULL COLLATE "C",
+    seq                  int         NOT NULL,
+    value_on             date,
+    credit               boolean     NOT NULL,
+    reversal             boolean     NOT NULL,
+    amount_fen           bigint      NOT NULL,
+    kind                 text        NOT NULL COLLATE "C",
+    statement_id         bigint      NOT NULL,
+    counterparty_name    text,
+    counterparty_account text,
+    remittance           text,
+    balance_after_fen    bigint
+);
+GRANT SELECT, INSERT, DELETE ON entries_staging TO mingjian_ingest;
 
 -- A month of entries gets its partition when the first entry of it comes. The ingest role may call this and no other DDL.
 CREATE FUNCTION ensure_entries_month(month date) RETURNS void
@@ -123,7 +149,8 @@ END $$;
 REVOKE ALL ON FUNCTION ensure_entries_month(date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_entries_month(date) TO mingjian_ingest;
 
--- Warnings (预警), one open per account and kind.
+-- Warnings (预警), one open per account and kind. `history` holds the detector's steps; what people did is in
+-- warning_actions. A warning that later facts no longer bear out is withdrawn, never removed.
 CREATE TABLE warnings (
     tenant_id      int         NOT NULL,
     id             bigint      GENERATED ALWAYS AS IDENTITY,
@@ -131,7 +158,7 @@ CREATE TABLE warnings (
     institution_id bigint      NOT NULL,
     kind           text        NOT NULL,
     level          text        NOT NULL CHECK (level IN ('blue', 'yellow', 'orange', 'red')),
-    status         text        NOT NULL CHECK (status IN ('raised', 'acknowledged', 'explained', 'investigating', 'escalated', 'resolved')),
+    status         text        NOT NULL CHECK (status IN ('raised', 'acknowledged', 'explained', 'investigating', 'escalated', 'resolved', 'withdrawn')),
     raised_at      timestamptz NOT NULL,
     bank_ref       text,
     evidence       jsonb       NOT NULL,
@@ -140,6 +167,12 @@ CREATE TABLE warnings (
     due_on         date,
     detected_at    timestamptz NOT NULL,
     resolved_at    timestamptz,
+    -- Whom the warning was closed by; null when its closing condition did it.
+    resolved_by    text,
+    -- The latest fact of the account that people had before them when they closed it.
+    resolved_through timestamptz,
+    -- The official who took it up last.
+    handler        text,
     version        int         NOT NULL DEFAULT 1,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, account_id) REFERENCES escrow_accounts (tenant_id, id),
@@ -157,8 +190,9 @@ CREATE POLICY write ON warnings
                 AND current_setting('app.institution', true) IN ('all', institution_id::text));
 GRANT SELECT, UPDATE ON warnings TO mingjian_app;
 GRANT SELECT, INSERT, UPDATE ON warnings TO mingjian_ingest;
-CREATE UNIQUE INDEX warnings_one_open ON warnings (tenant_id, account_id, kind) WHERE status <> 'resolved';
-CREATE INDEX warnings_open ON warnings (tenant_id, level, raised_at DESC) WHERE status <> 'resolved';
+CREATE UNIQUE INDEX warnings_one_open ON warnings (tenant_id, account_id, kind) WHERE status NOT IN ('resolved', 'withdrawn');
+CREATE INDEX warnings_by_account ON warnings (tenant_id, account_id, id);
+CREATE INDEX warnings_open ON warnings (tenant_id, level, raised_at DESC) WHERE status NOT IN ('resolved', 'withdrawn');
 
 -- What people did about a warning; the institution's answers are among them.
 CREATE TABLE warning_actions (
@@ -168,6 +202,7 @@ CREATE TABLE warning_actions (
     institution_id bigint      NOT NULL,
     action         text        NOT NULL,
     comment        text        NOT NULL,
+    actor_id       bigint,
     actor_name     text        NOT NULL,
     actor_role     text        NOT NULL,
     at             timestamptz NOT NULL,

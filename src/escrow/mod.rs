@@ -1,5 +1,25 @@
 //! Prepaid-fund escrow: bank statements, the escrow policy, the detector, warnings.
+//!
+//! Warnings are private: officials of the county and the levels above see them, and the institution its own. Nothing of
+//! them is ever published.
 
+pub mod api;
+mod balances;
+pub mod brief;
+pub mod commands;
 pub mod detector;
+mod documents;
+mod error;
+pub mod events;
+pub mod ingest;
+pub mod model;
+mod org;
+pub mod pages;
 pub mod policy;
+mod shown;
 pub mod statement;
+pub mod store;
+mod upload;
+mod watch;
+
+pub use error::EscrowError;

@@ -28,7 +28,7 @@ async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
 }
 
 /// 413, with the limit.
-pub(super) fn too_large(limit: usize) -> Problem {
+pub fn too_large(limit: usize) -> Problem {
     let mib = limit >> 20;
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,

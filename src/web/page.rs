@@ -108,6 +108,11 @@ impl Page {
         show::day(self.lang, day.plain(), self.today)
     }
 
+    /// The day in Beijing of an instant.
+    pub fn day_of(&self, at: impl Plain<DateTime<Utc>>) -> String {
+        self.day(at.plain().with_timezone(&crate::kernel::clock::BEIJING).date_naive())
+    }
+
     /// A day, or a dash.
     pub fn day_or_dash(&self, day: &Option<NaiveDate>) -> String {
         day.map_or_else(|| "—".to_owned(), |day| self.day(day))

@@ -1,0 +1,348 @@
+//! Escrow over JSON: accounts, entries, balances, warnings; a bank's signed pushes.
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode, web};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    balances,
+    commands::{self, Filing, Handling},
+    documents::{AccountDocument, ActionDocument, EntryDocument, Items, WarningDocument, entry_id},
+    ingest::{self, Delivery, Incoming, Target},
+    model::{Step, account_number},
+    policy::Policy,
+    statement::{Entry, Format},
+    store::{
+        accounts::{self, Account},
+        entries::{self, Place},
+        warnings::{self, Filter},
+    },
+    upload,
+};
+use crate::{
+    db::ScopedConn,
+    identity::{
+        Action, Caller,
+        machine::{self, SignatureError, Signed},
+        may,
+    },
+    kernel::clock::BEIJING,
+    web::{Access, Input, Problem, Query, Route, extract, page::State, session::Visit, upload::Upload},
+};
+
+/// The feature's routes of the API.
+pub fn routes() -> Vec<Route> {
+    use Action::{FileAccount, ReadEscrow, UploadStatement};
+    vec![
+        Route::post("/api/v1/escrow/accounts", Access::May(FileAccount), || web::post().to(file_account)),
+        Route::get("/api/v1/escrow/accounts", Access::May(ReadEscrow), || web::get().to(list_accounts)),
+        Route::get("/api/v1/escrow/accounts/{id}", Access::May(ReadEscrow), || web::get().to(read_account)),
+        Route::get("/api/v1/escrow/accounts/{id}/entries", Access::May(ReadEscrow), || web::get().to(list_entries)),
+        Route::get("/api/v1/escrow/accounts/{id}/balances", Access::May(ReadEscrow), || web::get().to(list_balances)),
+        Route::post("/api/v1/escrow/accounts/{id}/statements", Access::May(UploadStatement), || web::post().to(add_statement)),
+        Route::post("/api/v1/bank/entries", Access::Machine, || web::post().to(push)),
+        Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
+        Route::post("/api/v1/warnings/{id}/actions", Access::May(ReadEscrow), || web::post().to(act)),
+        Route::get("/api/v1/policies/escrow", Access::May(ReadEscrow), || web::get().to(policy)),
+    ]
+}
+
+const LIMIT_DEFAULT: i64 = 50;
+const LIMIT_MAX: i64 = 200;
+
+#[derive(Debug, Deserialize)]
+struct Paging {
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+impl Paging {
+    fn limit(&self) -> i64 {
+        self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
+    }
+
+    fn id(&self) -> Result<i64, Problem> {
+        self.cursor.as_deref().map_or(Ok(0), |text| text.parse().map_err(|_| bad_cursor()))
+    }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::bad_request(
+        "cursor 不对：请原样使用上一页的 next_cursor。",
+        "the cursor is wrong: pass the next_cursor of the page before, unchanged",
+    )
+}
+
+fn page_size(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or_default()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilingRequest {
+    credit_code: String,
+    bank: String,
+    account: String,
+    mode: String,
+    agreement_no: String,
+    payee_account: String,
+}
+
+async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>) -> Result<HttpResponse, Problem> {
+    let request = input.0;
+    let filing = Filing {
+        credit_code: &request.credit_code,
+        bank: &request.bank,
+        account: &request.account,
+        mode: &request.mode,
+        agreement_no: &request.agreement_no,
+        payee_account: &request.payee_account,
+    };
+    let id = commands::file_account(&state, &caller, &filing).await?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let account = of_range(&mut conn, id).await?;
+    conn.commit().await?;
+    Ok(HttpResponse::Created()
+        .insert_header(("location", format!("/api/v1/escrow/accounts/{id}")))
+        .json(AccountDocument::from(account)))
+}
+
+/// An account of the caller's range.
+async fn of_range(conn: &mut ScopedConn, id: i64) -> Result<Account, Problem> {
+    accounts::account(conn, id).await?.ok_or_else(Problem::not_found)
+}
+
+async fn list_accounts(state: State, caller: Caller, paging: Query<Paging>) -> Result<HttpResponse, Problem> {
+    let limit = paging.limit();
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let rows = accounts::accounts(&mut conn, paging.id()?, limit + 1).await?;
+    conn.commit().await?;
+    let items = Items::page(rows, page_size(limit), |account| account.id.to_string(), AccountDocument::from);
+    Ok(HttpResponse::Ok().json(items))
+}
+
+async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let account = of_range(&mut conn, *id).await?;
+    conn.commit().await?;
+    Ok(HttpResponse::Ok().json(AccountDocument::from(account)))
+}
+
+/// `microseconds.seq.reference` of the last entry of a page.
+fn cursor_of(entry: &entries::Entry) -> String {
+    format!("{}.{}.{}", entry.booked_at.timestamp_micros(), entry.seq, entry.bank_ref)
+}
+
+fn place_of(cursor: &str) -> Result<Place, Problem> {
+    let parse = || {
+        let mut parts = cursor.splitn(3, '.');
+        let booked_at = DateTime::<Utc>::from_timestamp_micros(parts.next()?.parse().ok()?)?;
+        Some(Place { booked_at, seq: parts.next()?.parse().ok()?, bank_ref: parts.next()?.to_owned() })
+    };
+    parse().ok_or_else(bad_cursor)
+}
+
+async fn list_entries(state: State, caller: Caller, id: web::Path<i64>, paging: Query<Paging>) -> Result<HttpResponse, Problem> {
+    let place = paging.cursor.as_deref().map(place_of).transpose()?;
+    let limit = paging.limit();
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let account = of_range(&mut conn, *id).await?;
+    let rows = entries::latest(&mut conn, account.tenant_id, account.id, place.as_ref(), limit + 1).await?;
+    conn.commit().await?;
+    let shape = |entry| EntryDocument::of(account.tenant_id, account.id, entry);
+    Ok(HttpResponse::Ok().json(Items::page(rows, page_size(limit), cursor_of, shape)))
+}
+
+#[derive(Debug, Deserialize)]
+struct Span {
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+}
+
+/// Most days of one answer.
+const DAYS_MAX: u64 = 366;
+const DAYS_DEFAULT: u64 = 89;
+
+async fn list_balances(state: State, caller: Caller, id: web::Path<i64>, span: Query<Span>) -> Result<HttpResponse, Problem> {
+    let today = caller.now.with_timezone(&BEIJING).date_naive();
+    let to = span.to.unwrap_or(today);
+    let from = span.from.or(to.checked_sub_days(Days::new(DAYS_DEFAULT))).unwrap_or(to);
+    let within = from <= to && (to - from).num_days().unsigned_abs() < DAYS_MAX;
+    let midnight = from.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().filter(|_| within);
+    let Some(midnight) = midnight else {
+        return Err(Problem::bad_request("from 须不晚于 to，最多 366 天。", "from must not be after to, and at most 366 days are given at a time"));
+    };
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let account = of_range(&mut conn, *id).await?;
+    let movements = entries::days(&mut conn, account.tenant_id, account.id, midnight.to_utc()).await?;
+    conn.commit().await?;
+    let items = balances::by_day(account.balance_fen, &movements, from, to);
+    Ok(HttpResponse::Ok().json(Items { items, next_cursor: None }))
+}
+
+async fn add_statement(state: State, caller: Caller, id: web::Path<i64>, upload: Upload) -> Result<HttpResponse, Problem> {
+    let format = match upload.form.get("format") {
+        "" => None,
+        text => Some(text.parse::<Format>().map_err(|_| {
+            let known = "camt.052 camt.053 camt.054 mt940 mt942 csv xls xlsx txt";
+            Problem::bad_request(format!("format 须为以下之一：{known}"), format!("the format is one of {known}"))
+        })?),
+    };
+    let file = upload::File {
+        format,
+        target: Some(Target::Id(*id)),
+        accept_unbalanced: upload.form.get("unbalanced") == "accept",
+        name: upload.file_name,
+        bytes: upload.bytes,
+    };
+    let received = upload::take_in(&state, &caller, file).await?;
+    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "statement_id": part.statement_id, "inserted": part.inserted, "duplicates": part.duplicates, "warnings": part.warnings,
+    })))
+}
+
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Problem {
+        match error {
+            SignatureError::NonceUsed => Problem::conflict(
+                "bank/nonce-used",
+                "随机串（X-Mj-Nonce）已用过。每次请求请换新的并重新签名。",
+                "The nonce has been used. Sign each request with a new one.",
+            ),
+            SignatureError::Db(error) => error.into(),
+            SignatureError::Refused | SignatureError::NonceShape => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "bank/signature",
+                "签名、密钥、时间戳或随机串不对。请核对 X-Mj-Key、X-Mj-Timestamp（与北京时间相差不超过 300 秒）、X-Mj-Nonce（16 至 64 字符）和签名内容。",
+                "Signature, key, timestamp or nonce is not right. Check X-Mj-Key, X-Mj-Timestamp (within 300 seconds), X-Mj-Nonce (16 to 64 characters) and what was signed.",
+            ),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Push {
+    account: String,
+    entries: Vec<Entry>,
+}
+
+/// The whole body, because its digest is signed.
+async fn signed_body(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(extract::too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Who signed a request.
+async fn signer(request: &HttpRequest, state: &State, body: &[u8]) -> Result<Caller, Problem> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let now = state.clock.now();
+    let signed = Signed {
+        key: header("x-mj-key"),
+        timestamp: header("x-mj-timestamp"),
+        nonce: header("x-mj-nonce"),
+        signature: header("x-mj-signature"),
+        method: request.method().as_str(),
+        path: request.uri().path_and_query().map_or("", |path| path.as_str()),
+        body,
+    };
+    let actor = machine::authenticate(&state.pools, &state.secrets, signed, now).await?;
+    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
+    Ok(Caller { actor, request_id, now })
+}
+
+async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body = signed_body(payload, state.max_upload()).await?;
+    let caller = signer(&request, &state, &body).await?;
+    if !may(caller.actor.role, Action::PushEntries) {
+        return Err(Problem::forbidden());
+    }
+    let sha256: [u8; 32] = Sha256::digest(&body).into();
+    let read = tokio::task::spawn_blocking(move || extract::from_json::<Push>(&body)).await;
+    let Push { account, entries } = read.map_err(|_| Problem::internal())??;
+    let refs: Vec<String> = entries.iter().map(|entry| entry.bank_ref.clone()).collect();
+    let number = account_number(&account);
+    let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
+    let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
+    let received = ingest::receive(&state, &caller, delivery).await?;
+    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
+    let receipts: Vec<_> = refs
+        .into_iter()
+        .map(|bank_ref| {
+            let id = entry_id(caller.actor.tenant, part.account_id, &bank_ref);
+            json!({"bank_ref": bank_ref, "entry_id": id})
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({"inserted": part.inserted, "duplicates": part.duplicates, "receipts": receipts})))
+}
+
+#[derive(Debug, Deserialize)]
+struct WarningQuery {
+    status: Option<String>,
+    level: Option<String>,
+    kind: Option<String>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+async fn list_warnings(state: State, caller: Caller, query: Query<WarningQuery>) -> Result<HttpResponse, Problem> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor.clone() };
+    let given = |text: &'_ Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (status, level, kind) = (given(&query.status), given(&query.level), given(&query.kind));
+    let filter = Filter { status: status.as_deref(), level: level.as_deref(), kind: kind.as_deref() };
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let rows = warnings::warnings(&mut conn, &filter, paging.id()?, paging.limit() + 1).await?;
+    conn.commit().await?;
+    let items = Items::page(rows, page_size(paging.limit()), |warning| warning.id.to_string(), WarningDocument::from);
+    Ok(HttpResponse::Ok().json(items))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionRequest {
+    action: Step,
+    #[serde(default)]
+    comment: String,
+}
+
+async fn act(state: State, caller: Caller, id: web::Path<i64>, input: Input<ActionRequest>) -> Result<HttpResponse, Problem> {
+    let handling = Handling { step: input.0.action, comment: &input.0.comment, version: None };
+    let (warning, _, _) = commands::handle(&state, &caller, *id, handling).await?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let now = warnings::of_account(&mut conn, warning.tenant_id, warning.account_id).await?;
+    let now = now.into_iter().find(|row| row.id == warning.id).ok_or_else(Problem::not_found)?;
+    let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
+    conn.commit().await?;
+    let mut document = serde_json::to_value(WarningDocument::from(now)).map_err(|_| Problem::internal())?;
+    document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
+    Ok(HttpResponse::Ok().json(document))
+}
+
+async fn policy(_caller: Caller) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(Policy::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_to_its_place_whatever_the_reference_holds() {
+        let place = place_of("1767225600000001.3.A.1·b").unwrap();
+        assert_eq!((place.booked_at.timestamp_micros(), place.seq, place.bank_ref.as_str()), (1_767_225_600_000_001, 3, "A.1·b"));
+        for wrong in ["", "1", "1.2", "x.2.A", "1.x.A", "99999999999999999999.1.A"] {
+            assert!(place_of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

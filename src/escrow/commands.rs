@@ -1,0 +1,281 @@
+//! What people change: an account is filed, a warning is handled.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use serde_json::json;
+
+use super::{
+    detector::Level,
+    error::EscrowError,
+    model::{self, Mode, Status, Step, account_number, due_workdays},
+    store::{
+        accounts::{self, NewAccount},
+        warnings::{self, Action as Done, Standing, Warning},
+    },
+};
+use crate::{
+    audit::{self, Event},
+    db::{DbError, ScopedConn},
+    identity::{Action, Caller, Role, may},
+    kernel::{Calendar, CreditCode, clock::BEIJING},
+    public,
+    web::{AppState, FieldError},
+};
+
+/// Longest comment in characters.
+const COMMENT_MAX: usize = 2000;
+/// Longest name of a bank, and longest number, in characters.
+const TEXT_MAX: usize = 100;
+
+/// An account as filed, not yet checked.
+#[derive(Debug, Clone, Default)]
+pub struct Filing<'a> {
+    pub credit_code: &'a str,
+    pub bank: &'a str,
+    pub account: &'a str,
+    pub mode: &'a str,
+    pub agreement_no: &'a str,
+    pub payee_account: &'a str,
+}
+
+/// A filing whose fields are right.
+struct Checked {
+    credit_code: CreditCode,
+    account_no: String,
+    payee_account: String,
+    mode: Mode,
+}
+
+fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let mut wrong = |path: &str, rule: &str, zh: &str, en: &str| errors.push(FieldError::new(path, rule, zh, en));
+    let code = filing.credit_code.parse::<CreditCode>().ok();
+    if code.is_none() {
+        wrong("credit_code", "ADM-USCC-VALID", "统一社会信用代码不对，应为 18 位且校验位正确", "not a valid unified social credit code of 18 characters");
+    }
+    let (account_no, payee_account) = (account_number(filing.account), account_number(filing.payee_account));
+    for (path, number) in [("account", &account_no), ("payee_account", &payee_account)] {
+        if !(8..=40).contains(&number.len()) {
+            wrong(path, "FUND-ACCOUNT-UNIQUE", "账号应为 8 至 40 位数字或字母", "an account number has 8 to 40 digits or letters");
+        }
+    }
+    if payee_account == account_no && !account_no.is_empty() {
+        wrong("payee_account", "FUND-ACCOUNT-UNIQUE", "划拨收款账户须与监管账户不同", "releases go to another account than the escrow account itself");
+    }
+    for (path, text) in [("bank", filing.bank), ("agreement_no", filing.agreement_no)] {
+        if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
+            wrong(path, "FUND-MODE", "请填写，不超过 100 字", "fill this in, 100 characters at most");
+        }
+    }
+    let mode = filing.mode.parse::<Mode>().ok();
+    if mode.is_none() {
+        wrong("mode", "FUND-MODE", "请选择银行托管或风险保证金", "choose custody or risk_deposit");
+    }
+    match (code, mode) {
+        (Some(credit_code), Some(mode)) if errors.is_empty() => Ok(Checked { credit_code, account_no, payee_account, mode }),
+        _ => Err(errors),
+    }
+}
+
+/// Files an institution's dedicated account (FUND-MODE, FUND-ACCOUNT-UNIQUE); returns its id. Its name is the
+/// institution's registered name. An institution's user files for no other institution.
+pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>) -> Result<i64, EscrowError> {
+    if !may(caller.actor.role, Action::FileAccount) {
+        return Err(EscrowError::Forbidden);
+    }
+    let checked = check(filing).map_err(EscrowError::Invalid)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let holder = accounts::holder(&mut conn, checked.credit_code.as_str()).await?.ok_or(EscrowError::NotFound)?;
+    let account = NewAccount {
+        institution: holder.id,
+        bank: filing.bank.trim(),
+        account_no: &checked.account_no,
+        account_name: &holder.name,
+        mode: checked.mode.into(),
+        agreement_no: filing.agreement_no.trim(),
+        payee_account: &checked.payee_account,
+    };
+    let id = match accounts::add(&mut conn, &account, caller.now).await {
+        Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => return Err(EscrowError::AccountTaken),
+        other => other?,
+    };
+    let event = Event {
+        action: "escrow.account_filed",
+        subject_kind: "escrow_account",
+        subject_id: id.to_string(),
+        institution: Some(holder.id),
+        after: Some(json!({"bank": account.bank, "account_no": account.account_no, "mode": checked.mode,
+                           "agreement_no": account.agreement_no, "payee_account": account.payee_account})),
+        ..Event::default()
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    // Parents are told which account to pay into.
+    public::publish(&mut conn, holder.id, caller.now).await?;
+    conn.commit().await?;
+    Ok(id)
+}
+
+/// A step about a warning.
+#[derive(Debug, Clone, Copy)]
+pub struct Handling<'a> {
+    pub step: Step,
+    pub comment: &'a str,
+    /// The version that was read, where the caller says so.
+    pub version: Option<i32>,
+}
+
+/// Takes a step about a warning of the caller's bureau. A red warning that is escalated proposes to suspend the listing.
+/// Returns the warning as it was, and as it stands now.
+pub async fn handle(state: &AppState, caller: &Caller, id: i64, handling: Handling<'_>) -> Result<(Warning, Status, Level), EscrowError> {
+    let Handling { step, comment, version } = handling;
+    let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
+    if !may(caller.actor.role, action) {
+        return Err(EscrowError::Forbidden);
+    }
+    let comment = checked_comment(step, comment)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let warning = warnings::for_update(&mut conn, id).await?.ok_or(EscrowError::NotFound)?;
+    if version.is_some_and(|version| version != warning.version) {
+        return Err(EscrowError::Changed);
+    }
+    let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
+    let stored = |_| DbError::Pool("a warning is stored with an unknown status or level".to_owned());
+    let before: (Status, Level) = (warning.status.parse().map_err(stored)?, warning.level.parse().map_err(stored)?);
+    let (others, own) = handlers(&done, caller.actor.user_id);
+    let (status, level) = model::after(before.0, before.1, step, others, own).map_err(EscrowError::Refused)?;
+    let standing = Standing {
+        status: status.into(),
+        level: level.into(),
+        due_on: if level == before.1 { warning.due_on } else { due_on(&state.calendar, caller, level) },
+        handler: (step != Step::Explain).then_some(&caller.actor.display_name),
+        resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
+    };
+    warnings::stand(&mut conn, id, &standing, caller.now).await?;
+    warnings::add_action(&mut conn, caller, &warning, step.into(), comment).await?;
+    record(&mut conn, caller, &warning, step, (status, level), comment).await?;
+    warnings::notify(&mut conn).await?;
+    conn.commit().await?;
+    Ok((warning, status, level))
+}
+
+fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
+    let comment = comment.trim();
+    let length = comment.chars().count();
+    if length > COMMENT_MAX {
+        return Err(EscrowError::Invalid(vec![FieldError::new("comment", "comment", "说明不超过 2000 字", "2000 characters at most")]));
+    }
+    if length == 0 && step.needs_comment() {
+        return Err(EscrowError::Invalid(vec![FieldError::new("comment", "comment", "请写明情况或理由", "say what was found, or why")]));
+    }
+    Ok(comment)
+}
+
+/// Whether an official other than `user`, and whether `user`, has taken the warning up before.
+pub(super) fn handlers(done: &[Done], user: i64) -> (bool, bool) {
+    let took_up = |action: &&Done| {
+        let step = action.action.parse();
+        matches!(step, Ok(Step::Acknowledge | Step::Investigate | Step::Escalate))
+            && action.actor_role.parse::<Role>().is_ok_and(|role| !role.is_institution())
+    };
+    let mut ids = done.iter().filter(took_up).map(|action| action.actor_id);
+    let others = ids.clone().any(|id| id != Some(user));
+    (others, ids.any(|id| id == Some(user)))
+}
+
+fn due_on(calendar: &Calendar, caller: &Caller, level: Level) -> Option<chrono::NaiveDate> {
+    let today = caller.now.with_timezone(&BEIJING).date_naive();
+    calendar.add_workdays(today, due_workdays(level)?)
+}
+
+async fn record(
+    conn: &mut ScopedConn, caller: &Caller, warning: &Warning, step: Step, now: (Status, Level), comment: &str,
+) -> Result<(), DbError> {
+    let action = match step {
+        Step::Acknowledge => "warning.acknowledged",
+        Step::Explain => "warning.explained",
+        Step::Investigate => "warning.investigated",
+        Step::Resolve => "warning.resolved",
+        Step::Escalate => "warning.escalated",
+    };
+    let event = Event {
+        action,
+        subject_kind: "warning",
+        subject_id: warning.id.to_string(),
+        institution: Some(warning.institution_id),
+        before: Some(json!({"status": warning.status, "level": warning.level})),
+        after: Some(json!({"status": now.0, "level": now.1})),
+        reason: (!comment.is_empty()).then_some(comment),
+    };
+    audit::store::record(conn, caller, event).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filing() -> Filing<'static> {
+        Filing {
+            credit_code: "52331002MJY0000011",
+            bank: "台州银行椒江支行",
+            account: "6230 5500 1203 0091 264",
+            mode: "custody",
+            agreement_no: "TG-2026-001",
+            payee_account: "33105001",
+        }
+    }
+
+    #[test]
+    fn a_filing_is_checked_field_by_field() {
+        let code = valid_code();
+        let right = Filing { credit_code: &code, ..filing() };
+        assert_eq!(check(&right).map(|checked| checked.account_no).ok().as_deref(), Some("6230550012030091264"));
+        for (path, wrong) in [
+            ("credit_code", Filing { credit_code: "123", ..right.clone() }),
+            ("account", Filing { account: "1234567", ..right.clone() }),
+            ("payee_account", Filing { payee_account: "", ..right.clone() }),
+            ("payee_account", Filing { payee_account: "6230550012030091264", ..right.clone() }),
+            ("bank", Filing { bank: "  ", ..right.clone() }),
+            ("agreement_no", Filing { agreement_no: "", ..right.clone() }),
+            ("mode", Filing { mode: "escrow", ..right.clone() }),
+        ] {
+            let errors = check(&wrong).err().unwrap_or_default();
+            assert_eq!(errors.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(), [path]);
+        }
+    }
+
+    /// The sample code with whatever check character makes it valid.
+    fn valid_code() -> String {
+        let body = "52331002MJY000001";
+        "0123456789ABCDEFGHJKLMNPQRTUWXY"
+            .chars()
+            .map(|check| format!("{body}{check}"))
+            .find(|code| code.parse::<CreditCode>().is_ok())
+            .unwrap()
+    }
+
+    #[test]
+    fn only_officials_who_took_it_up_are_its_handlers() {
+        let done = |action: &str, id, role: &str| Done {
+            warning_id: 1,
+            action: action.to_owned(),
+            comment: String::new(),
+            actor_id: Some(id),
+            actor_name: String::new(),
+            actor_role: role.to_owned(),
+            at: Default::default(),
+        };
+        assert_eq!(handlers(&[], 1), (false, false));
+        assert_eq!(handlers(&[done("explain", 7, "institution_admin")], 1), (false, false));
+        assert_eq!(handlers(&[done("investigate", 1, "inspector")], 1), (false, true));
+        assert_eq!(handlers(&[done("acknowledge", 2, "approver"), done("investigate", 1, "inspector")], 1), (true, true));
+    }
+
+    #[test]
+    fn every_step_but_seeing_needs_a_reason() {
+        assert!(checked_comment(Step::Acknowledge, " ").is_ok());
+        for step in [Step::Explain, Step::Investigate, Step::Resolve, Step::Escalate] {
+            assert!(checked_comment(step, " ").is_err() && checked_comment(step, "已核对合同").is_ok(), "{step}");
+        }
+        assert!(checked_comment(Step::Explain, &"字".repeat(2000)).is_ok());
+        assert!(checked_comment(Step::Explain, &"字".repeat(2001)).is_err());
+    }
+}

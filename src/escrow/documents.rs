@@ -1,0 +1,223 @@
+//! The JSON of the API, as the contract says.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::store::{accounts::Account, entries::Entry, warnings::{Action, Warning}};
+use crate::kernel::clock::BEIJING;
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct Items<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Items<T> {
+    /// A page of `rows`, of which one more than `limit` was asked for; `cursor` tells where the next page begins.
+    pub fn page<R>(mut rows: Vec<R>, limit: usize, cursor: impl Fn(&R) -> String, shape: impl Fn(R) -> T) -> Items<T> {
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = if more { rows.last().map(cursor) } else { None };
+        Items { items: rows.into_iter().map(shape).collect(), next_cursor }
+    }
+}
+
+pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
+    at.with_timezone(&BEIJING)
+}
+
+/// An account. What rests on contracts is null until there are any.
+#[derive(Debug, Serialize)]
+pub struct AccountDocument {
+    id: i64,
+    region: String,
+    credit_code: String,
+    institution: String,
+    bank: String,
+    account: String,
+    account_name: String,
+    mode: String,
+    agreement_no: String,
+    payee_account: String,
+    status: String,
+    balance_fen: i64,
+    entries: i64,
+    last_booked_at: Option<DateTime<FixedOffset>>,
+    statement_on: Option<NaiveDate>,
+    unearned_fen: Option<i64>,
+    coverage_bp: Option<i64>,
+    runoff_on: Option<NaiveDate>,
+}
+
+impl From<Account> for AccountDocument {
+    fn from(account: Account) -> AccountDocument {
+        AccountDocument {
+            id: account.id,
+            region: format!("{:06}", account.tenant_id),
+            credit_code: account.credit_code,
+            institution: account.institution_name,
+            bank: account.bank,
+            account: account.account_no,
+            account_name: account.account_name,
+            mode: account.mode,
+            agreement_no: account.agreement_no,
+            payee_account: account.payee_account,
+            status: account.status,
+            balance_fen: account.balance_fen,
+            entries: account.entry_count,
+            last_booked_at: account.last_booked_at.map(local),
+            statement_on: account.statement_on,
+            unearned_fen: None,
+            coverage_bp: None,
+            runoff_on: None,
+        }
+    }
+}
+
+/// What an entry is called in receipts: the same whenever the same entry of the account is delivered.
+pub fn entry_id(tenant: i32, account: i64, bank_ref: &str) -> String {
+    hex::encode(&Sha256::digest(format!("{tenant}:{account}:{bank_ref}"))[..16])
+}
+
+/// An entry, in the words of `parse statement`.
+#[derive(Debug, Serialize)]
+pub struct EntryDocument {
+    entry_id: String,
+    bank_ref: String,
+    seq: i32,
+    booked_on: NaiveDate,
+    /// Null for an entry without a time of day.
+    booked_at: Option<DateTime<FixedOffset>>,
+    value_on: Option<NaiveDate>,
+    direction: &'static str,
+    amount_fen: i64,
+    reversal: bool,
+    kind: String,
+    counterparty_name: Option<String>,
+    counterparty_account: Option<String>,
+    remittance: Option<String>,
+    balance_after_fen: Option<i64>,
+}
+
+impl EntryDocument {
+    /// An entry of an account.
+    pub fn of(tenant: i32, account: i64, entry: Entry) -> EntryDocument {
+        let at = local(entry.booked_at);
+        EntryDocument {
+            entry_id: entry_id(tenant, account, &entry.bank_ref),
+            seq: entry.seq,
+            booked_on: at.date_naive(),
+            booked_at: (entry.has_time()).then_some(at),
+            value_on: entry.value_on,
+            direction: if entry.credit { "credit" } else { "debit" },
+            amount_fen: entry.amount_fen,
+            reversal: entry.reversal,
+            kind: entry.kind,
+            counterparty_name: entry.counterparty_name,
+            counterparty_account: entry.counterparty_account,
+            remittance: entry.remittance,
+            balance_after_fen: entry.balance_after_fen,
+            bank_ref: entry.bank_ref,
+        }
+    }
+}
+
+/// The balance at the end of a local day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    pub date: NaiveDate,
+    pub balance_fen: i64,
+    pub credit_fen: i64,
+    pub debit_fen: i64,
+}
+
+/// A warning.
+#[derive(Debug, Serialize)]
+pub struct WarningDocument {
+    id: i64,
+    region: String,
+    account_id: i64,
+    account: String,
+    credit_code: String,
+    institution: String,
+    kind: String,
+    level: String,
+    status: String,
+    raised_at: DateTime<FixedOffset>,
+    bank_ref: Option<String>,
+    evidence: Value,
+    history: Value,
+    policy_version: String,
+    due_on: Option<NaiveDate>,
+    detected_at: DateTime<FixedOffset>,
+    resolved_at: Option<DateTime<FixedOffset>>,
+    resolved_by: Option<String>,
+    handler: Option<String>,
+    version: i32,
+}
+
+impl From<Warning> for WarningDocument {
+    fn from(warning: Warning) -> WarningDocument {
+        WarningDocument {
+            id: warning.id,
+            region: format!("{:06}", warning.tenant_id),
+            account_id: warning.account_id,
+            account: warning.account_no,
+            credit_code: warning.credit_code,
+            institution: warning.institution_name,
+            kind: warning.kind,
+            level: warning.level,
+            status: warning.status,
+            raised_at: local(warning.raised_at),
+            bank_ref: warning.bank_ref,
+            evidence: warning.evidence,
+            history: warning.history,
+            policy_version: warning.policy_version,
+            due_on: warning.due_on,
+            detected_at: local(warning.detected_at),
+            resolved_at: warning.resolved_at.map(local),
+            resolved_by: warning.resolved_by,
+            handler: warning.handler,
+            version: warning.version,
+        }
+    }
+}
+
+/// What somebody did about a warning.
+#[derive(Debug, Serialize)]
+pub struct ActionDocument {
+    action: String,
+    comment: String,
+    actor: String,
+    role: String,
+    at: DateTime<FixedOffset>,
+}
+
+impl From<Action> for ActionDocument {
+    fn from(action: Action) -> ActionDocument {
+        ActionDocument { action: action.action, comment: action.comment, actor: action.actor_name, role: action.actor_role, at: local(action.at) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_tells_where_the_next_begins_and_the_last_that_it_is_the_last() {
+        let page = |rows: Vec<i64>| Items::page(rows, 2, ToString::to_string, |row| row);
+        assert_eq!((page(vec![1, 2, 3]).items, page(vec![1, 2, 3]).next_cursor), (vec![1, 2], Some("2".to_owned())));
+        assert_eq!((page(vec![1, 2]).items, page(vec![1, 2]).next_cursor), (vec![1, 2], None));
+        assert_eq!(page(vec![]).next_cursor, None);
+    }
+
+    #[test]
+    fn an_entry_has_the_same_receipt_whenever_it_comes() {
+        assert_eq!(entry_id(331_002, 7, "A1"), entry_id(331_002, 7, "A1"));
+        assert_ne!(entry_id(331_002, 7, "A1"), entry_id(331_003, 7, "A1"));
+        assert_ne!(entry_id(331_002, 7, "A1"), entry_id(331_002, 71, "1"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Why an account is not filed or a warning not handled.
+
+use super::model::Refusal;
+use crate::{
+    db::DbError,
+    web::{FieldError, Problem},
+};
+
+/// A refusal; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EscrowError {
+    #[error("no such account, institution or warning in the caller's bureau")]
+    NotFound,
+    #[error("the role may not do this")]
+    Forbidden,
+    #[error("some fields are wrong")]
+    Invalid(Vec<FieldError>),
+    #[error("the bureau has this account number on file already, or the institution has an account in use")]
+    AccountTaken,
+    #[error("the warning cannot take this step")]
+    Refused(Refusal),
+    #[error("the warning has changed since it was read")]
+    Changed,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<diesel::result::Error> for EscrowError {
+    fn from(error: diesel::result::Error) -> Self {
+        EscrowError::Db(error.into())
+    }
+}
+
+impl From<EscrowError> for Problem {
+    fn from(error: EscrowError) -> Problem {
+        match error {
+            EscrowError::NotFound => Problem::not_found(),
+            EscrowError::Forbidden => Problem::forbidden(),
+            EscrowError::Invalid(errors) => Problem::invalid(errors),
+            EscrowError::AccountTaken => Problem::conflict(
+                "escrow/account-taken",
+                "这个账号已备案，或机构已有在用的监管账户（一家机构只用一个，FUND-ACCOUNT-UNIQUE）。请核对账号。",
+                "This account number is on file already, or the institution has an account in use (one at a time, FUND-ACCOUNT-UNIQUE). Check the number.",
+            ),
+            EscrowError::Refused(refusal) => refused(refusal),
+            EscrowError::Changed => Problem::conflict(
+                "warnings/changed",
+                "这条预警刚有变化，请看过最新内容再办理。",
+                "The warning has changed since you read it. Look at it again, then act.",
+            ),
+            EscrowError::Db(error) => error.into(),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Closed => Problem::conflict("warnings/closed", "这条预警已办结，不能再办理。", "The warning is closed; nothing more can be done about it."),
+        Refusal::AlreadyThere => Problem::conflict(
+            "warnings/already-there",
+            "这一步已经办过了。请看办理经过，再选下一步。",
+            "This step has been taken already. See the history, then choose the next one.",
+        ),
+        Refusal::AtTheTop => Problem::conflict(
+            "warnings/at-the-top",
+            "已是红色预警并已上报，不能再升级。",
+            "The warning is red and escalated already; it can go no further.",
+        ),
+        Refusal::SecondOfficer => Problem::conflict(
+            "warnings/second-officer",
+            "红色预警须由两人办结：一人签收或核查，另一人办结。请由另一位工作人员办理。",
+            "A red warning is closed by two officials: one acknowledges or investigates it, another closes it. Have a colleague do this step.",
+        ),
+    }
+}

@@ -1,0 +1,121 @@
+//! The watch page's live part: the same fragment that the page holds, sent anew whenever warnings of the range change.
+
+use std::{convert::Infallible, time::Duration};
+
+use actix_web::{HttpResponse, http::header::ContentEncoding};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, Interval, interval_at, sleep},
+};
+
+use super::watch::{Watch, WatchQuery};
+use crate::{
+    identity::Caller,
+    web::{AppState, Page},
+};
+
+/// A comment this often keeps proxies from closing a quiet line.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Then the browser connects again, and whether it is still signed in is looked at anew.
+const LIFE: Duration = Duration::from_secs(300);
+/// Several changes at once are one piece of news.
+const GATHER: Duration = Duration::from_millis(50);
+
+struct Line {
+    state: AppState,
+    caller: Caller,
+    page: Page,
+    query: WatchQuery,
+    news: Receiver<i32>,
+    heartbeat: Interval,
+    end: Instant,
+    first: bool,
+}
+
+/// The answer: `event: warnings` with the fragment, at once and after each change.
+pub fn answer(state: &AppState, caller: Caller, page: Page, query: WatchQuery) -> HttpResponse {
+    let now = Instant::now();
+    let line = Line {
+        news: state.live.subscribe(),
+        state: state.clone(),
+        caller,
+        page,
+        query,
+        heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
+        end: now + LIFE,
+        first: true,
+    };
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header(ContentEncoding::Identity)
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(stream::unfold(line, |mut line| async move {
+            let bytes = line.next().await?;
+            Some((Ok::<Bytes, Infallible>(bytes), line))
+        }))
+}
+
+impl Line {
+    async fn next(&mut self) -> Option<Bytes> {
+        if std::mem::take(&mut self.first) {
+            return Some(self.fragment().await);
+        }
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(self.end) => return None,
+                _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": \n\n")),
+                news = self.news.recv() => match news {
+                    Ok(tenant) if self.concerns(tenant) => {
+                        sleep(GATHER).await;
+                        while self.news.try_recv().is_ok() {}
+                        return Some(self.fragment().await);
+                    }
+                    Ok(_) => {}
+                    // More news than were kept: whichever they were, the fragment tells how things stand.
+                    Err(RecvError::Lagged(_)) => return Some(self.fragment().await),
+                    Err(RecvError::Closed) => return None,
+                },
+            }
+        }
+    }
+
+    fn concerns(&self, tenant: i32) -> bool {
+        let (lo, hi) = self.caller.actor.scope().range();
+        (lo..=hi).contains(&tenant)
+    }
+
+    /// The fragment as an event; a comment when it could not be made, so that the line lives on until the next news.
+    async fn fragment(&self) -> Bytes {
+        let made = async {
+            let mut conn = self.caller.actor.scope().begin(&self.state.pools).await?;
+            let watch = Watch::read(&mut conn, &self.query).await?;
+            conn.commit().await?;
+            watch.fragment(&self.page)
+        };
+        match made.await {
+            Ok(html) => event("warnings", &html),
+            Err(problem) => {
+                tracing::warn!(%problem, "an open watch page could not be told of news");
+                Bytes::from_static(b": \n\n")
+            }
+        }
+    }
+}
+
+/// One server-sent event; each line of the data has its own field.
+fn event(name: &str, data: &str) -> Bytes {
+    let lines: String = data.lines().map(|line| format!("data: {line}\n")).collect();
+    Bytes::from(format!("event: {name}\n{lines}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_a_fragment_is_a_field_of_its_event() {
+        assert_eq!(event("warnings", "<p>\n</p>"), "event: warnings\ndata: <p>\ndata: </p>\n\n");
+    }
+}

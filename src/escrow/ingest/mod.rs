@@ -1,0 +1,20 @@
+//! Bank statements and pushes on their way in: one way for both, all of a delivery or nothing of it.
+//!
+//! In one transaction: entries that are new, the account's balance and detector state, its warnings, the audit trail and
+//! the mails that follow. The account is locked meanwhile, so that a reference stays unique within it for good. What came
+//! before changes nothing, and the order of deliveries does not matter (see [`judge`]).
+
+mod copy;
+mod entries;
+mod error;
+mod judge;
+mod model;
+mod news;
+mod reconcile;
+mod store;
+mod transaction;
+mod work;
+
+pub use error::IngestError;
+pub use model::{Delivery, Incoming, Received, Target, WarningNews};
+pub use work::receive;

@@ -1,0 +1,119 @@
+//! What a bank delivers and what became of it.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::escrow::{
+    detector::{Level, WarningKind},
+    statement::{Document, Entry, Statement},
+};
+
+/// Which account a statement is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By the system's own number.
+    Id(i64),
+    /// By the bank's number, within the bureau.
+    Number(String),
+}
+
+/// One statement, or one push, for one account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Incoming {
+    /// The bank's number, as letters and digits; `None` where the file names none.
+    pub account: Option<String>,
+    pub currency: Option<String>,
+    pub statement_ref: Option<String>,
+    pub opening_fen: Option<i64>,
+    pub closing_fen: Option<i64>,
+    pub opening_on: Option<NaiveDate>,
+    pub closing_on: Option<NaiveDate>,
+    /// Whether its own arithmetic holds.
+    pub balanced: Option<bool>,
+    pub entries: Vec<Entry>,
+}
+
+impl Incoming {
+    /// The first local day that its opening balance stands before. Some banks date an opening by the day before, so
+    /// the day of the first entry decides.
+    pub(super) fn opening_day(&self, first_entry_on: Option<NaiveDate>) -> Option<NaiveDate> {
+        first_entry_on.or(self.opening_on).or(self.closing_on)
+    }
+}
+
+impl From<Statement> for Incoming {
+    fn from(statement: Statement) -> Incoming {
+        Incoming {
+            account: statement.account.as_deref().and_then(whole_number),
+            currency: statement.currency,
+            statement_ref: statement.statement_ref,
+            opening_fen: statement.opening_fen,
+            closing_fen: statement.closing_fen,
+            opening_on: statement.opening_on,
+            closing_on: statement.closing_on,
+            balanced: statement.balanced,
+            entries: statement.entries,
+        }
+    }
+}
+
+/// An account number; `None` for one that the bank has masked, which tells nothing for certain.
+fn whole_number(text: &str) -> Option<String> {
+    let number = crate::escrow::model::account_number(text);
+    (!number.is_empty() && !text.contains(['*', '＊'])).then_some(number)
+}
+
+/// What came in at once: a file or a push. All of it is kept, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub file_name: String,
+    pub format: String,
+    pub sha256: [u8; 32],
+    /// The one account that all of it must be for; `None`: each statement names its own.
+    pub target: Option<Target>,
+    pub statements: Vec<Incoming>,
+}
+
+/// Format of what a bank pushes, as statements are recorded.
+pub(super) const PUSH: &str = "push";
+
+impl Delivery {
+    /// What a bank pushed.
+    pub fn pushed(sha256: [u8; 32], target: Target, statement: Incoming) -> Delivery {
+        let file_name = "POST /api/v1/bank/entries".to_owned();
+        Delivery { file_name, format: PUSH.to_owned(), sha256, target: Some(target), statements: vec![statement] }
+    }
+
+    /// A statement file.
+    pub fn of_document(document: Document, file_name: &str, sha256: [u8; 32], target: Option<Target>) -> Delivery {
+        Delivery {
+            file_name: file_name.to_owned(),
+            format: document.format.to_string(),
+            sha256,
+            target,
+            statements: document.statements.into_iter().map(Incoming::from).collect(),
+        }
+    }
+}
+
+/// What became of the part of a delivery that was for one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Received {
+    pub account_id: i64,
+    pub institution_name: String,
+    /// The record of the first statement for this account; `None` when nothing new came and none was kept before.
+    pub statement_id: Option<i64>,
+    pub inserted: i64,
+    pub duplicates: i64,
+    /// Warnings that this delivery raised, aggravated or closed.
+    pub warnings: Vec<WarningNews>,
+}
+
+/// A warning that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WarningNews {
+    pub id: i64,
+    pub kind: WarningKind,
+    pub level: Level,
+    pub status: crate::escrow::model::Status,
+}

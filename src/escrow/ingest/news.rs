@@ -1,0 +1,118 @@
+//! What a changed warning sets off: its row, the audit trail, mails.
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use super::{
+    model::WarningNews,
+    reconcile::{StoredWarning, Write},
+    store::{
+        accounts::Account,
+        warnings::{self as store, About, Mail},
+    },
+};
+use crate::{
+    db::DbError,
+    escrow::{
+        detector::{Level, Warning},
+        model::{Status, due_workdays},
+    },
+    identity::Caller,
+    kernel::{Calendar, clock::BEIJING},
+    web::{Lang, show},
+};
+
+/// What news are told with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Teller<'a> {
+    pub caller: &'a Caller,
+    pub calendar: &'a Calendar,
+    pub policy_version: &'a str,
+    pub public_url: &'a str,
+}
+
+impl Teller<'_> {
+    /// Writes the changed warnings of an account with all that follows from them.
+    pub(super) async fn tell(
+        &self, client: &Client, account: &Account, stored: &[StoredWarning], writes: Vec<Write>,
+    ) -> Result<Vec<WarningNews>, DbError> {
+        let mut news = Vec::with_capacity(writes.len());
+        for write in writes {
+            let (id, status, warning, graver) = self.write(client, account, stored, write).await?;
+            if status.is_open() && graver {
+                self.mail(client, account, id, &warning).await?;
+            }
+            news.push(WarningNews { id, kind: warning.kind, level: warning.level, status });
+        }
+        Ok(news)
+    }
+
+    /// Writes one warning; tells whether it is new or graver than before.
+    async fn write(
+        &self, client: &Client, account: &Account, stored: &[StoredWarning], write: Write,
+    ) -> Result<(i64, Status, Warning, bool), DbError> {
+        let (id, status, warning, graver) = match write {
+            Write::Insert(warning) => {
+                let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
+                let id = store::insert(client, self.about(account, Some(warning.level)), status, &warning).await?;
+                (id, status, warning, true)
+            }
+            Write::Update { id, status, warning } => {
+                let before = stored.iter().find(|row| row.id == id);
+                let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
+                let about = self.about(account, graver.then_some(warning.level));
+                store::update(client, about, id, status, &warning).await?;
+                (id, status, warning, graver)
+            }
+        };
+        let action = match status {
+            Status::Resolved => "warning.resolved",
+            Status::Withdrawn => "warning.withdrawn",
+            _ if graver => "warning.raised",
+            _ => "warning.added_to",
+        };
+        let after = json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref});
+        store::audit(client, self.caller, action, ("warning", &id.to_string()), account.institution_id, after).await?;
+        Ok((id, status, warning, graver))
+    }
+
+    /// `level`: that of a warning somebody must now act on.
+    fn about(&self, account: &Account, level: Option<Level>) -> About<'_> {
+        let today = self.caller.now.with_timezone(&BEIJING).date_naive();
+        let due_on = level.and_then(due_workdays).and_then(|days| self.calendar.add_workdays(today, days));
+        About {
+            tenant: self.caller.actor.tenant,
+            account: account.id,
+            institution: account.institution_id,
+            policy_version: self.policy_version,
+            due_on,
+            now: self.caller.now,
+        }
+    }
+
+    /// A mail says that there is a warning, its kind and level, and where to read on; amounts stay in the system.
+    async fn mail(&self, client: &Client, account: &Account, id: i64, warning: &Warning) -> Result<(), DbError> {
+        let level = <&str>::from(warning.level);
+        let kind = <&str>::from(warning.kind);
+        let word = |lang| (show::level_word(lang, level), show::warning_kind(lang, kind));
+        let ((level_zh, kind_zh), (level_en, kind_en)) = (word(Lang::Zh), word(Lang::En));
+        let name = &account.institution_name;
+        let tail: String = account.account_no.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+        let body = |link: &str, act_zh: &str, act_en: &str| {
+            format!(
+                "{name}（监管账户尾号 {tail}）出现{level_zh}预警：{kind_zh}。\n{act_zh}：{link}\n\n\
+                 {level_en} warning at {name} (escrow account ending {tail}): {kind_en}.\n{act_en}: {link}\n"
+            )
+        };
+        let bureau = format!("{}/b/escrow/{}", self.public_url, account.id);
+        let own = format!("{}/org/escrow", self.public_url);
+        let mail = Mail {
+            key: &format!("warning:{id}:{level}"),
+            subject: &format!("【{level_zh}预警】{name}：{kind_zh} / {level_en} warning: {kind_en}"),
+            body_for_bureau: &body(&bureau, "查看依据并办理", "See the evidence and act"),
+            body_for_institution: &body(&own, "查看并说明情况", "See it and answer"),
+        };
+        store::mail(client, self.about(account, None), &mail).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! SQL of entries as the ingest sees them.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{SinkExt, pin_mut};
+use tokio_postgres::{Client, Error, Row, RowStream, types::ToSql};
+
+use crate::{
+    escrow::{
+        detector::{Entry, Kind},
+        ingest::{
+            copy::Rows,
+            entries::{Content, NewEntry},
+        },
+    },
+    kernel::clock::BEIJING,
+    secrets::random,
+};
+
+/// Up to this many rows travel as parameters of one statement; more are copied.
+const ROWS_MAX: usize = 500;
+/// Columns that differ between the rows of a batch.
+const VARYING: usize = 13;
+
+/// Makes room for months of entries, outside any transaction: a new partition locks the table until its commit.
+pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), Error> {
+    client.execute("SELECT ensure_entries_month(month) FROM unnest($1::date[]) month", &[&months]).await?;
+    Ok(())
+}
+
+/// Which of `refs` the account has, with what.
+pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<(String, Content)>, Error> {
+    let rows = client
+        .query(
+            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen FROM unnest($3::text[]) AS r (bank_ref) \
+             JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2",
+            &[&tenant, &account, &refs],
+        )
+        .await?;
+    let content = |row: &Row| {
+        let booked_at: DateTime<Utc> = row.get(1);
+        Content { booked_on: booked_at.with_timezone(&BEIJING).date_naive(), credit: row.get(2), amount_fen: row.get(3) }
+    };
+    Ok(rows.iter().map(|row| (row.get(0), content(row))).collect())
+}
+
+/// The effect on the balance of all entries before `until`, from `from` on, and how many there are.
+pub async fn effect(
+    client: &Client, tenant: i32, account: i64, from: Option<DateTime<Utc>>, until: DateTime<Utc>,
+) -> Result<(i64, i64), Error> {
+    let row = client
+        .query_one(
+            "SELECT coalesce(sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END), 0)::bigint, count(*) FROM entries \
+             WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') AND booked_at < $4",
+            &[&tenant, &account, &from, &until],
+        )
+        .await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// Place and reference of the account's last entry at an instant.
+pub async fn last_at(client: &Client, tenant: i32, account: i64, at: DateTime<Utc>) -> Result<Option<(i32, String)>, Error> {
+    let row = client
+        .query_opt(
+            "SELECT seq, bank_ref FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at = $3 \
+             ORDER BY seq DESC, bank_ref DESC LIMIT 1",
+            &[&tenant, &account, &at],
+        )
+        .await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
+/// One entry of an account's history, for the detector.
+#[derive(Debug)]
+pub struct Past {
+    pub booked_at: DateTime<Utc>,
+    bank_ref: String,
+    credit: bool,
+    amount_fen: i64,
+    kind: Kind,
+    pub balance_after_fen: Option<i64>,
+}
+
+impl From<Row> for Past {
+    fn from(row: Row) -> Past {
+        Past {
+            booked_at: row.get(0),
+            bank_ref: row.get(1),
+            credit: row.get(2),
+            amount_fen: row.get(3),
+            kind: row.get::<_, &str>(4).parse().unwrap_or(Kind::Other),
+            balance_after_fen: row.get(5),
+        }
+    }
+}
+
+impl Past {
+    /// The signed effect on the balance.
+    pub fn effect_fen(&self) -> i64 {
+        if self.credit { self.amount_fen } else { -self.amount_fen }
+    }
+
+    /// As the detector takes it.
+    pub fn for_detector(&self) -> Entry<'_> {
+        Entry {
+            booked_at: self.booked_at,
+            credit: self.credit,
+            amount_fen: self.amount_fen,
+            bank_ref: &self.bank_ref,
+            kind: self.kind,
+            order_ref: None,
+        }
+    }
+}
+
+/// The account's whole history in the detector's order, as a stream: it may be longer than memory should hold.
+pub async fn history(client: &Client, tenant: i32, account: i64) -> Result<RowStream, Error> {
+    let parameters: [&(dyn ToSql + Sync); 2] = [&tenant, &account];
+    client
+        .query_raw(
+            "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen FROM entries \
+             WHERE tenant_id = $1 AND account_id = $2 ORDER BY booked_at, seq, bank_ref",
+            parameters,
+        )
+        .await
+}
+
+/// Whose entries are added.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    pub tenant: i32,
+    pub account: i64,
+    pub institution: i64,
+    /// Id of the statement at each place of the delivery.
+    pub statement_ids: &'a [i64],
+}
+
+/// Adds entries; returns how many were not there before, which is all of them while the account is locked.
+pub async fn add(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+    match entries.len() {
+        0 => Ok(0),
+        1..=ROWS_MAX => add_few(client, owner, entries).await,
+        _ => add_many(client, owner, entries).await,
+    }
+}
+
+const COLUMNS: &str = "booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, \
+     counterparty_name, counterparty_account, remittance, balance_after_fen";
+
+/// One statement with a row of values each: distributed tables take that, and not rows from an array.
+async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+    let mut sql = format!("INSERT INTO entries (tenant_id, account_id, institution_id, {COLUMNS}) VALUES ");
+    for row in 0..entries.len() {
+        sql.push_str(if row == 0 { "($1, $2, $3" } else { ", ($1, $2, $3" });
+        for column in 0..VARYING {
+            let _ = write!(sql, ", ${}", 4 + row * VARYING + column);
+        }
+        sql.push(')');
+    }
+    sql.push_str(" ON CONFLICT DO NOTHING");
+    let of = |entry: &NewEntry| owner.statement_ids.get(entry.statement).copied().unwrap_or_default();
+    let settled: Vec<(&str, i64)> = entries.iter().map(|entry| (<&str>::from(entry.kind), of(entry))).collect();
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(3 + entries.len() * VARYING);
+    parameters.extend([&owner.tenant as &(dyn ToSql + Sync), &owner.account, &owner.institution]);
+    for (entry, (kind, statement)) in entries.iter().zip(&settled) {
+        parameters.extend([
+            &entry.booked_at as &(dyn ToSql + Sync),
+            &entry.bank_ref,
+            &entry.seq,
+            &entry.value_on,
+            &entry.credit,
+            &entry.reversal,
+            &entry.amount_fen,
+            kind,
+            statement,
+            &entry.counterparty_name,
+            &entry.counterparty_account,
+            &entry.remittance,
+            &entry.balance_after_fen,
+        ]);
+    }
+    client.execute(&sql, &parameters).await
+}
+
+/// COPY into the staging table, which has no row-level security, and on from there.
+async fn add_many(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+    let batch = i64::from_be_bytes(random::<8>());
+    let copy = format!("COPY entries_staging (tenant_id, batch, {COLUMNS}) FROM STDIN (FORMAT binary)");
+    let sink = client.copy_in(&copy).await?;
+    pin_mut!(sink);
+    for chunk in Rows::new(owner.tenant, batch, owner.statement_ids, entries) {
+        sink.send(chunk).await?;
+    }
+    sink.finish().await?;
+    let insert = format!(
+        "INSERT INTO entries (tenant_id, account_id, institution_id, {COLUMNS}) \
+         SELECT tenant_id, $3::bigint, $4::bigint, {COLUMNS} FROM entries_staging WHERE tenant_id = $1 AND batch = $2 \
+         ON CONFLICT DO NOTHING"
+    );
+    let added = client.execute(&insert, &[&owner.tenant, &batch, &owner.account, &owner.institution]).await?;
+    client.execute("DELETE FROM entries_staging WHERE tenant_id = $1 AND batch = $2", &[&owner.tenant, &batch]).await?;
+    Ok(added)
+}

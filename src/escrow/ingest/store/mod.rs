@@ -1,0 +1,5 @@
+//! SQL of the ingest, on connections of the ingest role inside a [`Transaction`](super::transaction::Transaction).
+
+pub(super) mod accounts;
+pub(super) mod entries;
+pub(super) mod warnings;

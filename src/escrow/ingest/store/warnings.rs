@@ -1,0 +1,180 @@
+//! SQL of warnings, mails and the audit trail as the ingest writes them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use tokio_postgres::{Client, Error, Row, types::Json};
+
+use crate::{
+    escrow::{
+        detector::{Step, Warning, WarningKind},
+        ingest::reconcile::StoredWarning,
+        model::Status,
+    },
+    identity::Caller,
+    kernel::clock::BEIJING,
+    web::live::CHANNEL,
+};
+
+/// All warnings of an account, locked; a row that this version cannot read is left alone.
+pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
+    let rows = client
+        .query(
+            "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through \
+             FROM warnings WHERE tenant_id = $1 AND account_id = $2 ORDER BY id FOR UPDATE",
+            &[&tenant, &account],
+        )
+        .await?;
+    Ok(rows.iter().filter_map(stored).collect())
+}
+
+fn stored(row: &Row) -> Option<StoredWarning> {
+    let kind: WarningKind = row.get::<_, &str>("kind").parse().ok()?;
+    let Json(history): Json<Vec<Step>> = row.try_get("history").ok()?;
+    let Json(evidence) = row.try_get("evidence").ok()?;
+    let local = |at: DateTime<Utc>| at.with_timezone(&BEIJING);
+    Some(StoredWarning {
+        id: row.get("id"),
+        status: row.get::<_, &str>("status").parse().ok()?,
+        resolved_by: row.get("resolved_by"),
+        resolved_through: row.get("resolved_through"),
+        warning: Warning {
+            kind,
+            level: row.get::<_, &str>("level").parse().ok()?,
+            raised_at: local(row.get("raised_at")),
+            bank_ref: row.get("bank_ref"),
+            evidence,
+            history,
+            resolved_at: row.get::<_, Option<DateTime<Utc>>>("resolved_at").map(local),
+        },
+    })
+}
+
+/// Whose warning it is, and when somebody must have acted.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    pub tenant: i32,
+    pub account: i64,
+    pub institution: i64,
+    pub policy_version: &'a str,
+    pub due_on: Option<NaiveDate>,
+    pub now: DateTime<Utc>,
+}
+
+/// Adds a warning; returns its id.
+pub async fn insert(client: &Client, about: About<'_>, status: Status, warning: &Warning) -> Result<i64, Error> {
+    let row = client
+        .query_one(
+            "INSERT INTO warnings (tenant_id, account_id, institution_id, kind, level, status, raised_at, bank_ref, evidence, \
+             history, policy_version, due_on, detected_at, resolved_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
+            &[
+                &about.tenant,
+                &about.account,
+                &about.institution,
+                &<&str>::from(warning.kind),
+                &<&str>::from(warning.level),
+                &<&str>::from(status),
+                &warning.raised_at.to_utc(),
+                &warning.bank_ref,
+                &Json(&warning.evidence),
+                &Json(&warning.history),
+                &about.policy_version,
+                &about.due_on,
+                &about.now,
+                &warning.resolved_at.map(|at| at.to_utc()),
+            ],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Brings a warning up to date. The day by which to act moves only where `due_on` is given.
+pub async fn update(client: &Client, about: About<'_>, id: i64, status: Status, warning: &Warning) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE warnings SET level = $3, status = $4, raised_at = $5, bank_ref = $6, evidence = $7, history = $8, \
+             policy_version = $9, due_on = coalesce($10, due_on), resolved_at = $11, version = version + 1 \
+             WHERE tenant_id = $1 AND id = $2",
+            &[
+                &about.tenant,
+                &id,
+                &<&str>::from(warning.level),
+                &<&str>::from(status),
+                &warning.raised_at.to_utc(),
+                &warning.bank_ref,
+                &Json(&warning.evidence),
+                &Json(&warning.history),
+                &about.policy_version,
+                &about.due_on,
+                &warning.resolved_at.map(|at| at.to_utc()),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Writes an audit event into the transaction.
+pub async fn audit(
+    client: &Client, caller: &Caller, action: &str, subject: (&str, &str), institution: i64, after: Value,
+) -> Result<(), Error> {
+    let user = (caller.actor.user_id != 0).then_some(caller.actor.user_id);
+    client
+        .execute(
+            "INSERT INTO audit_events (tenant_id, at, actor_id, actor_name, actor_role, action, subject_kind, subject_id, \
+             institution_id, after, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            &[
+                &caller.actor.tenant,
+                &caller.now,
+                &user,
+                &caller.actor.display_name,
+                &caller.actor.role.to_string(),
+                &action,
+                &subject.0,
+                &subject.1,
+                &institution,
+                &after,
+                &caller.request_id,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// A mail about a warning.
+#[derive(Debug)]
+pub struct Mail<'a> {
+    /// Tells this news of this warning from any other; one mail for each recipient and key.
+    pub key: &'a str,
+    pub subject: &'a str,
+    pub body_for_bureau: &'a str,
+    pub body_for_institution: &'a str,
+}
+
+/// Puts the mail into the outbox for the bureau's officers who handle funds and for the institution's administrators.
+pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
+             SELECT tenant_id, 'mail', email, $3, CASE WHEN institution_id IS NULL THEN $4 ELSE $5 END, $6::text || ':' || id, $7, $7 \
+             FROM users WHERE tenant_id = $1 AND status = 'active' AND email IS NOT NULL \
+             AND ((institution_id IS NULL AND role IN ('finance_officer', 'bureau_admin')) \
+                  OR (institution_id = $2 AND role = 'institution_admin')) ON CONFLICT DO NOTHING",
+            &[
+                &about.tenant,
+                &about.institution,
+                &mail.subject,
+                &mail.body_for_bureau,
+                &mail.body_for_institution,
+                &mail.key,
+                &about.now,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Wakes open pages after the commit.
+pub async fn notify(client: &Client, tenant: i32) -> Result<(), Error> {
+    client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &tenant.to_string()]).await?;
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Pages of an institution: its account, its entries, the warnings about it and its answers.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+
+use super::{
+    EscrowError, brief,
+    commands::{self, Filing, Handling},
+    model::Step,
+    pages::mode_word,
+    shown::{self, ShownEntry, ShownWarning},
+    store::{accounts::{self, Account}, warnings::Action as Done},
+};
+use crate::{
+    identity::{Action, Caller},
+    web::{
+        Access, FieldError, Page, Problem, Route, SafeForm,
+        page::{State, see_other},
+        show,
+    },
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/org/escrow", Access::May(Action::ExplainWarning), || web::get().to(home)),
+        Route::post("/org/escrow/accounts", Access::May(Action::FileAccount), || web::post().to(post_account)),
+        Route::post("/org/escrow/warnings/{id}", Access::May(Action::ExplainWarning), || web::post().to(post_answer)),
+    ]
+}
+
+/// An account with all that is shown of it.
+struct Own {
+    account: Account,
+    warnings: Vec<ShownWarning>,
+    latest: Vec<ShownEntry>,
+    older: Vec<ShownEntry>,
+}
+
+/// A form that was not right, as it was typed. `warning` is `None` for the filing of an account.
+#[derive(Default)]
+struct Refused {
+    warning: Option<i64>,
+    form: SafeForm,
+    errors: Vec<FieldError>,
+}
+
+#[derive(Template)]
+#[template(path = "escrow/org.html")]
+struct OrgPage<'a> {
+    page: &'a Page,
+    own: &'a [Own],
+    refused: &'a Refused,
+}
+
+impl OrgPage<'_> {
+    fn may_file(&self) -> bool {
+        self.page.may(Action::FileAccount) && self.own.iter().all(|own| own.account.status != "active")
+    }
+
+    fn errors(&self, path: &str) -> Vec<&FieldError> {
+        self.refused.errors.iter().filter(|error| self.refused.warning.is_none() && error.path == path).collect()
+    }
+
+    fn errors_of(&self, id: &i64) -> Vec<&FieldError> {
+        self.refused.errors.iter().filter(|_| self.refused.warning == Some(*id)).collect()
+    }
+
+    fn typed(&self, name: &str) -> &str {
+        self.refused.form.get(name)
+    }
+
+    fn typed_of(&self, id: &i64) -> &str {
+        if self.refused.warning == Some(*id) { self.refused.form.get("comment") } else { "" }
+    }
+
+    /// The id of the field that an error of the page speaks of.
+    fn anchor(&self, error: &FieldError) -> String {
+        self.refused.warning.map_or_else(|| error.path.clone(), |id| format!("comment-{id}"))
+    }
+
+    fn mode(&self, mode: &str) -> &'static str {
+        mode_word(self.page, mode)
+    }
+
+    fn kind(&self, kind: &str) -> &'static str {
+        show::warning_kind(self.page.lang, kind)
+    }
+
+    fn status(&self, status: &str) -> &'static str {
+        brief::status_word(self.page.lang, status)
+    }
+
+    fn done(&self, done: &Done) -> &'static str {
+        brief::action_word(self.page.lang, &done.action)
+    }
+}
+
+async fn home(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
+    render(&request, &state, &caller, Refused::default()).await
+}
+
+async fn render(request: &HttpRequest, state: &State, caller: &Caller, refused: Refused) -> Result<HttpResponse, Problem> {
+    let page = Page::new(request, "资金监管", "Escrow");
+    let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let mut own = Vec::new();
+    for account in accounts::of_institution(&mut conn, institution).await? {
+        let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, &[Step::Explain]).await?;
+        let (latest, older) = shown::entries_of(&mut conn, &account, &warnings).await?;
+        own.push(Own { account, warnings, latest, older });
+    }
+    conn.commit().await?;
+    let status = if refused.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    page.render_as(status, &OrgPage { page: &page, own: &own, refused: &refused })
+}
+
+/// POST /org/escrow/accounts
+async fn post_account(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
+    let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let credit_code = accounts::own_code(&mut conn, institution).await?.ok_or_else(Problem::not_found)?;
+    conn.commit().await?;
+    let filing = Filing {
+        credit_code: &credit_code,
+        bank: form.get("bank"),
+        account: form.get("account"),
+        mode: form.get("mode"),
+        agreement_no: form.get("agreement_no"),
+        payee_account: form.get("payee_account"),
+    };
+    let errors = match commands::file_account(&state, &caller, &filing).await {
+        Ok(_) => return Ok(see_other("/org/escrow")),
+        Err(EscrowError::Invalid(errors)) => errors,
+        Err(error @ EscrowError::AccountTaken) => {
+            let problem = Problem::from(error);
+            vec![FieldError::new("account", "FUND-ACCOUNT-UNIQUE", problem.detail_zh, problem.detail_en)]
+        }
+        Err(error) => return Err(error.into()),
+    };
+    render(&request, &state, &caller, Refused { warning: None, form, errors }).await
+}
+
+/// POST /org/escrow/warnings/{id}
+async fn post_answer(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) -> Result<HttpResponse, Problem> {
+    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None };
+    match commands::handle(&state, &caller, *id, handling).await {
+        Ok(_) => Ok(see_other(&format!("/org/escrow#w{id}"))),
+        Err(EscrowError::Invalid(errors)) => render(&request, &state, &caller, Refused { warning: Some(*id), form, errors }).await,
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Accounts, warnings and entries made ready for a page.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use serde_json::{Value, json};
+
+use super::{
+    balances,
+    brief::{self, Input},
+    detector,
+    documents::Balance,
+    model::{self, Refusal, Status, Step},
+    store::{
+        accounts::Account,
+        entries::{self, Entry},
+        warnings::{self, Action, Warning},
+    },
+};
+use crate::{
+    db::{DbError, ScopedConn},
+    identity::Caller,
+    kernel::clock::BEIJING,
+    web::{Lang, Page},
+};
+
+/// Days that the chart and the recipients look back.
+const LOOK_BACK_DAYS: u64 = 180;
+/// Latest entries shown.
+const ENTRIES_MAX: i64 = 50;
+
+/// One entry with the balance after it.
+pub struct ShownEntry {
+    pub entry: Entry,
+    /// `None` for one that is shown apart from the entries after it.
+    pub balance_fen: Option<i64>,
+    /// Whether it raised or joined a warning.
+    pub fired: bool,
+}
+
+impl ShownEntry {
+    /// The local day.
+    pub fn day(&self) -> NaiveDate {
+        self.entry.booked_at.with_timezone(&BEIJING).date_naive()
+    }
+
+    /// The time of day, where the bank gave one.
+    pub fn clock(&self) -> String {
+        let local = self.entry.booked_at.with_timezone(&BEIJING);
+        if self.entry.has_time() { local.format("%H:%M").to_string() } else { String::new() }
+    }
+
+    /// What the bank wrote.
+    pub fn text(&self) -> &str {
+        self.entry.remittance.as_deref().unwrap_or(&self.entry.bank_ref)
+    }
+
+    /// The other side's name, or what there is of it.
+    pub fn counterparty(&self) -> &str {
+        self.entry.counterparty_name.as_deref().or(self.entry.counterparty_account.as_deref()).unwrap_or_default()
+    }
+}
+
+/// A warning with what it rests on, what was done, and what may be done.
+pub struct ShownWarning {
+    pub warning: Warning,
+    pub claim: String,
+    pub formula: String,
+    pub inputs: Vec<Input>,
+    pub steps: Vec<detector::Step>,
+    pub actions: Vec<Action>,
+    /// Steps that the one who looks may take.
+    pub open: Vec<Step>,
+    /// A red warning that only a colleague may close.
+    pub second_officer: bool,
+}
+
+impl ShownWarning {
+    /// The instant of a detector's step.
+    pub fn at(&self, step: &detector::Step) -> DateTime<Utc> {
+        step.at.to_utc()
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.warning.status.parse().is_ok_and(Status::is_open)
+    }
+}
+
+/// A warning as `caller` may handle it; `steps` are those that the caller's role knows, none where it only looks.
+pub fn warning(lang: Lang, caller: &Caller, warning: Warning, actions: &[Action], steps: &[Step]) -> ShownWarning {
+    let actions: Vec<Action> = actions.iter().filter(|action| action.warning_id == warning.id).cloned().collect();
+    let (others, own) = super::commands::handlers(&actions, caller.actor.user_id);
+    let standing = warning.status.parse().ok().zip(warning.level.parse().ok());
+    let try_step = |step: Step| standing.map(|(status, level)| model::after(status, level, step, others, own));
+    let open: Vec<Step> = steps.iter().copied().filter(|step| matches!(try_step(*step), Some(Ok(_)))).collect();
+    let second_officer = steps.contains(&Step::Resolve) && try_step(Step::Resolve) == Some(Err(Refusal::SecondOfficer));
+    ShownWarning {
+        claim: brief::claim(lang, &warning.kind, &warning.evidence),
+        formula: brief::formula(&warning.evidence).to_owned(),
+        inputs: brief::inputs(&warning.evidence),
+        steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
+        actions,
+        open,
+        second_officer,
+        warning,
+    }
+}
+
+/// The warnings of an account, open ones first.
+pub async fn warnings_of(
+    conn: &mut ScopedConn, lang: Lang, caller: &Caller, account: &Account, steps: &[Step],
+) -> Result<Vec<ShownWarning>, DbError> {
+    let rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
+    let actions = warnings::actions_of_account(conn, account.tenant_id, account.id).await?;
+    Ok(rows.into_iter().map(|row| warning(lang, caller, row, &actions, steps)).collect())
+}
+
+/// The latest entries of an account, and those behind its open warnings that are older.
+pub async fn entries_of(
+    conn: &mut ScopedConn, account: &Account, shown: &[ShownWarning],
+) -> Result<(Vec<ShownEntry>, Vec<ShownEntry>), DbError> {
+    let steps = || shown.iter().filter(|warning| warning.is_open()).flat_map(|warning| &warning.steps);
+    let refs: Vec<&str> = steps().filter_map(|step| step.bank_ref.as_deref()).collect();
+    let fired = |entry: &Entry| refs.contains(&entry.bank_ref.as_str());
+    let mut balance = account.balance_fen;
+    let latest: Vec<ShownEntry> = entries::latest(conn, account.tenant_id, account.id, None, ENTRIES_MAX)
+        .await?
+        .into_iter()
+        .map(|entry| {
+            let after = balance;
+            balance = balance.saturating_sub(entry.effect_fen());
+            ShownEntry { fired: fired(&entry), balance_fen: Some(after), entry }
+        })
+        .collect();
+    let missing: Vec<&str> = refs.iter().copied().filter(|bank_ref| latest.iter().all(|shown| shown.entry.bank_ref != *bank_ref)).collect();
+    let span = steps().map(|step| step.at.to_utc()).min().zip(steps().map(|step| step.at.to_utc()).max());
+    let older = match span.filter(|_| !missing.is_empty()) {
+        Some((from, until)) => entries::by_refs(conn, account.tenant_id, account.id, &missing, from, until).await?,
+        None => Vec::new(),
+    };
+    let older = older.into_iter().map(|entry| ShownEntry { entry, balance_fen: None, fired: true }).collect();
+    Ok((latest, older))
+}
+
+/// The start of the span that the chart shows, and its last day.
+pub fn span(account: &Account, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+    let last = account.last_booked_at.map(|at| at.with_timezone(&BEIJING).date_naive());
+    let to = last.max(account.statement_on).unwrap_or(today);
+    let from = to.checked_sub_days(Days::new(LOOK_BACK_DAYS)).unwrap_or(to);
+    // Before the first statement there is nothing to show.
+    (account.opening_on.map_or(from, |opening| opening.clamp(from, to)), to)
+}
+
+/// The start of a local day.
+pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().to_utc()
+}
+
+/// The chart's points.
+pub async fn balances_of(conn: &mut ScopedConn, account: &Account, today: NaiveDate) -> Result<Vec<Balance>, DbError> {
+    let (from, to) = span(account, today);
+    let movements = entries::days(conn, account.tenant_id, account.id, midnight(from)).await?;
+    Ok(balances::thinned(&balances::by_day(account.balance_fen, &movements, from, to)))
+}
+
+/// The chart's data block. `<` is escaped, so that nothing in it can end the block.
+pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String {
+    let by_day: serde_json::Map<String, Value> =
+        points.iter().map(|point| (point.date.to_string(), Value::from(point.balance_fen))).collect();
+    let at = |warning: &ShownWarning| {
+        let day = warning.warning.raised_at.with_timezone(&BEIJING).date_naive();
+        // Points may be days apart: the mark stands on the first one that shows the change.
+        points.iter().find(|point| point.date >= day).map(|point| {
+            json!({"day": point.date, "value": point.balance_fen, "lv": warning.warning.level, "pos": "top",
+                   "text": crate::web::show::level_word(page.lang, &warning.warning.level)})
+        })
+    };
+    let marks: Vec<Value> = shown.iter().filter(|warning| warning.is_open()).filter_map(at).collect();
+    let words = json!({"balance": page.t("账户余额", "Balance"), "forecast": page.t("预警", "Warning"),
+                       "need": page.t("应留存额", "Required balance"), "today": page.t("今天", "Today")});
+    let facts = json!({"days": points.iter().map(|point| point.date).collect::<Vec<_>>(), "today": page.today(), "unit": "fen",
+                       "balance": by_day, "forecast": {}, "need": {}, "marks": marks, "words": words});
+    facts.to_string().replace('<', "\\u003c")
+}

@@ -1,0 +1,225 @@
+//! SQL of dedicated accounts and of the statements that came for them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{
+    OptionalExtension, QueryableByName, sql_query,
+    sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+
+use crate::db::{DbError, ScopedConn};
+
+/// An account as shown. What the detector remembers of it stays in the database.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Account {
+    #[diesel(sql_type = Integer)]
+    pub tenant_id: i32,
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+    #[diesel(sql_type = Text)]
+    pub institution_name: String,
+    #[diesel(sql_type = Text)]
+    pub credit_code: String,
+    #[diesel(sql_type = Text)]
+    pub category: String,
+    #[diesel(sql_type = Text)]
+    pub bank: String,
+    #[diesel(sql_type = Text)]
+    pub account_no: String,
+    #[diesel(sql_type = Text)]
+    pub account_name: String,
+    #[diesel(sql_type = Text)]
+    pub mode: String,
+    #[diesel(sql_type = Text)]
+    pub agreement_no: String,
+    #[diesel(sql_type = Text)]
+    pub payee_account: String,
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub opening_fen: Option<i64>,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub opening_on: Option<NaiveDate>,
+    #[diesel(sql_type = BigInt)]
+    pub balance_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    pub entry_count: i64,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub last_booked_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub statement_on: Option<NaiveDate>,
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+}
+
+const ACCOUNT: &str = "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
+     a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_account, a.status, a.opening_fen, a.opening_on, a.balance_fen, \
+     a.entry_count, a.last_booked_at, a.statement_on, a.created_at FROM escrow_accounts a \
+     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+
+/// One account of the caller's range.
+pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(id)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
+}
+
+/// Accounts of the caller's range in order of id, after the one with the id `after`.
+pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Account>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id > $3 ORDER BY a.id LIMIT $4"))
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(limit)
+        .load(conn.sql())
+        .await?)
+}
+
+/// Accounts of one institution of the caller's own bureau, the one in use first.
+pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<Vec<Account>, DbError> {
+    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id = $1 AND a.institution_id = $2 ORDER BY a.status, a.id DESC"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(institution)
+        .load(conn.sql())
+        .await?)
+}
+
+/// How many accounts the caller's range has, and to which day the bank's data reach.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Extent {
+    #[diesel(sql_type = BigInt)]
+    pub accounts: i64,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub latest: Option<DateTime<Utc>>,
+}
+
+/// The extent of the caller's range.
+pub async fn extent(conn: &mut ScopedConn) -> Result<Extent, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(
+        "SELECT count(*) AS accounts, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status = 'active'",
+    )
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .get_result(conn.sql())
+    .await?)
+}
+
+/// Whose account is filed.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Holder {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub name: String,
+}
+
+/// The institution of a credit code in the caller's own bureau.
+pub async fn holder(conn: &mut ScopedConn, credit_code: &str) -> Result<Option<Holder>, DbError> {
+    Ok(sql_query("SELECT id, name FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Text, _>(credit_code)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
+}
+
+/// The caller's own institution.
+pub async fn own_code(conn: &mut ScopedConn, institution: i64) -> Result<Option<String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Code {
+        #[diesel(sql_type = Text)]
+        credit_code: String,
+    }
+    let row: Option<Code> = sql_query("SELECT credit_code FROM institutions WHERE tenant_id = $1 AND id = $2")
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(institution)
+        .get_result(conn.sql())
+        .await
+        .optional()?;
+    Ok(row.map(|row| row.credit_code))
+}
+
+/// A new account, all fields checked.
+#[derive(Debug, Clone)]
+pub struct NewAccount<'a> {
+    pub institution: i64,
+    pub bank: &'a str,
+    pub account_no: &'a str,
+    pub account_name: &'a str,
+    pub mode: &'a str,
+    pub agreement_no: &'a str,
+    pub payee_account: &'a str,
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Adds an account; a number that the bureau has already, or a second account in use, is a unique violation.
+pub async fn add(conn: &mut ScopedConn, account: &NewAccount<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
+    let row: Id = sql_query(
+        "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, \
+         payee_account, status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9) RETURNING id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(account.institution)
+    .bind::<Text, _>(account.bank)
+    .bind::<Text, _>(account.account_no)
+    .bind::<Text, _>(account.account_name)
+    .bind::<Text, _>(account.mode)
+    .bind::<Text, _>(account.agreement_no)
+    .bind::<Text, _>(account.payee_account)
+    .bind::<Timestamptz, _>(now)
+    .get_result(conn.sql())
+    .await?;
+    Ok(row.id)
+}
+
+/// A statement that came in.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Statement {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub file_name: String,
+    #[diesel(sql_type = Text)]
+    pub format: String,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub closing_on: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub closing_fen: Option<i64>,
+    #[diesel(sql_type = Nullable<Bool>)]
+    pub balanced: Option<bool>,
+    #[diesel(sql_type = Integer)]
+    pub inserted: i32,
+    #[diesel(sql_type = Integer)]
+    pub duplicates: i32,
+    #[diesel(sql_type = Timestamptz)]
+    pub received_at: DateTime<Utc>,
+    #[diesel(sql_type = Text)]
+    pub received_by: String,
+}
+
+/// The latest statements of an account.
+pub async fn statements(conn: &mut ScopedConn, tenant: i32, account: i64, limit: i64) -> Result<Vec<Statement>, DbError> {
+    Ok(sql_query(
+        "SELECT id, file_name, format, closing_on, closing_fen, balanced, inserted, duplicates, received_at, received_by \
+         FROM statements WHERE tenant_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT $3",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}

@@ -1,0 +1,150 @@
+//! SQL of entries as they are read.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    db::{DbError, ScopedConn},
+    kernel::clock::BEIJING,
+};
+
+/// An entry as stored.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct Entry {
+    #[diesel(sql_type = Timestamptz)]
+    pub booked_at: DateTime<Utc>,
+    #[diesel(sql_type = Text)]
+    pub bank_ref: String,
+    #[diesel(sql_type = Integer)]
+    pub seq: i32,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub value_on: Option<NaiveDate>,
+    #[diesel(sql_type = Bool)]
+    pub credit: bool,
+    #[diesel(sql_type = Bool)]
+    pub reversal: bool,
+    #[diesel(sql_type = BigInt)]
+    pub amount_fen: i64,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = BigInt)]
+    pub statement_id: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub counterparty_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub counterparty_account: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub remittance: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub balance_after_fen: Option<i64>,
+}
+
+impl Entry {
+    /// The signed effect on the balance.
+    pub fn effect_fen(&self) -> i64 {
+        if self.credit { self.amount_fen } else { -self.amount_fen }
+    }
+
+    /// Whether the bank gave a time of day: one that stands at midnight in Beijing has none.
+    pub fn has_time(&self) -> bool {
+        self.booked_at.with_timezone(&BEIJING).time() != NaiveTime::MIN
+    }
+}
+
+const ENTRY: &str = "SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
+     counterparty_account, remittance, balance_after_fen FROM entries WHERE tenant_id = $1 AND account_id = $2";
+
+/// Where a page of entries goes on: the last entry of the page before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub booked_at: DateTime<Utc>,
+    pub seq: i32,
+    pub bank_ref: String,
+}
+
+/// Entries of an account, the latest first, from before `place` on.
+pub async fn latest(conn: &mut ScopedConn, tenant: i32, account: i64, place: Option<&Place>, limit: i64) -> Result<Vec<Entry>, DbError> {
+    let (at, seq, bank_ref) = place.map_or((None, 0, ""), |place| (Some(place.booked_at), place.seq, place.bank_ref.as_str()));
+    Ok(sql_query(format!(
+        "{ENTRY} AND booked_at <= coalesce($3, 'infinity') \
+         AND ($3 IS NULL OR (booked_at, seq, bank_ref) < ($3, $4, $5)) ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $6"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Nullable<Timestamptz>, _>(at)
+    .bind::<Integer, _>(seq)
+    .bind::<Text, _>(bank_ref)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// The entries behind warnings, by their references and the instants between which they were booked.
+pub async fn by_refs(
+    conn: &mut ScopedConn, tenant: i32, account: i64, refs: &[&str], from: DateTime<Utc>, until: DateTime<Utc>,
+) -> Result<Vec<Entry>, DbError> {
+    Ok(sql_query(format!("{ENTRY} AND booked_at BETWEEN $3 AND $4 AND bank_ref = ANY($5) ORDER BY booked_at DESC, seq DESC, bank_ref DESC"))
+        .bind::<Integer, _>(tenant)
+        .bind::<BigInt, _>(account)
+        .bind::<Timestamptz, _>(from)
+        .bind::<Timestamptz, _>(until)
+        .bind::<Array<Text>, _>(refs)
+        .load(conn.sql())
+        .await?)
+}
+
+/// What moved on one local day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Day {
+    #[diesel(sql_type = Date)]
+    pub day: NaiveDate,
+    #[diesel(sql_type = BigInt)]
+    pub credit_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    pub debit_fen: i64,
+}
+
+/// Movements by local day from an instant on, the latest day first; days without any are absent.
+pub async fn days(conn: &mut ScopedConn, tenant: i32, account: i64, from: DateTime<Utc>) -> Result<Vec<Day>, DbError> {
+    Ok(sql_query(
+        "SELECT (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
+         coalesce(sum(amount_fen) FILTER (WHERE credit), 0)::bigint AS credit_fen, \
+         coalesce(sum(amount_fen) FILTER (WHERE NOT credit), 0)::bigint AS debit_fen FROM entries \
+         WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 GROUP BY 1 ORDER BY 1 DESC",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Whom the account paid.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct Counterparty {
+    #[diesel(sql_type = Nullable<Text>)]
+    pub name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub account: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    pub payments: i64,
+    #[diesel(sql_type = BigInt)]
+    pub paid_fen: i64,
+}
+
+/// The recipients of the most money since an instant.
+pub async fn counterparties(conn: &mut ScopedConn, tenant: i32, account: i64, from: DateTime<Utc>) -> Result<Vec<Counterparty>, DbError> {
+    Ok(sql_query(
+        "SELECT counterparty_name AS name, counterparty_account AS account, count(*) AS payments, sum(amount_fen)::bigint AS paid_fen \
+         FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 AND NOT credit GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 8",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .load(conn.sql())
+    .await?)
+}

@@ -1,0 +1,5 @@
+//! SQL of escrow for signed-in users. What the bank brings is written by the ingest's own store.
+
+pub mod accounts;
+pub mod entries;
+pub mod warnings;

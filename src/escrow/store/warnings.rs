@@ -1,0 +1,271 @@
+//! SQL of warnings as people see and handle them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{
+    OptionalExtension, QueryableByName, sql_query,
+    sql_types::{BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use crate::{
+    db::{DbError, ScopedConn},
+    identity::Caller,
+    web::live::CHANNEL,
+};
+
+/// A warning with its institution and account.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Warning {
+    #[diesel(sql_type = Integer)]
+    pub tenant_id: i32,
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub account_id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+    #[diesel(sql_type = Text)]
+    pub institution_name: String,
+    #[diesel(sql_type = Text)]
+    pub credit_code: String,
+    #[diesel(sql_type = Text)]
+    pub category: String,
+    #[diesel(sql_type = Text)]
+    pub account_no: String,
+    #[diesel(sql_type = BigInt)]
+    pub balance_fen: i64,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = Text)]
+    pub level: String,
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub raised_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub bank_ref: Option<String>,
+    #[diesel(sql_type = Jsonb)]
+    pub evidence: Value,
+    #[diesel(sql_type = Jsonb)]
+    pub history: Value,
+    #[diesel(sql_type = Text)]
+    pub policy_version: String,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub due_on: Option<NaiveDate>,
+    #[diesel(sql_type = Timestamptz)]
+    pub detected_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub resolved_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub resolved_by: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub handler: Option<String>,
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
+}
+
+const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, i.name AS institution_name, i.credit_code, i.category, \
+     a.account_no, a.balance_fen, w.kind, w.level, w.status, w.raised_at, w.bank_ref, w.evidence, w.history, w.policy_version, \
+     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.version FROM warnings w \
+     JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
+     JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
+/// Of `w.level`, the gravest greatest.
+const GRAVITY: &str = "array_position(ARRAY['blue', 'yellow', 'orange', 'red'], w.level)";
+const OPEN: &str = "w.status NOT IN ('resolved', 'withdrawn')";
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// A status, `open` for all that somebody must handle; `None` for all but those withdrawn.
+    pub status: Option<&'a str>,
+    pub level: Option<&'a str>,
+    pub kind: Option<&'a str>,
+}
+
+/// Warnings of the caller's range, the newest first, older than the one with the id `before` (0: from the newest).
+pub async fn warnings(conn: &mut ScopedConn, filter: &Filter<'_>, before: i64, limit: i64) -> Result<Vec<Warning>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!(
+        "{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) \
+         AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
+         AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(before)
+    .bind::<Nullable<Text>, _>(filter.status)
+    .bind::<Nullable<Text>, _>(filter.level)
+    .bind::<Nullable<Text>, _>(filter.kind)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// The gravest open warning of each account of the caller's range, the gravest first; `text` is part of the
+/// institution's name or credit code, empty for all.
+pub async fn watch(conn: &mut ScopedConn, level: Option<&str>, text: &str, limit: i64) -> Result<Vec<Warning>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!(
+        "SELECT * FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) {GRAVITY} AS gravity, x.* FROM ({WARNING} \
+         WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN}) x JOIN warnings w ON w.tenant_id = x.tenant_id AND w.id = x.id \
+         ORDER BY w.tenant_id, w.account_id, gravity DESC, w.raised_at) g \
+         WHERE ($3 IS NULL OR level = $3) AND ($4 = '' OR strpos(institution_name, $4) > 0 OR strpos(credit_code, upper($4)) > 0) \
+         ORDER BY gravity DESC, due_on NULLS LAST, raised_at LIMIT $5"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<Nullable<Text>, _>(level)
+    .bind::<Text, _>(text)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Accounts by the level of their gravest open warning.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct LevelCount {
+    #[diesel(sql_type = Text)]
+    pub level: String,
+    #[diesel(sql_type = BigInt)]
+    pub accounts: i64,
+}
+
+/// How many accounts of the caller's range stand at each level.
+pub async fn counts(conn: &mut ScopedConn) -> Result<Vec<LevelCount>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!(
+        "SELECT level, count(*) AS accounts FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) w.level FROM warnings w \
+         WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY w.tenant_id, w.account_id, {GRAVITY} DESC) g GROUP BY level"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .load(conn.sql())
+    .await?)
+}
+
+/// All warnings of one account but those withdrawn: open ones first, the gravest first.
+pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<Vec<Warning>, DbError> {
+    Ok(sql_query(format!(
+        "{WARNING} WHERE w.tenant_id = $1 AND w.account_id = $2 AND w.status <> 'withdrawn' \
+         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC LIMIT 100"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Locks a warning of the caller's own bureau.
+pub async fn for_update(conn: &mut ScopedConn, id: i64) -> Result<Option<Warning>, DbError> {
+    Ok(sql_query(format!("{WARNING} WHERE w.tenant_id = $1 AND w.id = $2 FOR UPDATE OF w"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(id)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
+}
+
+/// How a warning stands after somebody's step.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    pub status: &'a str,
+    pub level: &'a str,
+    pub due_on: Option<NaiveDate>,
+    /// The official who took the step; `None` leaves the handler.
+    pub handler: Option<&'a str>,
+    /// The official who closed it.
+    pub resolved_by: Option<&'a str>,
+}
+
+/// Writes it. Closing notes how far the account's facts reached at that moment.
+pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
+    sql_query(
+        "UPDATE warnings w SET status = $3, level = $4, due_on = $5, handler = coalesce($6, w.handler), \
+         resolved_by = $7, resolved_at = CASE WHEN $7 IS NOT NULL THEN $8 END, \
+         resolved_through = CASE WHEN $7 IS NOT NULL THEN greatest(a.last_booked_at, \
+           ((a.statement_on + 1)::timestamp AT TIME ZONE interval '8 hours') - interval '1 microsecond') END, \
+         version = w.version + 1 \
+         FROM escrow_accounts a WHERE a.tenant_id = w.tenant_id AND a.id = w.account_id AND w.tenant_id = $1 AND w.id = $2",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(id)
+    .bind::<Text, _>(standing.status)
+    .bind::<Text, _>(standing.level)
+    .bind::<Nullable<Date>, _>(standing.due_on)
+    .bind::<Nullable<Text>, _>(standing.handler)
+    .bind::<Nullable<Text>, _>(standing.resolved_by)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// What somebody did about a warning.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Action {
+    #[diesel(sql_type = BigInt)]
+    pub warning_id: i64,
+    #[diesel(sql_type = Text)]
+    pub action: String,
+    #[diesel(sql_type = Text)]
+    pub comment: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub actor_id: Option<i64>,
+    #[diesel(sql_type = Text)]
+    pub actor_name: String,
+    #[diesel(sql_type = Text)]
+    pub actor_role: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
+}
+
+const ACTION: &str = "SELECT c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
+
+/// Actions on one warning, in order.
+pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result<Vec<Action>, DbError> {
+    Ok(sql_query(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = $2 ORDER BY c.id"))
+        .bind::<Integer, _>(tenant)
+        .bind::<BigInt, _>(warning)
+        .load(conn.sql())
+        .await?)
+}
+
+/// Actions on all warnings of an account, in order.
+pub async fn actions_of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<Vec<Action>, DbError> {
+    Ok(sql_query(format!(
+        "{ACTION} JOIN warnings w ON w.tenant_id = c.tenant_id AND w.id = c.warning_id \
+         WHERE c.tenant_id = $1 AND w.account_id = $2 ORDER BY c.id"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Records what the caller did.
+pub async fn add_action(conn: &mut ScopedConn, caller: &Caller, warning: &Warning, action: &str, comment: &str) -> Result<(), DbError> {
+    sql_query(
+        "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(warning.id)
+    .bind::<BigInt, _>(warning.institution_id)
+    .bind::<Text, _>(action)
+    .bind::<Text, _>(comment)
+    .bind::<BigInt, _>(caller.actor.user_id)
+    .bind::<Text, _>(&caller.actor.display_name)
+    .bind::<Text, _>(caller.actor.role.to_string())
+    .bind::<Timestamptz, _>(caller.now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// Wakes open pages after the commit.
+pub async fn notify(conn: &mut ScopedConn) -> Result<(), DbError> {
+    let tenant = conn.tenant().to_string();
+    sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(tenant).execute(conn.sql()).await?;
+    Ok(())
+}

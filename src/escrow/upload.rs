@@ -1,0 +1,36 @@
+//! A statement file from a person's hands into the books.
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    ingest::{self, Delivery, IngestError, Received, Target},
+    statement::{self, Format, Limits},
+};
+use crate::{db::DbError, identity::Caller, web::AppState};
+
+/// A file as it was handed over.
+#[derive(Debug)]
+pub struct File {
+    pub name: String,
+    pub bytes: Vec<u8>,
+    /// `None`: found out from the file.
+    pub format: Option<Format>,
+    /// The account that all of it must be for; `None`: each statement names its own.
+    pub target: Option<Target>,
+    /// Somebody decided that a file whose arithmetic does not hold enters the books all the same.
+    pub accept_unbalanced: bool,
+}
+
+/// Reads the file and takes it in. A file whose balances do not agree with its entries stays out until somebody decides.
+pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Vec<Received>, IngestError> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let document = statement::parse(&file.name, &file.bytes, file.format, &Limits::default())?;
+        if document.is_unbalanced() && !file.accept_unbalanced {
+            return Err(IngestError::Unbalanced);
+        }
+        let sha256: [u8; 32] = Sha256::digest(&file.bytes).into();
+        Ok(Delivery::of_document(document, &file.name, sha256, file.target))
+    });
+    let delivery = reading.await.map_err(|e| DbError::Pool(e.to_string()))??;
+    ingest::receive(state, caller, delivery).await
+}

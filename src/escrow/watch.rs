@@ -1,0 +1,191 @@
+//! The watch page: every account of the range with an open warning, the gravest first, kept up to date while it is open.
+
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Deserialize;
+
+use super::{
+    brief, events,
+    store::{
+        accounts::{self, Extent},
+        warnings::{self, LevelCount, Warning},
+    },
+};
+use crate::{
+    db::{DbError, ScopedConn},
+    identity::Caller,
+    web::{Page, Problem, Query, page::State, show},
+};
+
+/// Rows of the table; a bureau with more open warnings than this filters by level or name.
+const ROWS_MAX: i64 = 300;
+
+/// What is asked for; anything else in the query is left alone.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct WatchQuery {
+    #[serde(default)]
+    level: String,
+    #[serde(default)]
+    q: String,
+}
+
+impl WatchQuery {
+    fn level(&self) -> Option<&str> {
+        matches!(self.level.as_str(), "red" | "orange" | "yellow" | "blue").then_some(self.level.as_str())
+    }
+
+    /// As part of an address, with `level` in place of its own.
+    fn with_level(&self, level: &str) -> String {
+        form_urlencoded::Serializer::new(String::new()).append_pair("level", level).append_pair("q", self.q.trim()).finish()
+    }
+}
+
+/// One counter of the ramp, which is a filter.
+struct Counter {
+    level: &'static str,
+    count: i64,
+    href: String,
+    current: bool,
+}
+
+impl Counter {
+    fn duty(&self, page: &Page) -> &'static str {
+        match self.level {
+            "red" => page.lang.t("须当日处置", "Act today"),
+            "orange" => page.lang.t("2 个工作日内约谈", "Talk within 2 workdays"),
+            "yellow" => page.lang.t("3 个工作日内说明", "Answer within 3 workdays"),
+            _ => page.lang.t("提示关注", "For your notice"),
+        }
+    }
+
+    fn word(&self, page: &Page) -> &'static str {
+        show::level_word(page.lang, self.level)
+    }
+}
+
+/// What the fragment shows.
+pub struct Watch {
+    counters: Vec<Counter>,
+    rows: Vec<Warning>,
+    filtered: bool,
+    more: bool,
+    /// Whether the range is more than one county, so that each row names its own.
+    many_counties: bool,
+}
+
+impl Watch {
+    /// Reads it within the caller's scope.
+    pub async fn read(conn: &mut ScopedConn, query: &WatchQuery) -> Result<Watch, DbError> {
+        let counts = warnings::counts(conn).await?;
+        let mut rows = warnings::watch(conn, query.level(), query.q.trim(), ROWS_MAX + 1).await?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > ROWS_MAX;
+        rows.truncate(usize::try_from(ROWS_MAX).unwrap_or_default());
+        let (lo, hi) = conn.scope().range();
+        Ok(Watch {
+            counters: counters(&counts, query),
+            rows,
+            filtered: query.level().is_some() || !query.q.trim().is_empty(),
+            more,
+            many_counties: lo != hi,
+        })
+    }
+
+    /// The part of the page that is kept up to date.
+    pub fn fragment(&self, page: &Page) -> Result<String, Problem> {
+        let rendered = Fragment { page, watch: self }.render();
+        rendered.map_err(|error| {
+            tracing::error!(%error, "the watch table could not be rendered");
+            Problem::internal()
+        })
+    }
+}
+
+fn counters(counts: &[LevelCount], query: &WatchQuery) -> Vec<Counter> {
+    let counter = |level: &'static str| {
+        let current = query.level() == Some(level);
+        Counter {
+            level,
+            count: counts.iter().find(|count| count.level == level).map_or(0, |count| count.accounts),
+            // A second press takes the filter off.
+            href: format!("/b/escrow?{}", query.with_level(if current { "" } else { level })),
+            current,
+        }
+    };
+    ["red", "orange", "yellow", "blue"].map(counter).into()
+}
+
+#[derive(Template)]
+#[template(path = "escrow/watch_table.html")]
+struct Fragment<'a> {
+    page: &'a Page,
+    watch: &'a Watch,
+}
+
+impl Fragment<'_> {
+    fn reason(&self, row: &Warning) -> String {
+        brief::reason(self.page.lang, &row.kind, &row.evidence)
+    }
+
+    fn county(&self, row: &Warning) -> String {
+        show::bureau(row.tenant_id)
+    }
+
+    fn status(&self, row: &Warning) -> &'static str {
+        brief::status_word(self.page.lang, &row.status)
+    }
+
+    fn late(&self, row: &Warning) -> bool {
+        row.due_on.is_some_and(|due| due < self.page.today())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "escrow/watch.html")]
+struct WatchPage<'a> {
+    page: &'a Page,
+    query: &'a WatchQuery,
+    events: String,
+    extent: Extent,
+    fragment: String,
+}
+
+/// GET /b/escrow
+pub(super) async fn page(request: HttpRequest, state: State, caller: Caller, query: Query<WatchQuery>) -> Result<HttpResponse, Problem> {
+    if caller.actor.role.is_institution() {
+        return Ok(crate::web::page::see_other("/org/escrow"));
+    }
+    let page = Page::new(&request, "资金监管", "Escrow watch");
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let watch = Watch::read(&mut conn, &query.0).await?;
+    let extent = accounts::extent(&mut conn).await?;
+    conn.commit().await?;
+    let events = format!("/b/escrow/events?{}", query.with_level(query.level().unwrap_or_default()));
+    let fragment = watch.fragment(&page)?;
+    page.render(&WatchPage { page: &page, query: &query.0, events, extent, fragment })
+}
+
+/// GET /b/escrow/events
+pub(super) async fn events(request: HttpRequest, state: State, caller: Caller, query: Query<WatchQuery>) -> Result<HttpResponse, Problem> {
+    if caller.actor.role.is_institution() {
+        return Err(Problem::forbidden());
+    }
+    let page = Page::new(&request, "资金监管", "Escrow watch");
+    Ok(events::answer(&state, caller, page, query.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_a_filter_and_a_second_press_takes_it_off() {
+        let query = WatchQuery { level: "red".to_owned(), q: "启明".to_owned() };
+        let counts = [LevelCount { level: "orange".to_owned(), accounts: 3 }];
+        let counters = counters(&counts, &query);
+        assert_eq!(counters.iter().map(|c| (c.level, c.count)).collect::<Vec<_>>(), [("red", 0), ("orange", 3), ("yellow", 0), ("blue", 0)]);
+        assert_eq!(counters[0].href, "/b/escrow?level=&q=%E5%90%AF%E6%98%8E");
+        assert_eq!(counters[1].href, "/b/escrow?level=orange&q=%E5%90%AF%E6%98%8E");
+        assert!(counters[0].current && !counters[1].current);
+        assert_eq!(WatchQuery { level: "purple".to_owned(), q: String::new() }.level(), None);
+    }
+}
