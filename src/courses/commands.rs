@@ -267,3 +267,36 @@ pub async fn rejudge(conn: &mut ScopedConn, row: &CourseRow, calendar: &Calendar
         .map_err(|_| CourseError::State(row.status.clone()))?;
     judge(&filer, row.tenant_id, request, calendar, caller)
 }
+
+/// The county's school calendar, as `check course` takes it.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarRequest {
+    pub vacations: Value,
+    pub school_hours: Value,
+    /// Where it stands, e.g. the notice's number.
+    pub source: String,
+}
+
+/// Sets the school calendar of the caller's own county; courses filed from now on are judged by it.
+pub async fn set_calendar(pools: &Pools, caller: &Caller, request: &CalendarRequest) -> Result<(), CourseError> {
+    if !may(caller.actor.role, Action::SetCalendar) {
+        return Err(CourseError::Role);
+    }
+    let read: Result<SchoolCalendar, _> =
+        serde_json::from_value(json!({"vacations": request.vacations, "school_hours": request.school_hours}));
+    if let Err(error) = read {
+        return Err(CourseError::Unreadable(vec![FieldError::new("calendar", "format", format!("校历无法读取：{error}"), error.to_string())]));
+    }
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    store::set_calendar(&mut conn, &request.vacations, &request.school_hours, &request.source, caller.now).await?;
+    let event = Event {
+        action: "calendar.set",
+        subject_kind: "school_calendar",
+        subject_id: caller.actor.tenant.to_string(),
+        after: Some(json!({"vacations": request.vacations, "school_hours": request.school_hours, "source": request.source})),
+        ..Event::default()
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    Ok(conn.commit().await?)
+}

@@ -237,3 +237,25 @@ pub async fn waiting(conn: &mut ScopedConn) -> Result<i64, DbError> {
         .await?;
     Ok(row.n)
 }
+
+/// Writes the school calendar of the caller's county.
+pub async fn set_calendar(
+    conn: &mut ScopedConn,
+    vacations: &Value,
+    school_hours: &Value,
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sql_query(
+        "INSERT INTO school_calendars (tenant_id, vacations, school_hours, source, updated_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (tenant_id) DO UPDATE SET vacations = $2, school_hours = $3, source = $4, updated_at = $5",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Jsonb, _>(vacations)
+    .bind::<Jsonb, _>(school_hours)
+    .bind::<Text, _>(source)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}

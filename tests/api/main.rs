@@ -3,4 +3,6 @@
 mod app;
 mod courses;
 mod isolation;
+mod escrow;
+mod register;
 mod sessions;
