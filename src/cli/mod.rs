@@ -18,6 +18,7 @@ pub mod import;
 pub mod migrate;
 pub mod parse_statement;
 pub mod serve;
+pub mod demo;
 pub mod key;
 pub mod simulate_escrow;
 pub mod user;
@@ -39,6 +40,9 @@ enum Command {
     /// Add a person's account and print a one-time password
     #[command(subcommand)]
     User(user::User),
+    /// Demonstration data
+    #[command(subcommand)]
+    Demo(demo::Demo),
     /// Add a machine user's key and print its secret, once
     #[command(subcommand)]
     Key(key::Key),
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::User(command) => user::run(command),
+        Command::Demo(command) => demo::run(command),
         Command::Key(command) => key::run(command),
         Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),

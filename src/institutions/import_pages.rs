@@ -162,9 +162,6 @@ impl OnePage<'_> {
         self.page.lang.t(&finding.message_zh, &finding.message_en)
     }
 
-    fn rules(&self, findings: &[CellFinding]) -> String {
-        findings.iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>().join(" ")
-    }
 }
 
 fn window<T>(items: impl Iterator<Item = T>, page: usize) -> Vec<T> {

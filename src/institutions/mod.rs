@@ -17,3 +17,4 @@ pub mod words;
 
 pub use commands::{ids_of_codes, ids_of_import};
 pub use error::RegisterError;
+pub use store::register::register_is_empty;

@@ -188,8 +188,7 @@ async fn show(request: &HttpRequest, state: &State, caller: &Caller, code: &str,
     let page = Page::new(request, &row.name, &row.name);
     let may_propose = page.may(Action::ProposeListing) && row.tenant_id == caller.actor.tenant;
     let status = if typed.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let grounds = strum::IntoEnumIterator::iter();
-    let grounds = Iterator::collect::<Vec<Ground>>(grounds);
+    let grounds = <Ground as strum::IntoEnumIterator>::iter().collect();
     page.render_as(status, &OnePage { page: &page, row: &row, accounts, overview, grounds, may_propose, typed })
 }
 

@@ -164,7 +164,7 @@ pub struct ListEntry {
 }
 
 /// The outcome for one institution of a proposal about many.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Refused {
     pub credit_code: CreditCode,
     pub name: String,

@@ -97,6 +97,13 @@ impl FromRequest for SafeForm {
 #[derive(Debug, Clone)]
 pub struct Input<T>(pub T);
 
+impl<T> Deref for Input<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
     type Error = Problem;
     type Future = Extracting<Input<T>>;

@@ -65,7 +65,7 @@ pub struct Import {
 #[derive(QueryableByName)]
 struct FullRow {
     #[diesel(embed)]
-    row: ImportRow,
+    shown: ImportRow,
     #[diesel(sql_type = Jsonb)]
     sheet: Value,
     #[diesel(sql_type = Jsonb)]
@@ -85,7 +85,7 @@ pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Im
     found
         .map(|found| {
             Ok(Import {
-                row: found.row,
+                row: found.shown,
                 table: serde_json::from_value(found.sheet).map_err(unreadable)?,
                 report: serde_json::from_value(found.report).map_err(unreadable)?,
             })

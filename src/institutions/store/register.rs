@@ -200,3 +200,20 @@ pub async fn totals(conn: &mut ScopedConn) -> Result<Totals, DbError> {
     .get_result(conn.sql())
     .await?)
 }
+
+#[derive(QueryableByName)]
+struct Exists {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    found: bool,
+}
+
+/// Whether no institution stands in the visible range.
+pub async fn register_is_empty(conn: &mut ScopedConn) -> Result<bool, DbError> {
+    let (lo, hi) = conn.scope().range();
+    let row: Exists = sql_query("SELECT EXISTS (SELECT FROM institutions WHERE tenant_id BETWEEN $1 AND $2) AS found")
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .get_result(conn.sql())
+        .await?;
+    Ok(!row.found)
+}
