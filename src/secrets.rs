@@ -42,7 +42,10 @@ impl Secrets {
             Ok(text) => {
                 let bytes = hex::decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
                 bytes.map(Secrets).ok_or_else(|| {
-                    io::Error::other(format!("{} does not hold 64 hex digits; restore it from the backup", path.display()))
+                    io::Error::other(format!(
+                        "{} does not hold 64 hex digits; restore it from the backup",
+                        path.display()
+                    ))
                 })
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -85,7 +88,8 @@ impl Secrets {
 /// HMAC-SHA256 of the parts, one after the other.
 pub fn keyed_hash(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // An HMAC takes a key of any length, so this cannot fail; an empty key is as good as any for the fallback.
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).unwrap_or_else(|_| <Hmac<Sha256> as Mac>::new(&Default::default()));
+    let mut mac =
+        <Hmac<Sha256> as Mac>::new_from_slice(key).unwrap_or_else(|_| <Hmac<Sha256> as Mac>::new(&Default::default()));
     for part in parts {
         mac.update(part);
     }

@@ -35,7 +35,8 @@ async fn column(client: &Client, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_schema_keeps_its_rules() {
     let broken = column(&root().await, LINT).await;
-    let broken: Vec<_> = broken.iter().filter(|line| !WITHOUT_RLS.iter().any(|t| line.starts_with(&format!("{t}: ")))).collect();
+    let broken: Vec<_> =
+        broken.iter().filter(|line| !WITHOUT_RLS.iter().any(|t| line.starts_with(&format!("{t}: ")))).collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
@@ -83,13 +84,20 @@ async fn migrations_go_up_down_and_up_to_the_same_schema() {
     let root = root().await;
     root.batch_execute("CREATE DATABASE updown").await.unwrap();
     let admin = connect(&config("mingjian_root", "updown")).await.unwrap();
-    admin.batch_execute("GRANT CREATE ON DATABASE updown TO mingjian_owner; ALTER SCHEMA public OWNER TO mingjian_owner").await.unwrap();
+    admin
+        .batch_execute("GRANT CREATE ON DATABASE updown TO mingjian_owner; ALTER SCHEMA public OWNER TO mingjian_owner")
+        .await
+        .unwrap();
     let owner = config("mingjian_owner", "updown");
     let up = migrate::run(&owner, Direction::Up).await.unwrap();
     let before = column(&admin, SHAPE).await;
     assert!(before.len() > 100, "the schema was read: {}", before.len());
     assert_eq!(migrate::run(&owner, Direction::Down).await.unwrap(), up);
-    let left = column(&admin, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')").await;
+    let left = column(
+        &admin,
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')",
+    )
+    .await;
     assert_eq!(left, ["__diesel_schema_migrations"]);
     migrate::run(&owner, Direction::Up).await.unwrap();
     let after = column(&admin, SHAPE).await;
@@ -101,11 +109,19 @@ async fn migrations_go_up_down_and_up_to_the_same_schema() {
 #[tokio::test]
 async fn runtime_roles_own_nothing_and_bypass_nothing() {
     let root = root().await;
-    let owned = column(&root, "SELECT c.relname::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
-        WHERE r.rolname IN ('mingjian_app', 'mingjian_auth', 'mingjian_public', 'mingjian_ingest', 'mingjian_worker')").await;
+    let owned = column(
+        &root,
+        "SELECT c.relname::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+        WHERE r.rolname IN ('mingjian_app', 'mingjian_auth', 'mingjian_public', 'mingjian_ingest', 'mingjian_worker')",
+    )
+    .await;
     assert_eq!(owned, Vec::<String>::new());
-    let strong = column(&root, "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'mingjian\\_%' AND rolname <> 'mingjian_root'
-        AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb)").await;
+    let strong = column(
+        &root,
+        "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'mingjian\\_%' AND rolname <> 'mingjian_root'
+        AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb)",
+    )
+    .await;
     assert_eq!(strong, Vec::<String>::new());
     let members = column(&root, "SELECT m.rolname::text FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member WHERE m.rolname LIKE 'mingjian\\_%'
         AND m.rolname <> 'mingjian_root'").await;
@@ -130,7 +146,12 @@ async fn without_a_scope_no_row_is_visible_and_with_one_only_its_own() {
     client.batch_execute(&scope("130000".parse().unwrap())).await.unwrap();
     assert!(count(client.query_one(seen, &[]).await.unwrap()) >= 2, "the province sees its counties");
     client.batch_execute("ROLLBACK").await.unwrap();
-    for sql in ["SET ROLE mingjian_owner", "SET ROLE mingjian_root", "DELETE FROM audit_events", "UPDATE audit_events SET reason = 'x'"] {
+    for sql in [
+        "SET ROLE mingjian_owner",
+        "SET ROLE mingjian_root",
+        "DELETE FROM audit_events",
+        "UPDATE audit_events SET reason = 'x'",
+    ] {
         assert!(client.batch_execute(sql).await.is_err(), "{sql}");
     }
 }
@@ -139,7 +160,9 @@ async fn without_a_scope_no_row_is_visible_and_with_one_only_its_own() {
 async fn the_public_role_reads_what_is_published_and_nothing_else() {
     let client = connect(&config("mingjian_public", "mingjian")).await.unwrap();
     client.query("SELECT 1 FROM public_institutions LIMIT 1", &[]).await.unwrap();
-    for table in ["institutions", "users", "warnings", "entries", "escrow_accounts", "audit_events", "courses", "outbox"] {
+    for table in
+        ["institutions", "users", "warnings", "entries", "escrow_accounts", "audit_events", "courses", "outbox"]
+    {
         let error = client.query(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await.unwrap_err();
         assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
     }

@@ -18,10 +18,7 @@ const FILE_ROWS: i64 = 10_000;
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
     let read = Access::May(Action::ReadAudit);
-    vec![
-        Route::get("/b/audit", read, || web::get().to(list)),
-        Route::get("/b/audit.csv", read, || web::get().to(file)),
-    ]
+    vec![Route::get("/b/audit", read, || web::get().to(list)), Route::get("/b/audit.csv", read, || web::get().to(file))]
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,7 +34,12 @@ struct ListQuery {
 
 impl ListQuery {
     fn search(&self, limit: i64) -> Search {
-        Search { text: self.q.trim().to_owned(), kind: self.kind.clone(), before: self.before.unwrap_or_default(), limit }
+        Search {
+            text: self.q.trim().to_owned(),
+            kind: self.kind.clone(),
+            before: self.before.unwrap_or_default(),
+            limit,
+        }
     }
 
     /// The query without the page.
@@ -86,7 +88,12 @@ struct ListPage<'a> {
     next: Option<i64>,
 }
 
-async fn list(request: HttpRequest, state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+async fn list(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut rows = store::search(&mut conn, &query.search(ROWS + 1)).await?;
     conn.commit().await?;
@@ -106,15 +113,36 @@ fn harmless(text: &str) -> String {
 fn csv_file(events: &[EventRow]) -> Result<Vec<u8>, csv::Error> {
     // The mark tells spreadsheet programs that the text is UTF-8.
     let mut file = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    file.write_record(["id", "at", "actor", "role", "action", "subject_kind", "subject", "before", "after", "reason", "request_id"])?;
+    file.write_record([
+        "id",
+        "at",
+        "actor",
+        "role",
+        "action",
+        "subject_kind",
+        "subject",
+        "before",
+        "after",
+        "reason",
+        "request_id",
+    ])?;
     for event in events {
         let json = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
         let at = event.at.with_timezone(&crate::kernel::clock::BEIJING).to_rfc3339();
         let (before, after) = (json(&event.before), json(&event.after));
         let id = event.id.to_string();
         let cells = [
-            id.as_str(), &at, &event.actor_name, &event.actor_role, &event.action, &event.subject_kind, &event.subject_id,
-            &before, &after, event.reason.as_deref().unwrap_or_default(), &event.request_id,
+            id.as_str(),
+            &at,
+            &event.actor_name,
+            &event.actor_role,
+            &event.action,
+            &event.subject_kind,
+            &event.subject_id,
+            &before,
+            &after,
+            event.reason.as_deref().unwrap_or_default(),
+            &event.request_id,
         ];
         file.write_record(cells.map(harmless))?;
     }
@@ -159,7 +187,10 @@ mod tests {
 
     #[test]
     fn a_change_shows_only_what_differs() {
-        let told = changes(&event(Some(json!({"name": "旧", "phone": "1", "gone": 1})), Some(json!({"name": "新", "phone": "1", "new": true}))));
+        let told = changes(&event(
+            Some(json!({"name": "旧", "phone": "1", "gone": 1})),
+            Some(json!({"name": "新", "phone": "1", "new": true})),
+        ));
         let told: Vec<_> = told.iter().map(|c| (c.field.as_str(), c.before.as_str(), c.after.as_str())).collect();
         assert_eq!(told, [("name", "旧", "新"), ("new", "—", "true"), ("gone", "1", "—")]);
         assert_eq!(changes(&event(None, None)), []);
@@ -171,6 +202,9 @@ mod tests {
         let text = String::from_utf8(bytes).unwrap();
         let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
         let record = reader.records().next().unwrap().unwrap();
-        assert_eq!((&record[1], &record[2], &record[8]), ("2026-03-18T09:00:00+08:00", "'=王静怡", r#"{"a":"x,\"y\""}"#));
+        assert_eq!(
+            (&record[1], &record[2], &record[8]),
+            ("2026-03-18T09:00:00+08:00", "'=王静怡", r#"{"a":"x,\"y\""}"#)
+        );
     }
 }

@@ -47,7 +47,8 @@ pub async fn append(conn: &mut AsyncPgConnection, caller: &Caller, event: Event<
 /// Writes many events of the same kind at once; their `action`, `subject_kind` and `reason` are those of the first.
 pub async fn record_all(conn: &mut ScopedConn, caller: &Caller, events: Vec<Event<'_>>) -> Result<(), DbError> {
     let Some(first) = events.as_slice().first() else { return Ok(()) };
-    let (action, kind, reason) = (first.action.to_owned(), first.subject_kind.to_owned(), first.reason.map(str::to_owned));
+    let (action, kind, reason) =
+        (first.action.to_owned(), first.subject_kind.to_owned(), first.reason.map(str::to_owned));
     let subjects: Vec<String> = events.iter().map(|event| event.subject_id.clone()).collect();
     let institutions: Vec<Option<i64>> = events.iter().map(|event| event.institution).collect();
     let (before, after): (Vec<Option<Value>>, Vec<Option<Value>>) =

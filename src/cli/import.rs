@@ -47,8 +47,11 @@ pub fn run(command: Import) -> CommandResult {
     let bytes = super::read_input(Some(&args.file))?;
     let limits = Limits::default();
     let direct = Direct { file_name: &args.file, bytes: &bytes, region, partial: args.partial, limits };
-    let caller =
-        Caller { actor: Actor::system(region.tenant_id()), request_id: "command-line".to_owned(), now: Clock::system().now() };
+    let caller = Caller {
+        actor: Actor::system(region.tenant_id()),
+        request_id: "command-line".to_owned(),
+        now: Clock::system().now(),
+    };
     let runtime = super::runtime()?;
     let report = runtime.block_on(async {
         if args.dry_run {

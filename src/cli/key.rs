@@ -35,9 +35,13 @@ pub struct Add {
 pub fn run(command: Key) -> CommandResult {
     let Key::Add(add) = command;
     if add.role != Role::Bank {
-        return Err(Refusal::new(format!("--role {}: only a bank uses keys; people have accounts (mingjian user add)", add.role)));
+        return Err(Refusal::new(format!(
+            "--role {}: only a bank uses keys; people have accounts (mingjian user add)",
+            add.role
+        )));
     }
-    let region = region_of(&add.region)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))?;
+    let region =
+        region_of(&add.region)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))?;
     let (key, secret) = super::runtime()?.block_on(async {
         let database = Database::open(&add.storage).await.map_err(Refusal::new)?;
         machine::add_key(&database.pools, &database.secrets, region, add.role, &add.name, Clock::system().now())

@@ -14,12 +14,12 @@ use clap::{Parser, Subcommand};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub mod check;
+pub mod demo;
 pub mod import;
+pub mod key;
 pub mod migrate;
 pub mod parse_statement;
 pub mod serve;
-pub mod demo;
-pub mod key;
 pub mod simulate_escrow;
 pub mod user;
 

@@ -5,7 +5,9 @@ use crate::escrow::statement::{Format, Limits, parse_file};
 
 /// Exit status 1 when the arithmetic of some statement does not hold, 2 when the file cannot be read.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  mingjian parse statement 对账单.xlsx\n  mingjian parse statement --format mt940 - < statement.sta")]
+#[command(
+    after_help = "Example:\n  mingjian parse statement 对账单.xlsx\n  mingjian parse statement --format mt940 - < statement.sta"
+)]
 pub struct Args {
     /// The statement file; `-` for standard input. A zip is read as its members, in an array
     file: String,

@@ -35,9 +35,12 @@ pub fn run(args: Args) -> CommandResult {
     if args.demo {
         runtime.block_on(demo::load_if_empty(&state)).map_err(Refusal::new)?;
     }
-    runtime.block_on(identity::commands::remember_ended(&state.pools, &state.tokens, state.clock.now())).map_err(Refusal::new)?;
+    runtime
+        .block_on(identity::commands::remember_ended(&state.pools, &state.tokens, state.clock.now()))
+        .map_err(Refusal::new)?;
     // One connection apart from the pools, because it listens for as long as the process lives.
-    let listening = Role::Worker.config(database.admin(), args.storage.database_url.as_ref().map(|_| &database.secrets));
+    let listening =
+        Role::Worker.config(database.admin(), args.storage.database_url.as_ref().map(|_| &database.secrets));
     runtime.spawn(state.live.clone().listen(listening));
     runtime.spawn(jobs::run(state.clone()));
     let metrics = PrometheusBuilder::new().install_recorder().map_err(Refusal::new)?;
@@ -75,10 +78,13 @@ async fn serve(state: AppState, demo: bool, metrics: PrometheusHandle) -> Comman
 fn metrics_server(listen: &str, handle: PrometheusHandle) -> Result<actix_web::dev::Server, Refusal> {
     Ok(HttpServer::new(move || {
         let handle = handle.clone();
-        App::new().route("/metrics", web::get().to(move || {
-            let text = handle.render();
-            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
-        }))
+        App::new().route(
+            "/metrics",
+            web::get().to(move || {
+                let text = handle.render();
+                async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+            }),
+        )
     })
     .workers(1)
     .disable_signals()

@@ -63,7 +63,8 @@ pub fn run(command: User) -> CommandResult {
     let (_, one_time) = runtime.block_on(async {
         let database = Database::open(&add.storage).await.map_err(Refusal::new)?;
         let tenant = region.map_or(0, RegionCode::tenant_id);
-        let caller = Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+        let caller =
+            Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
         let request = commands::AccountRequest {
             region,
             role: add.role,

@@ -39,7 +39,10 @@ async fn check(state: State, input: Input<Value>) -> Result<HttpResponse, Proble
     let judge = |value: Value| -> Result<Verdict, Problem> {
         let filing: Filing = crate::web::extract::from_json(value.to_string().as_bytes())?;
         filing.validate().map_err(|invalid| {
-            Problem::bad_request(format!("{} 处无法采用：{}", invalid.path, invalid.message), format!("at {}: {}", invalid.path, invalid.message))
+            Problem::bad_request(
+                format!("{} 处无法采用：{}", invalid.path, invalid.message),
+                format!("at {}: {}", invalid.path, invalid.message),
+            )
         })?;
         Ok(Verdict::of(&filing, &state.calendar))
     };
@@ -73,8 +76,14 @@ struct ListQuery {
 async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
     let limit = query.limit.unwrap_or(50).clamp(1, 200);
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows =
-        store::courses(&mut conn, query.status.as_deref(), query.institution.as_deref(), query.cursor.unwrap_or(0), limit).await?;
+    let rows = store::courses(
+        &mut conn,
+        query.status.as_deref(),
+        query.institution.as_deref(),
+        query.cursor.unwrap_or(0),
+        limit,
+    )
+    .await?;
     conn.commit().await?;
     let full = i64::try_from(rows.len()).unwrap_or(0) == limit;
     let next = rows.last().filter(|_| full).map(|row| row.id.to_string());
@@ -85,9 +94,9 @@ async fn create(state: State, caller: Caller, input: Input<CourseRequest>) -> Re
     let form = CourseForm::from_request(&input.0);
     let judged = commands::check(&state.pools, &state.calendar, &caller, &form).await?;
     let id = commands::file(&state.pools, &state.calendar, &caller, None, &form, Step::Draft).await?;
-    Ok(HttpResponse::Created()
-        .insert_header(("location", format!("/org/courses/{id}")))
-        .json(json!({"id": id, "status": "draft", "decision": judged.verdict.decision, "findings": judged.verdict.findings})))
+    Ok(HttpResponse::Created().insert_header(("location", format!("/org/courses/{id}"))).json(
+        json!({"id": id, "status": "draft", "decision": judged.verdict.decision, "findings": judged.verdict.findings}),
+    ))
 }
 
 async fn submit(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
@@ -107,7 +116,12 @@ struct DecisionRequest {
     comment: String,
 }
 
-async fn decide(state: State, caller: Caller, id: web::Path<i64>, input: Input<DecisionRequest>) -> Result<HttpResponse, Problem> {
+async fn decide(
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    input: Input<DecisionRequest>,
+) -> Result<HttpResponse, Problem> {
     commands::decide(&state.pools, &state.calendar, &caller, *id, input.0.decision, &input.0.comment).await?;
     let status = if input.0.decision == CourseDecision::Approve { "approved" } else { "returned" };
     Ok(HttpResponse::Ok().json(json!({"id": *id, "status": status})))

@@ -46,7 +46,14 @@ impl From<CourseError> for Problem {
                     .findings
                     .iter()
                     .filter(|f| f.severity == crate::kernel::Severity::Block)
-                    .map(|f| FieldError::new(&f.path, &f.rule, format!("{} {}", f.message_zh, f.fix_zh), format!("{} {}", f.message_en, f.fix_en)))
+                    .map(|f| {
+                        FieldError::new(
+                            &f.path,
+                            &f.rule,
+                            format!("{} {}", f.message_zh, f.fix_zh),
+                            format!("{} {}", f.message_en, f.fix_en),
+                        )
+                    })
                     .collect();
                 Problem::invalid(errors).with_more(json!({"decision": verdict.decision, "findings": verdict.findings}))
             }
@@ -55,7 +62,12 @@ impl From<CourseError> for Problem {
                 format!("这门课程的状态是“{}”，不能这样办理。请刷新页面查看最新状态。", status_zh(&status)),
                 format!("The course is {status}; this cannot be done to it. Reload to see where it stands."),
             ),
-            CourseError::Comment => Problem::invalid(vec![FieldError::new("comment", "required", "请写明退回的理由。", "Say why it is returned.")]),
+            CourseError::Comment => Problem::invalid(vec![FieldError::new(
+                "comment",
+                "required",
+                "请写明退回的理由。",
+                "Say why it is returned.",
+            )]),
             CourseError::Db(error) => error.into(),
         }
     }
@@ -87,7 +99,8 @@ fn parsed<T: std::str::FromStr>(words: &[String]) -> Known<Vec<T>> {
 
 /// The whole filing: what was filed, and what the register knows of the institution and the county's calendar.
 fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -> Result<Filing, CourseError> {
-    let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
+    let region =
+        u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
     let calendar = match (&filer.vacations, &filer.school_hours) {
         (None, None) => Known::Unknown,
         (vacations, hours) => Known::Value(SchoolCalendar {
@@ -120,10 +133,21 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-fn judge(filer: &Filer, tenant: i32, request: CourseRequest, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
+fn judge(
+    filer: &Filer,
+    tenant: i32,
+    request: CourseRequest,
+    calendar: &Calendar,
+    caller: &Caller,
+) -> Result<Judged, CourseError> {
     let filing = filing(filer, tenant, request, caller)?;
     filing.validate().map_err(|invalid| {
-        CourseError::Unreadable(vec![FieldError::new(&invalid.path, "format", format!("无法采用：{}", invalid.message), invalid.message.clone())])
+        CourseError::Unreadable(vec![FieldError::new(
+            &invalid.path,
+            "format",
+            format!("无法采用：{}", invalid.message),
+            invalid.message.clone(),
+        )])
     })?;
     let verdict = Verdict::of(&filing, calendar);
     Ok(Judged { filing, verdict })
@@ -131,14 +155,20 @@ fn judge(filer: &Filer, tenant: i32, request: CourseRequest, calendar: &Calendar
 
 /// The caller's own institution, in a scoped transaction.
 async fn own(pools: &Pools, caller: &Caller) -> Result<(ScopedConn, Filer), CourseError> {
-    let institution = caller.actor.institution.filter(|_| may(caller.actor.role, Action::FileCourse)).ok_or(CourseError::Role)?;
+    let institution =
+        caller.actor.institution.filter(|_| may(caller.actor.role, Action::FileCourse)).ok_or(CourseError::Role)?;
     let mut conn = caller.actor.scope().begin(pools).await?;
     let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or(CourseError::NotFound)?;
     Ok((conn, filer))
 }
 
 /// What the rules say of a form, saving nothing.
-pub async fn check(pools: &Pools, calendar: &Calendar, caller: &Caller, form: &CourseForm) -> Result<Judged, CourseError> {
+pub async fn check(
+    pools: &Pools,
+    calendar: &Calendar,
+    caller: &Caller,
+    form: &CourseForm,
+) -> Result<Judged, CourseError> {
     let (_conn, filer) = own(pools, caller).await?;
     let request = form.request().map_err(CourseError::Unreadable)?;
     judge(&filer, caller.actor.tenant, request, calendar, caller)
@@ -163,11 +193,16 @@ pub async fn file(
     step: Step,
 ) -> Result<i64, CourseError> {
     let (mut conn, filer) = own(pools, caller).await?;
-    let judged = form.request().map_err(CourseError::Unreadable).and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
+    let judged = form
+        .request()
+        .map_err(CourseError::Unreadable)
+        .and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
     if step == Step::Submit {
         match &judged {
             Err(CourseError::Unreadable(errors)) => return Err(CourseError::Unreadable(errors.clone())),
-            Ok(judged) if judged.verdict.decision == Decision::Block => return Err(CourseError::Blocked(Box::new(judged.verdict.clone()))),
+            Ok(judged) if judged.verdict.decision == Decision::Block => {
+                return Err(CourseError::Blocked(Box::new(judged.verdict.clone())));
+            }
             _ => {}
         }
     }
@@ -185,7 +220,8 @@ pub async fn file(
         return Err(CourseError::State(row.status.clone()));
     }
     let status = if step == Step::Submit { "submitted" } else { "draft" };
-    let saved = Saved { name: form.name(), status, filing, form: json!(form), findings, decision: decision.to_string() };
+    let saved =
+        Saved { name: form.name(), status, filing, form: json!(form), findings, decision: decision.to_string() };
     let id = match id {
         None => store::add(&mut conn, filer.id, &saved, caller.now).await?,
         Some(id) => {
@@ -243,7 +279,8 @@ pub async fn decide(
         return Err(CourseError::Blocked(Box::new(judged.verdict)));
     }
     let status = if decision == CourseDecision::Approve { "approved" } else { "returned" };
-    store::decide(&mut conn, id, status, comment, &json!(judged.verdict.findings), caller.actor.user_id, caller.now).await?;
+    store::decide(&mut conn, id, status, comment, &json!(judged.verdict.findings), caller.actor.user_id, caller.now)
+        .await?;
     let event = Event {
         action: if decision == CourseDecision::Approve { "course.approved" } else { "course.returned" },
         subject_kind: "course",
@@ -260,11 +297,17 @@ pub async fn decide(
 }
 
 /// Judges a stored course by the facts of today.
-pub async fn rejudge(conn: &mut ScopedConn, row: &CourseRow, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
+pub async fn rejudge(
+    conn: &mut ScopedConn,
+    row: &CourseRow,
+    calendar: &Calendar,
+    caller: &Caller,
+) -> Result<Judged, CourseError> {
     let filer = store::filer(conn, row.tenant_id, row.institution_id).await?.ok_or(CourseError::NotFound)?;
     let part = |name: &str| row.filing.get(name).cloned().unwrap_or(Value::Null);
-    let request: CourseRequest = serde_json::from_value(json!({"course": part("course"), "instructors": part("instructors")}))
-        .map_err(|_| CourseError::State(row.status.clone()))?;
+    let request: CourseRequest =
+        serde_json::from_value(json!({"course": part("course"), "instructors": part("instructors")}))
+            .map_err(|_| CourseError::State(row.status.clone()))?;
     judge(&filer, row.tenant_id, request, calendar, caller)
 }
 
@@ -286,7 +329,12 @@ pub async fn set_calendar(pools: &Pools, caller: &Caller, request: &CalendarRequ
     let read: Result<SchoolCalendar, _> =
         serde_json::from_value(json!({"vacations": request.vacations, "school_hours": request.school_hours}));
     if let Err(error) = read {
-        return Err(CourseError::Unreadable(vec![FieldError::new("calendar", "format", format!("校历无法读取：{error}"), error.to_string())]));
+        return Err(CourseError::Unreadable(vec![FieldError::new(
+            "calendar",
+            "format",
+            format!("校历无法读取：{error}"),
+            error.to_string(),
+        )]));
     }
     let mut conn = caller.actor.scope().begin(pools).await?;
     store::set_calendar(&mut conn, &request.vacations, &request.school_hours, &request.source, caller.now).await?;
@@ -294,7 +342,9 @@ pub async fn set_calendar(pools: &Pools, caller: &Caller, request: &CalendarRequ
         action: "calendar.set",
         subject_kind: "school_calendar",
         subject_id: caller.actor.tenant.to_string(),
-        after: Some(json!({"vacations": request.vacations, "school_hours": request.school_hours, "source": request.source})),
+        after: Some(
+            json!({"vacations": request.vacations, "school_hours": request.school_hours, "source": request.source}),
+        ),
         ..Event::default()
     };
     audit::store::record(&mut conn, caller, event).await?;

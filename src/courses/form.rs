@@ -86,7 +86,14 @@ pub struct CourseForm {
 impl CourseForm {
     /// An empty form with the usual answers filled in.
     pub fn blank(category: &str) -> CourseForm {
-        let usual = [("category", category), ("delivery", "offline"), ("lesson_minutes", "45"), ("homework", "no"), ("overseas_curriculum", "no"), ("photo_search", "no")];
+        let usual = [
+            ("category", category),
+            ("delivery", "offline"),
+            ("lesson_minutes", "45"),
+            ("homework", "no"),
+            ("overseas_curriculum", "no"),
+            ("photo_search", "no"),
+        ];
         CourseForm {
             fields: usual.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             sessions: vec![SessionText::default(); 3],
@@ -103,10 +110,16 @@ impl CourseForm {
             .map(|at| SessionText { date: text(&dates, at), start: text(&starts, at), end: text(&ends, at) })
             .filter(|row| *row != SessionText::default())
             .collect();
-        let columns: Vec<(&str, Vec<&str>)> = PERSON.iter().map(|(name, _)| (*name, form.all(&format!("p_{name}")))).collect();
+        let columns: Vec<(&str, Vec<&str>)> =
+            PERSON.iter().map(|(name, _)| (*name, form.all(&format!("p_{name}")))).collect();
         let people = (0..columns.first().map_or(0, |(_, values)| values.len()))
-            .map(|at| columns.iter().map(|(name, values)| ((*name).to_owned(), text(values, at))).collect::<BTreeMap<_, _>>())
-            .filter(|person| person.get("name").is_some_and(|name| !name.is_empty()) || person.get("teacher_certificate").is_some_and(|c| !c.is_empty()))
+            .map(|at| {
+                columns.iter().map(|(name, values)| ((*name).to_owned(), text(values, at))).collect::<BTreeMap<_, _>>()
+            })
+            .filter(|person| {
+                person.get("name").is_some_and(|name| !name.is_empty())
+                    || person.get("teacher_certificate").is_some_and(|c| !c.is_empty())
+            })
             .collect();
         CourseForm { fields, sessions, people }
     }
@@ -120,7 +133,9 @@ impl CourseForm {
     pub fn from_request(request: &CourseRequest) -> CourseForm {
         let course = json!(request.course);
         let typed = |kind: Kind, value: Option<&Value>| match (kind, value) {
-            (Kind::Yuan | Kind::YuanOrNone, Some(Value::Number(fen))) => Fen(fen.as_i64().unwrap_or_default()).to_string(),
+            (Kind::Yuan | Kind::YuanOrNone, Some(Value::Number(fen))) => {
+                Fen(fen.as_i64().unwrap_or_default()).to_string()
+            }
             (Kind::YesNo, Some(Value::Bool(answer))) => if *answer { "yes" } else { "no" }.to_owned(),
             (_, Some(Value::String(text))) => text.clone(),
             (_, Some(Value::Number(number))) => number.to_string(),
@@ -170,7 +185,11 @@ impl CourseForm {
         let chosen = |day: Weekday| weekdays.contains(&day.number_from_monday());
         let days = from.iter_days().take_while(|day| *day <= to).filter(|day| chosen(day.weekday()));
         let room = SESSIONS_MAX.saturating_sub(self.sessions.len());
-        self.sessions.extend(days.take(room).map(|day| SessionText { date: day.to_string(), start: start.to_owned(), end: end.to_owned() }));
+        self.sessions.extend(days.take(room).map(|day| SessionText {
+            date: day.to_string(),
+            start: start.to_owned(),
+            end: end.to_owned(),
+        }));
     }
 
     /// Reads the form; every text that cannot be read is named with its field and the mend.
@@ -180,9 +199,19 @@ impl CourseForm {
         for (name, kind) in FIELDS {
             read(&mut course, &mut errors, name, &format!("course.{name}"), kind, self.get(name));
         }
-        for (name, zh, en) in [("name", "课程名称", "the name"), ("category", "类别", "the category"), ("stage", "学段", "the stage"), ("delivery", "形式", "the delivery")] {
+        for (name, zh, en) in [
+            ("name", "课程名称", "the name"),
+            ("category", "类别", "the category"),
+            ("stage", "学段", "the stage"),
+            ("delivery", "形式", "the delivery"),
+        ] {
             if self.get(name).is_empty() {
-                errors.push(FieldError::new(&format!("course.{name}"), "required", format!("请填写{zh}。"), format!("Give {en} of the course.")));
+                errors.push(FieldError::new(
+                    &format!("course.{name}"),
+                    "required",
+                    format!("请填写{zh}。"),
+                    format!("Give {en} of the course."),
+                ));
             }
         }
         course.insert("sessions".to_owned(), self.sessions_json(&mut errors));
@@ -190,7 +219,14 @@ impl CourseForm {
         for (at, person) in self.people.iter().enumerate() {
             let mut object = Map::new();
             for (name, kind) in PERSON {
-                read(&mut object, &mut errors, name, &format!("instructors[{at}].{name}"), kind, person.get(name).map_or("", String::as_str));
+                read(
+                    &mut object,
+                    &mut errors,
+                    name,
+                    &format!("instructors[{at}].{name}"),
+                    kind,
+                    person.get(name).map_or("", String::as_str),
+                );
             }
             people.push(Value::Object(object));
         }
@@ -200,14 +236,24 @@ impl CourseForm {
         let request = json!({"course": course, "instructors": people});
         serde_path_to_error::deserialize(request).map_err(|error| {
             let (path, reason) = (error.path().to_string(), error.inner().to_string());
-            vec![FieldError::new(&path, "format", format!("这一项无法采用：{reason}"), format!("this cannot be taken: {reason}"))]
+            vec![FieldError::new(
+                &path,
+                "format",
+                format!("这一项无法采用：{reason}"),
+                format!("this cannot be taken: {reason}"),
+            )]
         })
     }
 
     fn sessions_json(&self, errors: &mut Vec<FieldError>) -> Value {
         let typed: Vec<&SessionText> = self.sessions.iter().filter(|row| **row != SessionText::default()).collect();
         if typed.is_empty() {
-            errors.push(FieldError::new("course.sessions", "required", "请至少排一节课。", "Enter at least one lesson."));
+            errors.push(FieldError::new(
+                "course.sessions",
+                "required",
+                "请至少排一节课。",
+                "Enter at least one lesson.",
+            ));
         }
         if typed.len() > SESSIONS_MAX {
             errors.push(FieldError::new(
@@ -220,12 +266,24 @@ impl CourseForm {
         let mut sessions = Vec::new();
         for (at, row) in typed.into_iter().enumerate() {
             let mut object = Map::new();
-            for (name, kind, text) in [("date", Kind::Date, &row.date), ("start", Kind::Text, &row.start), ("end", Kind::Text, &row.end)] {
+            for (name, kind, text) in
+                [("date", Kind::Date, &row.date), ("start", Kind::Text, &row.start), ("end", Kind::Text, &row.end)]
+            {
                 let path = format!("course.sessions[{at}].{name}");
                 if text.is_empty() {
-                    errors.push(FieldError::new(&path, "required", "请填写完整：日期、上课、下课。", "Give date, start and end."));
+                    errors.push(FieldError::new(
+                        &path,
+                        "required",
+                        "请填写完整：日期、上课、下课。",
+                        "Give date, start and end.",
+                    ));
                 } else if name != "date" && text.parse::<super::model::TimeOfDay>().is_err() {
-                    errors.push(FieldError::new(&path, "format", format!("“{text}”不是时间，请写成 18:30。"), format!("\"{text}\" is not a time; write 18:30.")));
+                    errors.push(FieldError::new(
+                        &path,
+                        "format",
+                        format!("“{text}”不是时间，请写成 18:30。"),
+                        format!("\"{text}\" is not a time; write 18:30."),
+                    ));
                 } else {
                     read(&mut object, errors, name, &path, kind, text);
                 }
@@ -237,10 +295,16 @@ impl CourseForm {
 }
 
 fn person() -> BTreeMap<String, String> {
-    [("role", "teaching"), ("nationality", "CN"), ("located_in", "CN"), ("published", "yes"), ("in_service_teacher", "no")]
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    [
+        ("role", "teaching"),
+        ("nationality", "CN"),
+        ("located_in", "CN"),
+        ("published", "yes"),
+        ("in_service_teacher", "no"),
+    ]
+    .iter()
+    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+    .collect()
 }
 
 /// Reads one text into `object`; an empty one stays absent, which means unknown, unless the kind says none.
@@ -254,15 +318,25 @@ fn read(object: &mut Map<String, Value>, errors: &mut Vec<FieldError>, name: &st
     }
     let value = match kind {
         Kind::Text | Kind::TextOrNone | Kind::Word | Kind::WordOrNone => Ok(json!(text)),
-        Kind::Number => text.parse::<u32>().map(|n| json!(n)).map_err(|_| ("须是整数，例如 45。", "is a whole number, e.g. 45.")),
-        Kind::Area => text.parse::<serde_json::Number>().map(Value::Number).map_err(|_| ("须是面积，例如 48.5。", "is an area in m², e.g. 48.5.")),
-        Kind::Yuan | Kind::YuanOrNone => text
-            .trim_start_matches('¥')
-            .replace([',', '，'], "")
-            .parse::<Fen>()
-            .map(|fen| json!(fen.0))
-            .map_err(|_| ("须是金额（元），最多两位小数，例如 4800.00。", "is an amount in yuan with at most two decimals, e.g. 4800.00.")),
-        Kind::Date => text.parse::<NaiveDate>().map(|_| json!(text)).map_err(|_| ("须是日期，例如 2026-03-20。", "is a date, e.g. 2026-03-20.")),
+        Kind::Number => {
+            text.parse::<u32>().map(|n| json!(n)).map_err(|_| ("须是整数，例如 45。", "is a whole number, e.g. 45."))
+        }
+        Kind::Area => text
+            .parse::<serde_json::Number>()
+            .map(Value::Number)
+            .map_err(|_| ("须是面积，例如 48.5。", "is an area in m², e.g. 48.5.")),
+        Kind::Yuan | Kind::YuanOrNone => {
+            text.trim_start_matches('¥').replace([',', '，'], "").parse::<Fen>().map(|fen| json!(fen.0)).map_err(|_| {
+                (
+                    "须是金额（元），最多两位小数，例如 4800.00。",
+                    "is an amount in yuan with at most two decimals, e.g. 4800.00.",
+                )
+            })
+        }
+        Kind::Date => text
+            .parse::<NaiveDate>()
+            .map(|_| json!(text))
+            .map_err(|_| ("须是日期，例如 2026-03-20。", "is a date, e.g. 2026-03-20.")),
         Kind::YesNo => match text {
             "yes" => Ok(json!(true)),
             "no" => Ok(json!(false)),
@@ -273,6 +347,8 @@ fn read(object: &mut Map<String, Value>, errors: &mut Vec<FieldError>, name: &st
         Ok(value) => {
             object.insert(name.to_owned(), value);
         }
-        Err((zh, en)) => errors.push(FieldError::new(path, "format", format!("“{text}”{zh}"), format!("\"{text}\": {en}"))),
+        Err((zh, en)) => {
+            errors.push(FieldError::new(path, "format", format!("“{text}”{zh}"), format!("\"{text}\": {en}")))
+        }
     }
 }

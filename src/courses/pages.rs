@@ -55,7 +55,10 @@ fn shown(page: &Page, finding: &Finding) -> Shown {
         Severity::Refer => ("refer", "info", "circle", page.t("须核定", "An official decides")),
         Severity::Warn => ("warn", "warn", "triangle", page.t("请留意", "Please note")),
     };
-    let evidence = finding.evidence.iter().map(|(name, value)| format!("{name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    let evidence = finding
+        .evidence
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     Shown {
         class,
         tag,
@@ -87,7 +90,11 @@ fn shown_error(page: &Page, error: &FieldError) -> Shown {
 
 /// The id of the field that a finding speaks of, so that its link leads there.
 fn anchor(path: &str) -> String {
-    path.replace("course.sessions[", "session-").replace("instructors[", "person-").replace("].", "-").replace("course.", "").replace(['[', ']', '.'], "-")
+    path.replace("course.sessions[", "session-")
+        .replace("instructors[", "person-")
+        .replace("].", "-")
+        .replace("course.", "")
+        .replace(['[', ']', '.'], "-")
 }
 
 #[derive(Template)]
@@ -137,7 +144,11 @@ impl FormPage<'_> {
     }
 
     fn stages(&self) -> Vec<(String, &'static str)> {
-        named(self.page, [Stage::Preschool, Stage::Primary, Stage::Junior, Stage::Senior, Stage::Adult].map(|s| (s.to_string(), s.zh(), s.en())))
+        named(
+            self.page,
+            [Stage::Preschool, Stage::Primary, Stage::Junior, Stage::Senior, Stage::Adult]
+                .map(|s| (s.to_string(), s.zh(), s.en())),
+        )
     }
 
     fn deliveries(&self) -> Vec<(String, &'static str)> {
@@ -150,7 +161,10 @@ impl FormPage<'_> {
 
     fn certificate_stages(&self) -> Vec<(String, &'static str)> {
         use CertificateStage::{Higher, Junior, Preschool, Primary, Senior, Vocational};
-        named(self.page, [Preschool, Primary, Junior, Senior, Vocational, Higher].map(|s| (s.to_string(), s.zh(), s.en())))
+        named(
+            self.page,
+            [Preschool, Primary, Junior, Senior, Vocational, Higher].map(|s| (s.to_string(), s.zh(), s.en())),
+        )
     }
 }
 
@@ -182,7 +196,12 @@ struct FormView<'a> {
     returned: Option<String>,
 }
 
-async fn show_form(view: FormView<'_>, state: &State, form: CourseForm, outcome: Outcome) -> Result<HttpResponse, Problem> {
+async fn show_form(
+    view: FormView<'_>,
+    state: &State,
+    form: CourseForm,
+    outcome: Outcome,
+) -> Result<HttpResponse, Problem> {
     let institution = view.caller.actor.institution.ok_or_else(Problem::forbidden)?;
     let mut conn = view.caller.actor.scope().begin(&state.pools).await?;
     let filer = store::filer(&mut conn, view.caller.actor.tenant, institution).await?.ok_or_else(Problem::not_found)?;
@@ -215,7 +234,13 @@ async fn new(request: HttpRequest, state: State, caller: Caller) -> Result<HttpR
     let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or_else(Problem::not_found)?;
     conn.commit().await?;
     let form = CourseForm::blank(&filer.category);
-    show_form(FormView { request: &request, caller: &caller, id: None, returned: None }, &state, form, Outcome::default()).await
+    show_form(
+        FormView { request: &request, caller: &caller, id: None, returned: None },
+        &state,
+        form,
+        Outcome::default(),
+    )
+    .await
 }
 
 async fn own_course(state: &State, caller: &Caller, id: i64) -> Result<CourseRow, Problem> {
@@ -231,21 +256,43 @@ async fn edit(request: HttpRequest, state: State, caller: Caller, id: web::Path<
         return show_course(&request, &row, Vec::new());
     }
     let form = CourseForm::from_stored(&row.form);
-    let view = FormView { request: &request, caller: &caller, id: Some(*id), returned: row.comment.filter(|_| row.status == "returned") };
+    let view = FormView {
+        request: &request,
+        caller: &caller,
+        id: Some(*id),
+        returned: row.comment.filter(|_| row.status == "returned"),
+    };
     show_form(view, &state, form, Outcome::default()).await
 }
 
-async fn post_new(request: HttpRequest, state: State, caller: Caller, posted: SafeForm) -> Result<HttpResponse, Problem> {
+async fn post_new(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    posted: SafeForm,
+) -> Result<HttpResponse, Problem> {
     post(&request, &state, &caller, None, &posted).await
 }
 
-async fn post_edit(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, posted: SafeForm) -> Result<HttpResponse, Problem> {
+async fn post_edit(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    posted: SafeForm,
+) -> Result<HttpResponse, Problem> {
     own_course(&state, &caller, *id).await?;
     post(&request, &state, &caller, Some(*id), &posted).await
 }
 
 /// The buttons of the form: more rows, repeat weekly, check, keep as draft, submit.
-async fn post(request: &HttpRequest, state: &State, caller: &Caller, id: Option<i64>, posted: &SafeForm) -> Result<HttpResponse, Problem> {
+async fn post(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    id: Option<i64>,
+    posted: &SafeForm,
+) -> Result<HttpResponse, Problem> {
     let mut form = CourseForm::from_post(posted);
     let view = FormView { request, caller, id, returned: None };
     match posted.get("do") {
@@ -255,7 +302,9 @@ async fn post(request: &HttpRequest, state: &State, caller: &Caller, id: Option<
             let weekdays: Vec<u32> = posted.all("repeat_on").iter().filter_map(|day| day.parse().ok()).collect();
             let mut outcome = Outcome::default();
             match days {
-                Some((from, to)) if !weekdays.is_empty() => form.repeat(from, to, &weekdays, posted.get("repeat_start"), posted.get("repeat_end")),
+                Some((from, to)) if !weekdays.is_empty() => {
+                    form.repeat(from, to, &weekdays, posted.get("repeat_start"), posted.get("repeat_end"))
+                }
                 _ => outcome.errors.push(FieldError::new(
                     "course.repeat_from",
                     "required",
@@ -271,13 +320,21 @@ async fn post(request: &HttpRequest, state: &State, caller: &Caller, id: Option<
         }
         "submit" => match commands::file(&state.pools, &state.calendar, caller, id, &form, Step::Submit).await {
             Ok(id) => Ok(see_other(&format!("/org/courses/{id}"))),
-            Err(CourseError::Unreadable(errors)) => show_form(view, state, form, Outcome { errors, verdict: None }).await,
-            Err(CourseError::Blocked(verdict)) => show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(*verdict) }).await,
+            Err(CourseError::Unreadable(errors)) => {
+                show_form(view, state, form, Outcome { errors, verdict: None }).await
+            }
+            Err(CourseError::Blocked(verdict)) => {
+                show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(*verdict) }).await
+            }
             Err(error) => Err(error.into()),
         },
         _ => match commands::check(&state.pools, &state.calendar, caller, &form).await {
-            Ok(judged) => show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(judged.verdict) }).await,
-            Err(CourseError::Unreadable(errors)) => show_form(view, state, form, Outcome { errors, verdict: None }).await,
+            Ok(judged) => {
+                show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(judged.verdict) }).await
+            }
+            Err(CourseError::Unreadable(errors)) => {
+                show_form(view, state, form, Outcome { errors, verdict: None }).await
+            }
             Err(error) => Err(error.into()),
         },
     }
@@ -320,7 +377,13 @@ struct ListQuery {
 
 const PAGE: i64 = 50;
 
-async fn show_list(request: &HttpRequest, state: &State, caller: &Caller, status: &str, before: i64) -> Result<HttpResponse, Problem> {
+async fn show_list(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    status: &str,
+    before: i64,
+) -> Result<HttpResponse, Problem> {
     let own = caller.actor.role.is_institution();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let filter = (!status.is_empty() && status != "all").then_some(status);
@@ -332,7 +395,11 @@ async fn show_list(request: &HttpRequest, state: &State, caller: &Caller, status
     conn.commit().await?;
     let full = i64::try_from(rows.len()).unwrap_or(0) == PAGE;
     let next = rows.last().filter(|_| full).map(|row| row.id);
-    let page = if own { Page::new(request, "课程备案", "Courses") } else { Page::new(request, "课程审批", "Course filings") };
+    let page = if own {
+        Page::new(request, "课程备案", "Courses")
+    } else {
+        Page::new(request, "课程审批", "Course filings")
+    };
     page.render(&ListPage { page: &page, rows: &rows, status, own, next, filer: filer.as_ref() })
 }
 
@@ -340,11 +407,21 @@ async fn home(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     show_list(&request, &state, &caller, "", 0).await
 }
 
-async fn own_list(request: HttpRequest, state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+async fn own_list(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     show_list(&request, &state, &caller, &query.status, query.before).await
 }
 
-async fn queue(request: HttpRequest, state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+async fn queue(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     let status = if query.status.is_empty() { "submitted" } else { &query.status };
     show_list(&request, &state, &caller, status, query.before).await
 }
@@ -383,7 +460,13 @@ fn show_course(request: &HttpRequest, row: &CourseRow, findings: Vec<Shown>) -> 
     show_course_as(StatusCode::OK, request, row, findings, None)
 }
 
-fn show_course_as(status: StatusCode, request: &HttpRequest, row: &CourseRow, findings: Vec<Shown>, error: Option<&str>) -> Result<HttpResponse, Problem> {
+fn show_course_as(
+    status: StatusCode,
+    request: &HttpRequest,
+    row: &CourseRow,
+    findings: Vec<Shown>,
+    error: Option<&str>,
+) -> Result<HttpResponse, Problem> {
     let page = Page::new(request, &format!("{} · {}", row.name, status_zh(&row.status)), &row.name);
     let form = CourseForm::from_stored(&row.form);
     let own_bureau = page.actor.as_ref().is_some_and(|actor| actor.tenant == row.tenant_id);
@@ -393,7 +476,12 @@ fn show_course_as(status: StatusCode, request: &HttpRequest, row: &CourseRow, fi
 }
 
 /// What the rules say today of a course that waits; what they said then of one that was decided.
-async fn findings_of(request: &HttpRequest, state: &State, caller: &Caller, row: &CourseRow) -> Result<Vec<Shown>, Problem> {
+async fn findings_of(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    row: &CourseRow,
+) -> Result<Vec<Shown>, Problem> {
     let page = Page::new(request, "", "");
     let findings: Vec<Finding> = if row.status == "submitted" {
         let mut conn = caller.actor.scope().begin(&state.pools).await?;
@@ -406,22 +494,36 @@ async fn findings_of(request: &HttpRequest, state: &State, caller: &Caller, row:
     Ok(findings.iter().map(|finding| shown(&page, finding)).collect())
 }
 
-async fn review(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+async fn review(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
     let row = own_course(&state, &caller, *id).await?;
     let findings = findings_of(&request, &state, &caller, &row).await?;
     show_course(&request, &row, findings)
 }
 
-async fn post_review(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, posted: SafeForm) -> Result<HttpResponse, Problem> {
-    let decision: CourseDecision =
-        posted.get("decision").parse().map_err(|_| Problem::bad_request("请选择准予或退回。", "Choose to approve or to return."))?;
+async fn post_review(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    posted: SafeForm,
+) -> Result<HttpResponse, Problem> {
+    let decision: CourseDecision = posted
+        .get("decision")
+        .parse()
+        .map_err(|_| Problem::bad_request("请选择准予或退回。", "Choose to approve or to return."))?;
     match commands::decide(&state.pools, &state.calendar, &caller, *id, decision, posted.get("comment")).await {
         Ok(()) => Ok(see_other("/b/courses")),
         Err(CourseError::Comment) => {
             let row = own_course(&state, &caller, *id).await?;
             let findings = findings_of(&request, &state, &caller, &row).await?;
             let lang = crate::web::Lang::of(&request);
-            let error = lang.t("请写明退回的理由，机构据此改正。", "Say why it is returned; the institution mends it by that.");
+            let error =
+                lang.t("请写明退回的理由，机构据此改正。", "Say why it is returned; the institution mends it by that.");
             show_course_as(StatusCode::UNPROCESSABLE_ENTITY, &request, &row, findings, Some(error))
         }
         Err(error) => Err(error.into()),

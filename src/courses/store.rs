@@ -156,7 +156,12 @@ struct Id {
 }
 
 /// Adds a course; returns its id.
-pub async fn add(conn: &mut ScopedConn, institution: i64, saved: &Saved<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
+pub async fn add(
+    conn: &mut ScopedConn,
+    institution: i64,
+    saved: &Saved<'_>,
+    now: DateTime<Utc>,
+) -> Result<i64, DbError> {
     let row: Id = sql_query(
         "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, submitted_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END) RETURNING id",
@@ -230,11 +235,12 @@ struct Count {
 /// How many courses of the caller's range wait for a decision.
 pub async fn waiting(conn: &mut ScopedConn) -> Result<i64, DbError> {
     let (lo, hi) = conn.scope().range();
-    let row: Count = sql_query("SELECT count(*) AS n FROM courses WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted'")
-        .bind::<Integer, _>(lo)
-        .bind::<Integer, _>(hi)
-        .get_result(conn.sql())
-        .await?;
+    let row: Count =
+        sql_query("SELECT count(*) AS n FROM courses WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted'")
+            .bind::<Integer, _>(lo)
+            .bind::<Integer, _>(hi)
+            .get_result(conn.sql())
+            .await?;
     Ok(row.n)
 }
 

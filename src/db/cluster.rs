@@ -41,11 +41,15 @@ pub enum ClusterError {
          name a directory with MINGJIAN_PG_BIN, or give DATABASE_URL"
     )]
     NoBinaries,
-    #[error("the data directory {directory} was made by PostgreSQL {found}, but only {available} is here; install PostgreSQL {found}, or name it with MINGJIAN_PG_BIN")]
+    #[error(
+        "the data directory {directory} was made by PostgreSQL {found}, but only {available} is here; install PostgreSQL {found}, or name it with MINGJIAN_PG_BIN"
+    )]
     Version { directory: PathBuf, found: String, available: String },
     #[error("less than {needed} MiB are free under {directory}; make room, or choose another directory with --data", needed = FREE_BYTES_MIN >> 20)]
     DiskFull { directory: PathBuf },
-    #[error("the path {0} is too long for a socket ({SOCKET_PATH_MAX} bytes at most); choose a shorter data directory with --data")]
+    #[error(
+        "the path {0} is too long for a socket ({SOCKET_PATH_MAX} bytes at most); choose a shorter data directory with --data"
+    )]
     PathTooLong(PathBuf),
     #[error("{program} failed: {detail}")]
     Program { program: &'static str, detail: String },
@@ -84,7 +88,8 @@ impl Cluster {
         }
         if !socket_directory.exists() {
             fs::create_dir(&socket_directory).map_err(io_at(&socket_directory))?;
-            fs::set_permissions(&socket_directory, fs::Permissions::from_mode(0o700)).map_err(io_at(&socket_directory))?;
+            fs::set_permissions(&socket_directory, fs::Permissions::from_mode(0o700))
+                .map_err(io_at(&socket_directory))?;
         }
         let binaries = Binaries::find(pg_bin, &pgdata)?;
         if !pgdata.join("PG_VERSION").exists() {

@@ -29,7 +29,9 @@ pub enum OpenError {
     Url(tokio_postgres::Error),
     #[error("the database cannot be reached: {0}; check DATABASE_URL, or that PostgreSQL runs")]
     Connect(tokio_postgres::Error),
-    #[error("the database user of DATABASE_URL may not prepare the database: {0}; it must be allowed to create roles and to own the schema")]
+    #[error(
+        "the database user of DATABASE_URL may not prepare the database: {0}; it must be allowed to create roles and to own the schema"
+    )]
     Prepare(tokio_postgres::Error),
     #[error(transparent)]
     Migrate(#[from] MigrateError),

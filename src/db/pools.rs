@@ -3,7 +3,9 @@
 use deadpool_postgres::{Manager, ManagerConfig, Pool as PgPool, RecyclingMethod};
 use diesel_async::{
     AsyncPgConnection,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig as DieselConfig, RecyclingMethod as DieselRecycling, deadpool::Pool},
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig as DieselConfig, RecyclingMethod as DieselRecycling, deadpool::Pool,
+    },
 };
 use futures_util::FutureExt;
 use tokio_postgres::{Config, NoTls};
@@ -35,7 +37,9 @@ impl Pools {
     pub fn new(admin: &Config, secrets: Option<&Secrets>) -> Result<Pools, deadpool_postgres::BuildError> {
         let raw = |role: Role, size| {
             let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-            PgPool::builder(Manager::from_config(role.config(admin, secrets), NoTls, manager_config)).max_size(size).build()
+            PgPool::builder(Manager::from_config(role.config(admin, secrets), NoTls, manager_config))
+                .max_size(size)
+                .build()
         };
         Ok(Pools {
             app: diesel_pool(role_config(Role::App, admin, secrets), 12)?,

@@ -14,9 +14,13 @@ use nix::{
 /// Why the data directory cannot be used; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    #[error("the data directory {0} belongs to another user; start as its owner, or choose another directory with --data")]
+    #[error(
+        "the data directory {0} belongs to another user; start as its owner, or choose another directory with --data"
+    )]
     Owner(PathBuf),
-    #[error("the user {user} may not enter {directory}; choose a data directory with --data that every user may reach, e.g. /var/lib/mingjian")]
+    #[error(
+        "the user {user} may not enter {directory}; choose a data directory with --data that every user may reach, e.g. /var/lib/mingjian"
+    )]
     Unreachable { user: String, directory: PathBuf },
     #[error("no such user: {0}; set MINGJIAN_USER to one that exists")]
     NoUser(String),

@@ -86,7 +86,11 @@ impl Scope {
     /// The statement that begins a transaction in this scope. Holds integers only, so nothing can be injected.
     pub fn statement(&self) -> String {
         let mut sql = String::with_capacity(160);
-        let _ = write!(sql, "BEGIN; SET LOCAL app.lo = '{}'; SET LOCAL app.hi = '{}'; SET LOCAL app.tenant = '{}'; ", self.lo, self.hi, self.tenant);
+        let _ = write!(
+            sql,
+            "BEGIN; SET LOCAL app.lo = '{}'; SET LOCAL app.hi = '{}'; SET LOCAL app.tenant = '{}'; ",
+            self.lo, self.hi, self.tenant
+        );
         let _ = match self.institution {
             Some(id) => write!(sql, "SET LOCAL app.institution = '{id}'; "),
             None => write!(sql, "SET LOCAL app.institution = 'all'; "),
@@ -131,7 +135,8 @@ impl ScopedConn {
             return Ok(());
         }
         self.scope = Scope::system(tenant);
-        let statement = format!("SET LOCAL app.lo = '{tenant}'; SET LOCAL app.hi = '{tenant}'; SET LOCAL app.tenant = '{tenant}'");
+        let statement =
+            format!("SET LOCAL app.lo = '{tenant}'; SET LOCAL app.hi = '{tenant}'; SET LOCAL app.tenant = '{tenant}'");
         Ok(self.sql().batch_execute(&statement).await?)
     }
 

@@ -31,7 +31,9 @@ const PASSWORD: &str = "mingjian-demo-2026";
 /// Why the demonstration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("the database already holds institutions; load the demonstration into an empty data directory, e.g. --data ./demo-data")]
+    #[error(
+        "the database already holds institutions; load the demonstration into an empty data directory, e.g. --data ./demo-data"
+    )]
     NotEmpty,
     #[error("demonstration accounts: {0}")]
     Account(#[from] AccountError),
@@ -101,7 +103,13 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
     let admin = caller(state, &officials.admin);
     courses::set_calendar(&state.pools, &admin, &school_calendar(today)).await?;
     let text = sheet::csv(county, &schools, today);
-    let direct = Direct { file_name: "机构台账.csv", bytes: text.as_bytes(), region: county, partial: false, limits: Limits::default() };
+    let direct = Direct {
+        file_name: "机构台账.csv",
+        bytes: text.as_bytes(),
+        region: county,
+        partial: false,
+        limits: Limits::default(),
+    };
     let report = institutions::commands::import(&state.pools, &admin, &direct).await?;
     if report.accepted != schools.len() {
         return Err(DemoError::Made(format!("the register of {county} took {} of {}", report.accepted, schools.len())));
@@ -109,7 +117,12 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
     // The last school of each county stays off the list, and the one before waits for the second official.
     let codes: Vec<&str> = schools.iter().rev().skip(1).map(|school| school.credit_code.as_str()).collect();
     let ids = institutions::ids_of_codes(&state.pools, &admin, &codes).await?;
-    let proposals = lists::commands::Proposals { institutions: &ids, step: ListMove::WhiteList, ground: None, reason: "许可证、登记与监管账户齐全" };
+    let proposals = lists::commands::Proposals {
+        institutions: &ids,
+        step: ListMove::WhiteList,
+        ground: None,
+        reason: "许可证、登记与监管账户齐全",
+    };
     let proposed = lists::commands::propose_many(&state.pools, &admin, proposals).await?;
     let approver = caller(state, &officials.approver);
     for id in proposed.ids.iter().skip(1) {
@@ -135,14 +148,27 @@ fn school_calendar(today: NaiveDate) -> courses::CalendarRequest {
     let vacations: Vec<_> = [today.year() - 1, today.year(), today.year() + 1]
         .iter()
         .flat_map(|year| {
-            [json!({"from": format!("{year}-01-31"), "to": format!("{year}-03-01")}), json!({"from": format!("{year}-07-01"), "to": format!("{year}-08-31")})]
+            [
+                json!({"from": format!("{year}-01-31"), "to": format!("{year}-03-01")}),
+                json!({"from": format!("{year}-07-01"), "to": format!("{year}-08-31")}),
+            ]
         })
         .collect();
-    courses::CalendarRequest { vacations: json!(vacations), school_hours: json!([{"start": "08:00", "end": "16:30"}]), source: "示范校历".to_owned() }
+    courses::CalendarRequest {
+        vacations: json!(vacations),
+        school_hours: json!([{"start": "08:00", "end": "16:30"}]),
+        source: "示范校历".to_owned(),
+    }
 }
 
 /// One course that is approved, and for the first schools one that waits.
-async fn file_courses(state: &AppState, org: &Caller, approver: &Caller, school: &sheet::School, today: NaiveDate) -> Result<(), DemoError> {
+async fn file_courses(
+    state: &AppState,
+    org: &Caller,
+    approver: &Caller,
+    school: &sheet::School,
+    today: NaiveDate,
+) -> Result<(), DemoError> {
     for (at, waits) in [(0_usize, false), (1, true)] {
         let form = sheet::course(school, at, lesson_days(state, today));
         let id = courses::file(&state.pools, &state.calendar, org, None, &form, courses::Step::Draft).await?;
@@ -152,7 +178,8 @@ async fn file_courses(state: &AppState, org: &Caller, approver: &Caller, school:
             other => other?,
         };
         if !waits {
-            courses::decide(&state.pools, &state.calendar, approver, id, courses::CourseDecision::Approve, "符合要求").await?;
+            courses::decide(&state.pools, &state.calendar, approver, id, courses::CourseDecision::Approve, "符合要求")
+                .await?;
         }
     }
     Ok(())

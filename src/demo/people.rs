@@ -43,9 +43,18 @@ pub fn shown() -> impl Iterator<Item = (&'static str, &'static str)> {
     .into_iter()
 }
 
-async fn add(state: &AppState, region: RegionCode, role: Role, name: &str, shown_as: &str, of: Option<(CreditCode, i64)>, password: &str) -> Result<Actor, DemoError> {
+async fn add(
+    state: &AppState,
+    region: RegionCode,
+    role: Role,
+    name: &str,
+    shown_as: &str,
+    of: Option<(CreditCode, i64)>,
+    password: &str,
+) -> Result<Actor, DemoError> {
     let tenant = region.tenant_id();
-    let caller = Caller { actor: Actor::system(tenant), request_id: "demonstration".to_owned(), now: state.clock.now() };
+    let caller =
+        Caller { actor: Actor::system(tenant), request_id: "demonstration".to_owned(), now: state.clock.now() };
     let email = format!("{name}@demo.example");
     let request = commands::AccountRequest {
         region: Some(region),
@@ -58,7 +67,14 @@ async fn add(state: &AppState, region: RegionCode, role: Role, name: &str, shown
         second_factor_off: true,
     };
     let (user_id, _) = commands::add_account(&state.pools, &caller, request).await?;
-    Ok(Actor { user_id, display_name: shown_as.to_owned(), tenant, role, institution: of.map(|(_, id)| id), session: String::new() })
+    Ok(Actor {
+        user_id,
+        display_name: shown_as.to_owned(),
+        tenant,
+        role,
+        institution: of.map(|(_, id)| id),
+        session: String::new(),
+    })
 }
 
 /// The city's officer, who reads all counties.
@@ -78,8 +94,15 @@ pub async fn county(state: &AppState, county: RegionCode, password: &str) -> Res
 }
 
 /// The administrator of one school.
-pub async fn institution(state: &AppState, county: RegionCode, school: &School, institution: i64, password: &str) -> Result<Actor, DemoError> {
+pub async fn institution(
+    state: &AppState,
+    county: RegionCode,
+    school: &School,
+    institution: i64,
+    password: &str,
+) -> Result<Actor, DemoError> {
     let code = CreditCode::new(&school.credit_code).map_err(|e| DemoError::Made(e.to_string()))?;
-    let name = if school.is_first { "qimingxing".to_owned() } else { format!("org.{}", school.credit_code.to_lowercase()) };
+    let name =
+        if school.is_first { "qimingxing".to_owned() } else { format!("org.{}", school.credit_code.to_lowercase()) };
     add(state, county, Role::InstitutionAdmin, &name, &school.head, Some((code, institution)), password).await
 }

@@ -3,7 +3,10 @@
 use chrono::{Datelike, Days, NaiveDate};
 use rand::{Rng, rngs::StdRng};
 
-use crate::{courses::form::{CourseForm, SessionText}, kernel::RegionCode};
+use crate::{
+    courses::form::{CourseForm, SessionText},
+    kernel::RegionCode,
+};
 
 /// A fictitious school.
 pub struct School {
@@ -19,8 +22,28 @@ pub struct School {
     address: String,
 }
 
-const BRANDS: [&str; 14] = ["启明星", "青禾", "乐学", "晨光", "思源", "慧泉", "小树苗", "星河", "博雅", "凌云", "海棠", "飞鱼", "木兰", "知行"];
-const KINDS: [(&str, &str, &str); 4] = [("科技类", "sci_tech", "少儿编程"), ("文化艺术类", "arts", "少儿美术"), ("体育类", "sports", "少儿篮球"), ("文化艺术类", "arts", "中国舞")];
+const BRANDS: [&str; 14] = [
+    "启明星",
+    "青禾",
+    "乐学",
+    "晨光",
+    "思源",
+    "慧泉",
+    "小树苗",
+    "星河",
+    "博雅",
+    "凌云",
+    "海棠",
+    "飞鱼",
+    "木兰",
+    "知行",
+];
+const KINDS: [(&str, &str, &str); 4] = [
+    ("科技类", "sci_tech", "少儿编程"),
+    ("文化艺术类", "arts", "少儿美术"),
+    ("体育类", "sports", "少儿篮球"),
+    ("文化艺术类", "arts", "中国舞"),
+];
 const HEADS: [&str; 6] = ["陈明", "林晓", "徐芳", "沈洁", "方圆", "蒋诚"];
 const ROADS: [&str; 5] = ["中山路", "建设街", "东海大道", "学院路", "和平巷"];
 
@@ -49,7 +72,11 @@ pub fn schools(county: RegionCode, count: usize, random: &mut StdRng) -> Vec<Sch
 fn credit_code(county: RegionCode, number: u32) -> String {
     const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
     let organisation = format!("MJY{number:05}");
-    let sum: u32 = organisation.chars().zip([3, 7, 9, 10, 5, 8, 4, 2]).map(|(c, weight)| c.to_digit(36).unwrap_or(0) * weight).sum();
+    let sum: u32 = organisation
+        .chars()
+        .zip([3, 7, 9, 10, 5, 8, 4, 2])
+        .map(|(c, weight)| c.to_digit(36).unwrap_or(0) * weight)
+        .sum();
     let inner = match 11 - sum % 11 {
         10 => 'X',
         11 => '0',
@@ -83,7 +110,8 @@ pub fn csv(county: RegionCode, schools: &[School], today: NaiveDate) -> String {
 
 /// A course of the school that every rule lets pass, on `days`.
 pub fn course(school: &School, at: usize, days: Vec<NaiveDate>) -> CourseForm {
-    let (title, fee, first) = if at == 0 { ("基础班", "1920.00", "17:30") } else { ("提高班", "2400.00", "18:30") };
+    let (title, fee, first) =
+        if at == 0 { ("基础班", "1920.00", "17:30") } else { ("提高班", "2400.00", "18:30") };
     let end = if at == 0 { "19:00" } else { "20:00" };
     let first_payment = days.first().map_or_else(String::new, |day| (*day - Days::new(2)).to_string());
     let fields = [
@@ -114,10 +142,14 @@ pub fn course(school: &School, at: usize, days: Vec<NaiveDate>) -> CourseForm {
         ("in_service_teacher", "no".to_owned()),
         ("inquiry_on", first_payment),
     ];
-    let owned = |pairs: &[(&str, String)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let owned =
+        |pairs: &[(&str, String)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     CourseForm {
         fields: owned(&fields),
-        sessions: days.iter().map(|day| SessionText { date: day.to_string(), start: first.to_owned(), end: end.to_owned() }).collect(),
+        sessions: days
+            .iter()
+            .map(|day| SessionText { date: day.to_string(), start: first.to_owned(), end: end.to_owned() })
+            .collect(),
         people: vec![owned(&person)],
     }
 }

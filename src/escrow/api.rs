@@ -35,17 +35,19 @@ use crate::{
 
 /// The feature's routes of the API.
 pub fn routes() -> Vec<Route> {
-    use Action::{FileAccount, ReadEscrow, UploadStatement};
+    use Action::{AnswerWarning, FileAccount, ReadEscrow, UploadStatement};
     vec![
         Route::post("/api/v1/escrow/accounts", Access::May(FileAccount), || web::post().to(file_account)),
         Route::get("/api/v1/escrow/accounts", Access::May(ReadEscrow), || web::get().to(list_accounts)),
         Route::get("/api/v1/escrow/accounts/{id}", Access::May(ReadEscrow), || web::get().to(read_account)),
         Route::get("/api/v1/escrow/accounts/{id}/entries", Access::May(ReadEscrow), || web::get().to(list_entries)),
         Route::get("/api/v1/escrow/accounts/{id}/balances", Access::May(ReadEscrow), || web::get().to(list_balances)),
-        Route::post("/api/v1/escrow/accounts/{id}/statements", Access::May(UploadStatement), || web::post().to(add_statement)),
+        Route::post("/api/v1/escrow/accounts/{id}/statements", Access::May(UploadStatement), || {
+            web::post().to(add_statement)
+        }),
         Route::post("/api/v1/bank/entries", Access::Machine, || web::post().to(push)),
         Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
-        Route::post("/api/v1/warnings/{id}/actions", Access::May(ReadEscrow), || web::post().to(act)),
+        Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
         Route::get("/api/v1/policies/escrow", Access::May(ReadEscrow), || web::get().to(policy)),
     ]
 }
@@ -145,7 +147,12 @@ fn place_of(cursor: &str) -> Result<Place, Problem> {
     parse().ok_or_else(bad_cursor)
 }
 
-async fn list_entries(state: State, caller: Caller, id: web::Path<i64>, paging: Query<Paging>) -> Result<HttpResponse, Problem> {
+async fn list_entries(
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    paging: Query<Paging>,
+) -> Result<HttpResponse, Problem> {
     let place = paging.cursor.as_deref().map(place_of).transpose()?;
     let limit = paging.limit();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
@@ -166,14 +173,22 @@ struct Span {
 const DAYS_MAX: u64 = 366;
 const DAYS_DEFAULT: u64 = 89;
 
-async fn list_balances(state: State, caller: Caller, id: web::Path<i64>, span: Query<Span>) -> Result<HttpResponse, Problem> {
+async fn list_balances(
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    span: Query<Span>,
+) -> Result<HttpResponse, Problem> {
     let today = caller.now.with_timezone(&BEIJING).date_naive();
     let to = span.to.unwrap_or(today);
     let from = span.from.or(to.checked_sub_days(Days::new(DAYS_DEFAULT))).unwrap_or(to);
     let within = from <= to && (to - from).num_days().unsigned_abs() < DAYS_MAX;
     let midnight = from.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().filter(|_| within);
     let Some(midnight) = midnight else {
-        return Err(Problem::bad_request("from 须不晚于 to，最多 366 天。", "from must not be after to, and at most 366 days are given at a time"));
+        return Err(Problem::bad_request(
+            "from 须不晚于 to，最多 366 天。",
+            "from must not be after to, and at most 366 days are given at a time",
+        ));
     };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
@@ -183,7 +198,12 @@ async fn list_balances(state: State, caller: Caller, id: web::Path<i64>, span: Q
     Ok(HttpResponse::Ok().json(Items { items, next_cursor: None }))
 }
 
-async fn add_statement(state: State, caller: Caller, id: web::Path<i64>, upload: Upload) -> Result<HttpResponse, Problem> {
+async fn add_statement(
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    upload: Upload,
+) -> Result<HttpResponse, Problem> {
     let format = match upload.form.get("format") {
         "" => None,
         text => Some(text.parse::<Format>().map_err(|_| {
@@ -235,7 +255,8 @@ struct Push {
 async fn signed_body(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
+        let chunk = chunk
+            .map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
         if bytes.len() + chunk.len() > limit {
             return Err(extract::too_large(limit));
         }
@@ -316,7 +337,12 @@ struct ActionRequest {
     comment: String,
 }
 
-async fn act(state: State, caller: Caller, id: web::Path<i64>, input: Input<ActionRequest>) -> Result<HttpResponse, Problem> {
+async fn act(
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    input: Input<ActionRequest>,
+) -> Result<HttpResponse, Problem> {
     let handling = Handling { step: input.0.action, comment: &input.0.comment, version: None };
     let (warning, _, _) = commands::handle(&state, &caller, *id, handling).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
@@ -340,7 +366,10 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_to_its_place_whatever_the_reference_holds() {
         let place = place_of("1767225600000001.3.A.1·b").unwrap();
-        assert_eq!((place.booked_at.timestamp_micros(), place.seq, place.bank_ref.as_str()), (1_767_225_600_000_001, 3, "A.1·b"));
+        assert_eq!(
+            (place.booked_at.timestamp_micros(), place.seq, place.bank_ref.as_str()),
+            (1_767_225_600_000_001, 3, "A.1·b")
+        );
         for wrong in ["", "1", "1.2", "x.2.A", "1.x.A", "99999999999999999999.1.A"] {
             assert!(place_of(wrong).is_err(), "{wrong}");
         }

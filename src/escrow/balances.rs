@@ -57,7 +57,8 @@ mod tests {
         let moved = |text: &str, credit_fen, debit_fen| Day { day: day(text), credit_fen, debit_fen };
         let movements = [moved("2026-03-05", 0, 40), moved("2026-03-03", 100, 10), moved("2026-03-01", 20, 0)];
         let found = by_day(70, &movements, day("2026-03-01"), day("2026-03-04"));
-        let shown: Vec<(u32, i64, i64)> = found.iter().map(|b| (chrono::Datelike::day(&b.date), b.balance_fen, b.credit_fen)).collect();
+        let shown: Vec<(u32, i64, i64)> =
+            found.iter().map(|b| (chrono::Datelike::day(&b.date), b.balance_fen, b.credit_fen)).collect();
         assert_eq!(shown, [(1, 20, 20), (2, 20, 0), (3, 110, 100), (4, 110, 0)]);
         assert_eq!(by_day(70, &movements, day("2026-03-05"), day("2026-03-04")), []);
         assert_eq!(by_day(70, &[], day("2026-03-05"), day("2026-03-05"))[0].balance_fen, 70);

@@ -38,7 +38,9 @@ fn large_single(lang: Lang, evidence: &Value) -> Option<String> {
     let before = money(balance);
     Some(match lang {
         Lang::Zh => format!("单笔转出 {amount}，占转出前余额 {before} 的 {share}，达到 {line} 的预警线"),
-        Lang::En => format!("A single withdrawal of {amount}, {share} of the {before} held before it, reaches the threshold of {line}"),
+        Lang::En => format!(
+            "A single withdrawal of {amount}, {share} of the {before} held before it, reaches the threshold of {line}"
+        ),
     })
 }
 
@@ -48,7 +50,9 @@ fn cum_rolling(lang: Lang, evidence: &Value) -> Option<String> {
     let (share, line) = (show::percent(number(evidence, "share_bp")?), show::percent(number(evidence, "threshold")?));
     Some(match lang {
         Lang::Zh => format!("{days} 天内累计转出 {paid}，占同期可用资金的 {share}，达到 {line} 的预警线"),
-        Lang::En => format!("{paid} paid out within {days} days, {share} of the money at hand, reaches the threshold of {line}"),
+        Lang::En => {
+            format!("{paid} paid out within {days} days, {share} of the money at hand, reaches the threshold of {line}")
+        }
     })
 }
 
@@ -59,7 +63,9 @@ fn below_min(lang: Lang, evidence: &Value) -> Option<String> {
     let (balance, minimum) = (money(balance), money(minimum));
     Some(match lang {
         Lang::Zh => format!("日终余额 {balance}，比最低余额 {minimum} 少 {lacking}"),
-        Lang::En => format!("The balance of {balance} at the end of the day is {lacking} short of the minimum of {minimum}"),
+        Lang::En => {
+            format!("The balance of {balance} at the end of the day is {lacking} short of the minimum of {minimum}")
+        }
     })
 }
 
@@ -158,13 +164,18 @@ mod tests {
         assert!(claim(Lang::En, "FUND-LARGE-SINGLE", &amount).ends_with("the threshold of ¥50,000.00"));
         let minimum = json!({"balance_fen": -500, "minimum_fen": 1000});
         assert_eq!(claim(Lang::Zh, "FUND-BELOW-MIN", &minimum), "日终余额 −¥5.00，比最低余额 ¥10.00 少 ¥15.00");
-        assert_eq!(claim(Lang::Zh, "FUND-BELOW-MIN", &json!({})), "低于最低余额", "evidence that lacks its fields is not guessed");
+        assert_eq!(
+            claim(Lang::Zh, "FUND-BELOW-MIN", &json!({})),
+            "低于最低余额",
+            "evidence that lacks its fields is not guessed"
+        );
     }
 
     #[test]
     fn inputs_carry_their_units() {
         let evidence = json!({"value": 4000, "threshold": 3500, "unit": "bp", "formula": "x", "amount_fen": 100, "share_bp": 4000, "window_days": 7, "order_ref": null});
-        let shown: Vec<String> = inputs(&evidence).into_iter().map(|input| format!("{}={}", input.name, input.value)).collect();
+        let shown: Vec<String> =
+            inputs(&evidence).into_iter().map(|input| format!("{}={}", input.name, input.value)).collect();
         assert_eq!(shown, ["value=40.0%", "threshold=35.0%", "amount_fen=¥1.00", "share_bp=40.0%", "window_days=7"]);
         assert_eq!(formula(&evidence), "x");
     }

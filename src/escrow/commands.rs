@@ -17,6 +17,7 @@ use crate::{
     db::{DbError, ScopedConn},
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, CreditCode, clock::BEIJING},
+    lists::{self, ListError, ListMove, Proposal},
     public,
     web::{AppState, FieldError},
 };
@@ -50,16 +51,31 @@ fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
     let mut wrong = |path: &str, rule: &str, zh: &str, en: &str| errors.push(FieldError::new(path, rule, zh, en));
     let code = filing.credit_code.parse::<CreditCode>().ok();
     if code.is_none() {
-        wrong("credit_code", "ADM-USCC-VALID", "统一社会信用代码不对，应为 18 位且校验位正确", "not a valid unified social credit code of 18 characters");
+        wrong(
+            "credit_code",
+            "ADM-USCC-VALID",
+            "统一社会信用代码不对，应为 18 位且校验位正确",
+            "not a valid unified social credit code of 18 characters",
+        );
     }
     let (account_no, payee_account) = (account_number(filing.account), account_number(filing.payee_account));
     for (path, number) in [("account", &account_no), ("payee_account", &payee_account)] {
         if !(8..=40).contains(&number.len()) {
-            wrong(path, "FUND-ACCOUNT-UNIQUE", "账号应为 8 至 40 位数字或字母", "an account number has 8 to 40 digits or letters");
+            wrong(
+                path,
+                "FUND-ACCOUNT-UNIQUE",
+                "账号应为 8 至 40 位数字或字母",
+                "an account number has 8 to 40 digits or letters",
+            );
         }
     }
     if payee_account == account_no && !account_no.is_empty() {
-        wrong("payee_account", "FUND-ACCOUNT-UNIQUE", "划拨收款账户须与监管账户不同", "releases go to another account than the escrow account itself");
+        wrong(
+            "payee_account",
+            "FUND-ACCOUNT-UNIQUE",
+            "划拨收款账户须与监管账户不同",
+            "releases go to another account than the escrow account itself",
+        );
     }
     for (path, text) in [("bank", filing.bank), ("agreement_no", filing.agreement_no)] {
         if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
@@ -71,7 +87,9 @@ fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
         wrong("mode", "FUND-MODE", "请选择银行托管或风险保证金", "choose custody or risk_deposit");
     }
     match (code, mode) {
-        (Some(credit_code), Some(mode)) if errors.is_empty() => Ok(Checked { credit_code, account_no, payee_account, mode }),
+        (Some(credit_code), Some(mode)) if errors.is_empty() => {
+            Ok(Checked { credit_code, account_no, payee_account, mode })
+        }
         _ => Err(errors),
     }
 }
@@ -95,7 +113,9 @@ pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>
         payee_account: &checked.payee_account,
     };
     let id = match accounts::add(&mut conn, &account, caller.now).await {
-        Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => return Err(EscrowError::AccountTaken),
+        Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+            return Err(EscrowError::AccountTaken);
+        }
         other => other?,
     };
     let event = Event {
@@ -125,7 +145,12 @@ pub struct Handling<'a> {
 
 /// Takes a step about a warning of the caller's bureau. A red warning that is escalated proposes to suspend the listing.
 /// Returns the warning as it was, and as it stands now.
-pub async fn handle(state: &AppState, caller: &Caller, id: i64, handling: Handling<'_>) -> Result<(Warning, Status, Level), EscrowError> {
+pub async fn handle(
+    state: &AppState,
+    caller: &Caller,
+    id: i64,
+    handling: Handling<'_>,
+) -> Result<(Warning, Status, Level), EscrowError> {
     let Handling { step, comment, version } = handling;
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
@@ -152,19 +177,44 @@ pub async fn handle(state: &AppState, caller: &Caller, id: i64, handling: Handli
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
     warnings::add_action(&mut conn, caller, &warning, step.into(), comment).await?;
     record(&mut conn, caller, &warning, step, (status, level), comment).await?;
+    if step == Step::Escalate && level == Level::Red {
+        propose_suspension(&mut conn, caller, warning.institution_id).await?;
+    }
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
     Ok((warning, status, level))
+}
+
+/// A confirmed red asks a second official to suspend the listing (WL-SUSPEND). An institution that is not listed, or
+/// whose suspension waits already, needs none.
+async fn propose_suspension(conn: &mut ScopedConn, caller: &Caller, institution: i64) -> Result<(), EscrowError> {
+    // Parents may read the reason, so it says nothing of what was found.
+    let reason = "资金监管红色预警经核实".to_owned();
+    let proposal = Proposal { institution, step: ListMove::Suspend, ground: None, reason };
+    match lists::propose(conn, caller, proposal).await {
+        Err(ListError::Db(error)) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
     let comment = comment.trim();
     let length = comment.chars().count();
     if length > COMMENT_MAX {
-        return Err(EscrowError::Invalid(vec![FieldError::new("comment", "comment", "说明不超过 2000 字", "2000 characters at most")]));
+        return Err(EscrowError::Invalid(vec![FieldError::new(
+            "comment",
+            "comment",
+            "说明不超过 2000 字",
+            "2000 characters at most",
+        )]));
     }
     if length == 0 && step.needs_comment() {
-        return Err(EscrowError::Invalid(vec![FieldError::new("comment", "comment", "请写明情况或理由", "say what was found, or why")]));
+        return Err(EscrowError::Invalid(vec![FieldError::new(
+            "comment",
+            "comment",
+            "请写明情况或理由",
+            "say what was found, or why",
+        )]));
     }
     Ok(comment)
 }
@@ -187,7 +237,12 @@ fn due_on(calendar: &Calendar, caller: &Caller, level: Level) -> Option<chrono::
 }
 
 async fn record(
-    conn: &mut ScopedConn, caller: &Caller, warning: &Warning, step: Step, now: (Status, Level), comment: &str,
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    step: Step,
+    now: (Status, Level),
+    comment: &str,
 ) -> Result<(), DbError> {
     let action = match step {
         Step::Acknowledge => "warning.acknowledged",
@@ -266,7 +321,10 @@ mod tests {
         assert_eq!(handlers(&[], 1), (false, false));
         assert_eq!(handlers(&[done("explain", 7, "institution_admin")], 1), (false, false));
         assert_eq!(handlers(&[done("investigate", 1, "inspector")], 1), (false, true));
-        assert_eq!(handlers(&[done("acknowledge", 2, "approver"), done("investigate", 1, "inspector")], 1), (true, true));
+        assert_eq!(
+            handlers(&[done("acknowledge", 2, "approver"), done("investigate", 1, "inspector")], 1),
+            (true, true)
+        );
     }
 
     #[test]

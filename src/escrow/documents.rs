@@ -5,7 +5,11 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::store::{accounts::Account, entries::Entry, warnings::{Action, Warning}};
+use super::store::{
+    accounts::Account,
+    entries::Entry,
+    warnings::{Action, Warning},
+};
 use crate::kernel::clock::BEIJING;
 
 /// A page of a list.
@@ -198,7 +202,13 @@ pub struct ActionDocument {
 
 impl From<Action> for ActionDocument {
     fn from(action: Action) -> ActionDocument {
-        ActionDocument { action: action.action, comment: action.comment, actor: action.actor_name, role: action.actor_role, at: local(action.at) }
+        ActionDocument {
+            action: action.action,
+            comment: action.comment,
+            actor: action.actor_name,
+            role: action.actor_role,
+            at: local(action.at),
+        }
     }
 }
 

@@ -55,7 +55,11 @@ impl From<EscrowError> for Problem {
 
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Closed => Problem::conflict("warnings/closed", "这条预警已办结，不能再办理。", "The warning is closed; nothing more can be done about it."),
+        Refusal::Closed => Problem::conflict(
+            "warnings/closed",
+            "这条预警已办结，不能再办理。",
+            "The warning is closed; nothing more can be done about it.",
+        ),
         Refusal::AlreadyThere => Problem::conflict(
             "warnings/already-there",
             "这一步已经办过了。请看办理经过，再选下一步。",

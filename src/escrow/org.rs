@@ -9,7 +9,10 @@ use super::{
     model::Step,
     pages::mode_word,
     shown::{self, ShownEntry, ShownWarning},
-    store::{accounts::{self, Account}, warnings::Action as Done},
+    store::{
+        accounts::{self, Account},
+        warnings::Action as Done,
+    },
 };
 use crate::{
     identity::{Action, Caller},
@@ -99,7 +102,12 @@ async fn home(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     render(&request, &state, &caller, Refused::default()).await
 }
 
-async fn render(request: &HttpRequest, state: &State, caller: &Caller, refused: Refused) -> Result<HttpResponse, Problem> {
+async fn render(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    refused: Refused,
+) -> Result<HttpResponse, Problem> {
     let page = Page::new(request, "资金监管", "Escrow");
     let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
@@ -115,7 +123,12 @@ async fn render(request: &HttpRequest, state: &State, caller: &Caller, refused: 
 }
 
 /// POST /org/escrow/accounts
-async fn post_account(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn post_account(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
     let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let credit_code = accounts::own_code(&mut conn, institution).await?.ok_or_else(Problem::not_found)?;
@@ -141,11 +154,19 @@ async fn post_account(request: HttpRequest, state: State, caller: Caller, form: 
 }
 
 /// POST /org/escrow/warnings/{id}
-async fn post_answer(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn post_answer(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
     let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other(&format!("/org/escrow#w{id}"))),
-        Err(EscrowError::Invalid(errors)) => render(&request, &state, &caller, Refused { warning: Some(*id), form, errors }).await,
+        Err(EscrowError::Invalid(errors)) => {
+            render(&request, &state, &caller, Refused { warning: Some(*id), form, errors }).await
+        }
         Err(error) => Err(error.into()),
     }
 }

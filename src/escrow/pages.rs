@@ -127,10 +127,19 @@ impl AccountPage<'_> {
 
 /// The word of a mode of supervision.
 pub(super) fn mode_word(page: &Page, mode: &str) -> &'static str {
-    if mode == "custody" { page.lang.t("银行托管", "Bank custody") } else { page.lang.t("风险保证金", "Risk deposit") }
+    if mode == "custody" {
+        page.lang.t("银行托管", "Bank custody")
+    } else {
+        page.lang.t("风险保证金", "Risk deposit")
+    }
 }
 
-async fn account_page(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+async fn account_page(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
     if caller.actor.role.is_institution() {
         return Ok(see_other("/org/escrow"));
     }
@@ -138,7 +147,11 @@ async fn account_page(request: HttpRequest, state: State, caller: Caller, id: we
 }
 
 async fn render_account(
-    request: &HttpRequest, state: &State, caller: &Caller, id: i64, refused: Option<&Refused<'_>>,
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    id: i64,
+    refused: Option<&Refused<'_>>,
 ) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = accounts::account(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
@@ -172,7 +185,13 @@ async fn render_account(
 }
 
 /// POST /b/escrow/warnings/{id}
-async fn post_warning(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn post_warning(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
     let Ok(step) = form.get("action").parse::<Step>() else {
         return Err(Problem::bad_request("没有选办理动作。", "Choose what to do."));
     };
@@ -211,7 +230,12 @@ async fn upload_page(request: HttpRequest, _caller: Caller) -> Result<HttpRespon
 }
 
 /// POST /b/escrow/upload
-async fn post_upload(request: HttpRequest, state: State, caller: Caller, upload: Upload) -> Result<HttpResponse, Problem> {
+async fn post_upload(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    upload: Upload,
+) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "上传对账单", "Upload a statement");
     let account = Some(upload.form.get("account").to_owned()).filter(|account| !account.is_empty());
     let file = upload::File {
@@ -221,14 +245,18 @@ async fn post_upload(request: HttpRequest, state: State, caller: Caller, upload:
         name: upload.file_name,
         bytes: upload.bytes,
     };
-    let template = UploadPage { page: &page, account: account.as_deref(), received: &[], problem: None, unbalanced: false };
+    let template =
+        UploadPage { page: &page, account: account.as_deref(), received: &[], problem: None, unbalanced: false };
     match upload::take_in(&state, &caller, file).await {
         Ok(received) => page.render(&UploadPage { received: &received, ..template }),
         Err(error @ IngestError::Db(_)) => Err(error.into()),
         Err(error) => {
             let unbalanced = matches!(error, IngestError::Unbalanced);
             let problem = Problem::from(error);
-            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { problem: Some(&problem), unbalanced, ..template })
+            page.render_as(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &UploadPage { problem: Some(&problem), unbalanced, ..template },
+            )
         }
     }
 }

@@ -106,7 +106,11 @@ pub fn warning(lang: Lang, caller: &Caller, warning: Warning, actions: &[Action]
 
 /// The warnings of an account, open ones first.
 pub async fn warnings_of(
-    conn: &mut ScopedConn, lang: Lang, caller: &Caller, account: &Account, steps: &[Step],
+    conn: &mut ScopedConn,
+    lang: Lang,
+    caller: &Caller,
+    account: &Account,
+    steps: &[Step],
 ) -> Result<Vec<ShownWarning>, DbError> {
     let rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
     let actions = warnings::actions_of_account(conn, account.tenant_id, account.id).await?;
@@ -115,7 +119,9 @@ pub async fn warnings_of(
 
 /// The latest entries of an account, and those behind its open warnings that are older.
 pub async fn entries_of(
-    conn: &mut ScopedConn, account: &Account, shown: &[ShownWarning],
+    conn: &mut ScopedConn,
+    account: &Account,
+    shown: &[ShownWarning],
 ) -> Result<(Vec<ShownEntry>, Vec<ShownEntry>), DbError> {
     let steps = || shown.iter().filter(|warning| warning.is_open()).flat_map(|warning| &warning.steps);
     let refs: Vec<&str> = steps().filter_map(|step| step.bank_ref.as_deref()).collect();
@@ -130,7 +136,8 @@ pub async fn entries_of(
             ShownEntry { fired: fired(&entry), balance_fen: Some(after), entry }
         })
         .collect();
-    let missing: Vec<&str> = refs.iter().copied().filter(|bank_ref| latest.iter().all(|shown| shown.entry.bank_ref != *bank_ref)).collect();
+    let missing: Vec<&str> =
+        refs.iter().copied().filter(|bank_ref| latest.iter().all(|shown| shown.entry.bank_ref != *bank_ref)).collect();
     let span = steps().map(|step| step.at.to_utc()).min().zip(steps().map(|step| step.at.to_utc()).max());
     let older = match span.filter(|_| !missing.is_empty()) {
         Some((from, until)) => entries::by_refs(conn, account.tenant_id, account.id, &missing, from, until).await?,

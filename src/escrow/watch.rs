@@ -36,7 +36,10 @@ impl WatchQuery {
 
     /// As part of an address, with `level` in place of its own.
     fn with_level(&self, level: &str) -> String {
-        form_urlencoded::Serializer::new(String::new()).append_pair("level", level).append_pair("q", self.q.trim()).finish()
+        form_urlencoded::Serializer::new(String::new())
+            .append_pair("level", level)
+            .append_pair("q", self.q.trim())
+            .finish()
     }
 }
 
@@ -150,7 +153,12 @@ struct WatchPage<'a> {
 }
 
 /// GET /b/escrow
-pub(super) async fn page(request: HttpRequest, state: State, caller: Caller, query: Query<WatchQuery>) -> Result<HttpResponse, Problem> {
+pub(super) async fn page(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<WatchQuery>,
+) -> Result<HttpResponse, Problem> {
     if caller.actor.role.is_institution() {
         return Ok(crate::web::page::see_other("/org/escrow"));
     }
@@ -165,7 +173,12 @@ pub(super) async fn page(request: HttpRequest, state: State, caller: Caller, que
 }
 
 /// GET /b/escrow/events
-pub(super) async fn events(request: HttpRequest, state: State, caller: Caller, query: Query<WatchQuery>) -> Result<HttpResponse, Problem> {
+pub(super) async fn events(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<WatchQuery>,
+) -> Result<HttpResponse, Problem> {
     if caller.actor.role.is_institution() {
         return Err(Problem::forbidden());
     }
@@ -182,7 +195,10 @@ mod tests {
         let query = WatchQuery { level: "red".to_owned(), q: "启明".to_owned() };
         let counts = [LevelCount { level: "orange".to_owned(), accounts: 3 }];
         let counters = counters(&counts, &query);
-        assert_eq!(counters.iter().map(|c| (c.level, c.count)).collect::<Vec<_>>(), [("red", 0), ("orange", 3), ("yellow", 0), ("blue", 0)]);
+        assert_eq!(
+            counters.iter().map(|c| (c.level, c.count)).collect::<Vec<_>>(),
+            [("red", 0), ("orange", 3), ("yellow", 0), ("blue", 0)]
+        );
         assert_eq!(counters[0].href, "/b/escrow?level=&q=%E5%90%AF%E6%98%8E");
         assert_eq!(counters[1].href, "/b/escrow?level=orange&q=%E5%90%AF%E6%98%8E");
         assert!(counters[0].current && !counters[1].current);

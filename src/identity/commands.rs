@@ -85,7 +85,13 @@ pub async fn sign_in(
     AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SignInError> {
         store::begin_session(conn, actor.tenant, &session, actor.user_id, now, now + SESSION_LIFE, &agent).await?;
         store::add_refresh(conn, actor.tenant, &refresh.hash(), &session).await?;
-        let event = Event { action: "session.begun", subject_kind: "session", subject_id: session.clone(), institution: actor.institution, ..Event::default() };
+        let event = Event {
+            action: "session.begun",
+            subject_kind: "session",
+            subject_id: session.clone(),
+            institution: actor.institution,
+            ..Event::default()
+        };
         Ok(audit::store::append(conn, &caller, event).await?)
     })
     .await?;
@@ -105,8 +111,9 @@ pub async fn refresh(
     let token = RefreshToken::parse(text).ok_or(SignInError::SessionEnded)?;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     let next = RefreshToken::issue(token.tenant, &token.session);
-    let outcome =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<Option<(Account, bool)>, SignInError> {
+    let outcome = AsyncPgConnection::transaction(
+        &mut conn,
+        async |conn: &mut AsyncPgConnection| -> Result<Option<(Account, bool)>, SignInError> {
             let Some(used_before) = store::use_refresh(conn, token.tenant, &token.hash(), now).await? else {
                 return Ok(None);
             };
@@ -121,8 +128,9 @@ pub async fn refresh(
                 store::add_refresh(conn, token.tenant, &next.hash(), &token.session).await?;
             }
             Ok(Some((account, used_before.is_none())))
-        })
-        .await?;
+        },
+    )
+    .await?;
     let Some((account, rotated)) = outcome else {
         tokens.end(&token.session, now);
         return Err(SignInError::SessionEnded);
@@ -132,7 +140,13 @@ pub async fn refresh(
 }
 
 /// Ends the session of an access or refresh token; its access tokens are refused from now on.
-pub async fn sign_out(pools: &Pools, tokens: &Tokens, tenant: i32, session: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn sign_out(
+    pools: &Pools,
+    tokens: &Tokens,
+    tenant: i32,
+    session: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;
     store::end_session(&mut conn, tenant, session, now, "signed out").await?;
     tokens.end(session, now);
@@ -257,7 +271,12 @@ pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<U
 }
 
 /// Ends the session of a refresh token, if the token is one of ours; otherwise does nothing and says nothing.
-pub async fn end_by_refresh(pools: &Pools, tokens: &Tokens, token: &RefreshToken, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn end_by_refresh(
+    pools: &Pools,
+    tokens: &Tokens,
+    token: &RefreshToken,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;
     if store::refresh_exists(&mut conn, token.tenant, &token.hash()).await? {
         store::end_session(&mut conn, token.tenant, &token.session, now, "signed out").await?;

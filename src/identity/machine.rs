@@ -57,7 +57,12 @@ fn tenant_of(key: &str) -> Option<i32> {
 }
 
 /// Who signed the request; uses its nonce up.
-pub async fn authenticate(pools: &Pools, secrets: &Secrets, request: Signed<'_>, now: DateTime<Utc>) -> Result<Actor, SignatureError> {
+pub async fn authenticate(
+    pools: &Pools,
+    secrets: &Secrets,
+    request: Signed<'_>,
+    now: DateTime<Utc>,
+) -> Result<Actor, SignatureError> {
     if !(16..=64).contains(&request.nonce.len()) {
         return Err(SignatureError::NonceShape);
     }
@@ -98,7 +103,8 @@ pub async fn add_key(
     let sealed = secrets.seal(&key, secret.as_bytes()).map_err(|e| DbError::Pool(e.to_string()))?;
     let mut conn = pools.auth().get().await?;
     store::establish_tenant(&mut conn, region.tenant_id(), &format!("{}教育局", region.full_name()), now).await?;
-    store::add_machine_key(&mut conn, region.tenant_id(), &key, &role.to_string(), name, &sealed, now, now + KEY_LIFE).await?;
+    store::add_machine_key(&mut conn, region.tenant_id(), &key, &role.to_string(), name, &sealed, now, now + KEY_LIFE)
+        .await?;
     Ok((key, secret))
 }
 
@@ -109,7 +115,14 @@ mod tests {
     #[test]
     fn the_contracts_example_signature() {
         let body = br#"{"account":"33105001","entries":[]}"#;
-        let made = signature(b"s3cret-for-the-example", "1767225600", "0123456789abcdef", "POST", "/api/v1/bank/entries", body);
+        let made = signature(
+            b"s3cret-for-the-example",
+            "1767225600",
+            "0123456789abcdef",
+            "POST",
+            "/api/v1/bank/entries",
+            body,
+        );
         assert_eq!(made, "da58c9a9f63e3fe3d8d1e856d2af8eea93a430a2906d41735ef8a0fd9de2a0f1");
     }
 

@@ -36,7 +36,10 @@ pub async fn hash(password: String) -> Result<String, PasswordError> {
     }
     tokio::task::spawn_blocking(move || {
         let salt = SaltString::generate(&mut OsRng);
-        argon2().hash_password(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|_| PasswordError::Hashing)
+        argon2()
+            .hash_password(password.as_bytes(), &salt)
+            .map(|hash| hash.to_string())
+            .map_err(|_| PasswordError::Hashing)
     })
     .await
     .map_err(|_| PasswordError::Hashing)?
@@ -49,8 +52,8 @@ pub async fn verify(password: String, hash: Option<String>) -> bool {
         let stand_in = "$argon2id$v=19$m=19456,t=2,p=1$c3RhbmQtaW4tc2FsdA$Ud0rYuD8yyEoa9hNPAQQlUmTRtVbVIJvN7UTVqLh9Bc";
         let known = hash.is_some();
         let text = hash.as_deref().unwrap_or(stand_in);
-        let matches = PasswordHash::new(text)
-            .is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok());
+        let matches =
+            PasswordHash::new(text).is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok());
         matches && known
     })
     .await

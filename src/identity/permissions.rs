@@ -28,6 +28,8 @@ pub enum Action {
     UploadStatement,
     /// See accounts, entries and warnings.
     ReadEscrow,
+    /// Act on a warning in one way or the other; which, the next two say.
+    AnswerWarning,
     /// Acknowledge, investigate, resolve or escalate a warning.
     HandleWarning,
     /// Answer a warning on the institution's behalf.
@@ -44,8 +46,18 @@ pub enum Action {
 pub const fn roles(action: Action) -> &'static [Role] {
     match action {
         Action::ReadRegister => &[
-            MinistryOfficer, ProvinceOfficer, CityOfficer, BureauAdmin, Approver, Inspector, FinanceOfficer,
-            DepartmentOfficer, TownshipOfficer, Auditor, InstitutionAdmin, InstitutionStaff,
+            MinistryOfficer,
+            ProvinceOfficer,
+            CityOfficer,
+            BureauAdmin,
+            Approver,
+            Inspector,
+            FinanceOfficer,
+            DepartmentOfficer,
+            TownshipOfficer,
+            Auditor,
+            InstitutionAdmin,
+            InstitutionStaff,
         ],
         Action::ImportInstitutions => &[BureauAdmin, Approver],
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
@@ -56,9 +68,20 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[
-            MinistryOfficer, ProvinceOfficer, CityOfficer, BureauAdmin, Approver, Inspector, FinanceOfficer,
-            Auditor, InstitutionAdmin, InstitutionStaff,
+            MinistryOfficer,
+            ProvinceOfficer,
+            CityOfficer,
+            BureauAdmin,
+            Approver,
+            Inspector,
+            FinanceOfficer,
+            Auditor,
+            InstitutionAdmin,
+            InstitutionStaff,
         ],
+        Action::AnswerWarning => {
+            &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff]
+        }
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
@@ -83,8 +106,19 @@ mod tests {
     fn upper_levels_only_read() {
         for role in [MinistryOfficer, ProvinceOfficer, CityOfficer, Auditor] {
             for action in Action::iter().filter(|action| may(role, *action)) {
-                assert!(matches!(action, Action::ReadRegister | Action::ReadEscrow | Action::ReadAudit), "{role} {action}");
+                assert!(
+                    matches!(action, Action::ReadRegister | Action::ReadEscrow | Action::ReadAudit),
+                    "{role} {action}"
+                );
             }
+        }
+    }
+
+    #[test]
+    fn who_may_handle_or_explain_a_warning_may_answer_it() {
+        for role in Role::iter() {
+            let either = may(role, Action::HandleWarning) || may(role, Action::ExplainWarning);
+            assert_eq!(may(role, Action::AnswerWarning), either, "{role}");
         }
     }
 
@@ -92,8 +126,13 @@ mod tests {
     fn an_institution_decides_nothing_about_itself() {
         for role in [InstitutionAdmin, InstitutionStaff] {
             for action in [
-                Action::DecideCourse, Action::DecideApproval, Action::ProposeListing, Action::HandleWarning,
-                Action::ImportInstitutions, Action::UploadStatement, Action::ReadAudit,
+                Action::DecideCourse,
+                Action::DecideApproval,
+                Action::ProposeListing,
+                Action::HandleWarning,
+                Action::ImportInstitutions,
+                Action::UploadStatement,
+                Action::ReadAudit,
             ] {
                 assert!(!may(role, action), "{role} {action}");
             }

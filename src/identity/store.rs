@@ -81,7 +81,11 @@ struct Id {
 }
 
 /// Adds an account with its sign-in name; a name that is taken is a unique violation.
-pub async fn add_account(conn: &mut AsyncPgConnection, account: &NewAccount<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
+pub async fn add_account(
+    conn: &mut AsyncPgConnection,
+    account: &NewAccount<'_>,
+    now: DateTime<Utc>,
+) -> Result<i64, DbError> {
     let row: Id = sql_query(
         "INSERT INTO users (tenant_id, username, display_name, role, institution_id, email, password_hash, status, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8) RETURNING id",
@@ -106,7 +110,12 @@ pub async fn add_account(conn: &mut AsyncPgConnection, account: &NewAccount<'_>,
 }
 
 /// Makes the bureau's own row if it is not there yet.
-pub async fn establish_tenant(conn: &mut AsyncPgConnection, tenant: i32, name: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn establish_tenant(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(name)
@@ -117,7 +126,11 @@ pub async fn establish_tenant(conn: &mut AsyncPgConnection, tenant: i32, name: &
 }
 
 /// The institution of a credit code in one bureau, for making its users' accounts.
-pub async fn institution_by_code(conn: &mut AsyncPgConnection, tenant: i32, code: &str) -> Result<Option<i64>, DbError> {
+pub async fn institution_by_code(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    code: &str,
+) -> Result<Option<i64>, DbError> {
     let row: Option<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(code)
@@ -137,15 +150,17 @@ pub async fn begin_session(
     expires_at: DateTime<Utc>,
     agent: &str,
 ) -> Result<(), DbError> {
-    sql_query("INSERT INTO sessions (tenant_id, id, user_id, created_at, expires_at, agent) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(session)
-        .bind::<BigInt, _>(user)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Timestamptz, _>(expires_at)
-        .bind::<Text, _>(agent)
-        .execute(conn)
-        .await?;
+    sql_query(
+        "INSERT INTO sessions (tenant_id, id, user_id, created_at, expires_at, agent) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<Text, _>(session)
+    .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(expires_at)
+    .bind::<Text, _>(agent)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -157,13 +172,15 @@ pub async fn end_session(
     now: DateTime<Utc>,
     reason: &str,
 ) -> Result<bool, DbError> {
-    let ended = sql_query("UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(session)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Text, _>(reason)
-        .execute(conn)
-        .await?;
+    let ended = sql_query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<Text, _>(session)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(reason)
+    .execute(conn)
+    .await?;
     Ok(ended > 0)
 }
 
@@ -175,10 +192,8 @@ struct SessionId {
 
 /// Sessions that ended after `since`: their access tokens may still be about.
 pub async fn lately_ended(conn: &mut AsyncPgConnection, since: DateTime<Utc>) -> Result<Vec<String>, DbError> {
-    let rows: Vec<SessionId> = sql_query("SELECT id FROM sessions WHERE ended_at > $1")
-        .bind::<Timestamptz, _>(since)
-        .load(conn)
-        .await?;
+    let rows: Vec<SessionId> =
+        sql_query("SELECT id FROM sessions WHERE ended_at > $1").bind::<Timestamptz, _>(since).load(conn).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
@@ -208,12 +223,13 @@ pub async fn use_refresh(
     hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Option<Option<DateTime<Utc>>>, DbError> {
-    let found: Option<Used> = sql_query("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2 FOR UPDATE")
-        .bind::<Integer, _>(tenant)
-        .bind::<Binary, _>(hash)
-        .get_result(conn)
-        .await
-        .optional()?;
+    let found: Option<Used> =
+        sql_query("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2 FOR UPDATE")
+            .bind::<Integer, _>(tenant)
+            .bind::<Binary, _>(hash)
+            .get_result(conn)
+            .await
+            .optional()?;
     let Some(Used { used_at }) = found else { return Ok(None) };
     if used_at.is_none() {
         sql_query("UPDATE refresh_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2")
@@ -238,7 +254,12 @@ pub struct MachineKey {
 }
 
 /// A key that is neither expired nor revoked at `now`.
-pub async fn machine_key(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: DateTime<Utc>) -> Result<Option<MachineKey>, DbError> {
+pub async fn machine_key(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    key: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<MachineKey>, DbError> {
     Ok(sql_query(
         "SELECT name, role, sealed_secret FROM machine_keys \
          WHERE tenant_id = $1 AND key_id = $2 AND expires_at > $3 AND revoked_at IS NULL",

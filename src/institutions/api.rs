@@ -51,7 +51,12 @@ pub(crate) fn cursor(text: Option<&str>) -> Result<i64, Problem> {
     match text.unwrap_or_default() {
         "" => Ok(0),
         text => text.parse().map_err(|_| {
-            Problem::invalid(vec![FieldError::new("cursor", "CURSOR", "cursor 须原样取自上一页的 next_cursor", "a cursor is the next_cursor of the page before")])
+            Problem::invalid(vec![FieldError::new(
+                "cursor",
+                "CURSOR",
+                "cursor 须原样取自上一页的 next_cursor",
+                "a cursor is the next_cursor of the page before",
+            )])
         }),
     }
 }
@@ -108,7 +113,7 @@ fn item(row: &InstitutionRow) -> Value {
 }
 
 fn account(row: &AccountRow) -> Value {
-    json!({"id": row.id.to_string(), "bank": row.bank, "account": row.account_no, "mode": row.mode, "status": row.status})
+    json!({"id": row.id, "bank": row.bank, "account": row.account_no, "mode": row.mode, "status": row.status})
 }
 
 async fn one(state: State, caller: Caller, code: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -129,7 +134,9 @@ fn flag(name: &'static str, given: Option<&str>) -> Result<bool, Problem> {
     match given {
         None | Some("false" | "0" | "no" | "off") => Ok(false),
         Some("" | "true" | "1" | "yes" | "on") => Ok(true),
-        Some(_) => Err(Problem::invalid(vec![FieldError::new(name, "FLAG", "须填 true 或 false", "must be true or false")])),
+        Some(_) => {
+            Err(Problem::invalid(vec![FieldError::new(name, "FLAG", "须填 true 或 false", "must be true or false")]))
+        }
     }
 }
 
@@ -171,7 +178,13 @@ mod tests {
 
     #[test]
     fn flags_and_cursors() {
-        for (given, expected) in [(None, Some(false)), (Some(""), Some(true)), (Some("true"), Some(true)), (Some("0"), Some(false)), (Some("ja"), None)] {
+        for (given, expected) in [
+            (None, Some(false)),
+            (Some(""), Some(true)),
+            (Some("true"), Some(true)),
+            (Some("0"), Some(false)),
+            (Some("ja"), None),
+        ] {
             assert_eq!(flag("partial", given).ok(), expected, "{given:?}");
         }
         for (given, expected) in [(None, Some(0)), (Some(""), Some(0)), (Some("17"), Some(17)), (Some("x"), None)] {

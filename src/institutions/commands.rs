@@ -24,7 +24,11 @@ fn own_county(caller: &Caller) -> Result<RegionCode, RegisterError> {
     let region = u32::try_from(caller.actor.tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
     let region = region.ok_or(RegisterError::NotACounty)?;
     // A city without counties (东莞) keeps its own register.
-    if region.level() == Level::County || region.counties().is_empty() { Ok(region) } else { Err(RegisterError::NotACounty) }
+    if region.level() == Level::County || region.counties().is_empty() {
+        Ok(region)
+    } else {
+        Err(RegisterError::NotACounty)
+    }
 }
 
 fn importer(caller: &Caller) -> Result<RegionCode, RegisterError> {
@@ -33,10 +37,17 @@ fn importer(caller: &Caller) -> Result<RegionCode, RegisterError> {
 
 /// Reading and judging a large sheet takes a while, so it is done beside the threads that serve requests.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RegisterError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| RegisterError::Db(DbError::Pool(format!("reading a sheet broke off: {e}"))))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| RegisterError::Db(DbError::Pool(format!("reading a sheet broke off: {e}"))))
 }
 
-async fn read(file_name: &str, bytes: &[u8], region: RegionCode, limits: Limits) -> Result<(Table, Reading), RegisterError> {
+async fn read(
+    file_name: &str,
+    bytes: &[u8],
+    region: RegionCode,
+    limits: Limits,
+) -> Result<(Table, Reading), RegisterError> {
     let (file_name, bytes) = (file_name.to_owned(), bytes.to_vec());
     let read = apart(move || {
         let table = Table::parse(&file_name, &bytes, &limits)?;
@@ -56,7 +67,13 @@ pub async fn judge(table: Table, region: RegionCode) -> Result<(Table, Reading),
 }
 
 /// Keeps an uploaded file as a draft that can be mended; returns its id. Nothing enters the register.
-pub async fn upload(pools: &Pools, caller: &Caller, file_name: &str, bytes: &[u8], limits: Limits) -> Result<i64, RegisterError> {
+pub async fn upload(
+    pools: &Pools,
+    caller: &Caller,
+    file_name: &str,
+    bytes: &[u8],
+    limits: Limits,
+) -> Result<i64, RegisterError> {
     let region = importer(caller)?;
     let (table, reading) = read(file_name, bytes, region, limits).await?;
     let (good, bad) = tally(&reading);
@@ -79,8 +96,15 @@ pub async fn upload(pools: &Pools, caller: &Caller, file_name: &str, bytes: &[u8
     Ok(id)
 }
 
-async fn record(conn: &mut ScopedConn, caller: &Caller, action: &str, id: i64, after: serde_json::Value) -> Result<(), RegisterError> {
-    let event = Event { action, subject_kind: "import", subject_id: id.to_string(), after: Some(after), ..Event::default() };
+async fn record(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    action: &str,
+    id: i64,
+    after: serde_json::Value,
+) -> Result<(), RegisterError> {
+    let event =
+        Event { action, subject_kind: "import", subject_id: id.to_string(), after: Some(after), ..Event::default() };
     Ok(audit::store::record(conn, caller, event).await?)
 }
 
@@ -108,13 +132,20 @@ pub async fn mend(pools: &Pools, caller: &Caller, id: i64, version: i32, edits: 
     let (good, bad) = tally(&reading);
     let report = Report { accepted: 0, ..Report::of(&reading, true) };
     drafts::mend(&mut conn, id, &table, &report, good, bad).await?;
-    let cells: Vec<_> = edits.iter().map(|(row, column, value)| json!({"row": row, "column": column, "value": value})).collect();
+    let cells: Vec<_> =
+        edits.iter().map(|(row, column, value)| json!({"row": row, "column": column, "value": value})).collect();
     record(&mut conn, caller, "import.mended", id, json!({"cells": cells})).await?;
     Ok(conn.commit().await?)
 }
 
 /// Takes a draft's good rows into the register: all rows or none, unless `partial`.
-pub async fn finish(pools: &Pools, caller: &Caller, id: i64, version: i32, partial: bool) -> Result<Report, RegisterError> {
+pub async fn finish(
+    pools: &Pools,
+    caller: &Caller,
+    id: i64,
+    version: i32,
+    partial: bool,
+) -> Result<Report, RegisterError> {
     let region = importer(caller)?;
     let mut conn = caller.actor.scope().begin(pools).await?;
     let import = open_draft(&mut conn, id, version).await?;
@@ -137,7 +168,12 @@ fn counts(report: &Report) -> serde_json::Value {
     json!({"accepted": report.accepted, "added": report.added, "updated": report.updated, "unchanged": report.unchanged})
 }
 
-async fn enter(conn: &mut ScopedConn, caller: &Caller, reading: &Reading, partial: bool) -> Result<Report, RegisterError> {
+async fn enter(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    reading: &Reading,
+    partial: bool,
+) -> Result<Report, RegisterError> {
     let taken = intake::take_in(conn, caller, reading).await?;
     let mut report = Report::of(reading, partial);
     (report.added, report.updated, report.unchanged) = (taken.added, taken.updated, taken.unchanged);
@@ -230,7 +266,10 @@ pub async fn ids_of_codes(pools: &Pools, caller: &Caller, codes: &[&str]) -> Res
 pub async fn ids_of_import(pools: &Pools, caller: &Caller, id: i64) -> Result<Vec<i64>, RegisterError> {
     let region = own_county(caller)?;
     let mut conn = caller.actor.scope().begin(pools).await?;
-    let import = drafts::one(&mut conn, id, false).await?.filter(|import| import.row.state == "done").ok_or(RegisterError::NotFound)?;
+    let import = drafts::one(&mut conn, id, false)
+        .await?
+        .filter(|import| import.row.state == "done")
+        .ok_or(RegisterError::NotFound)?;
     let (_, reading) = judge(import.table, region).await?;
     let codes: Vec<&str> = reading.institutions().map(|(_, institution)| institution.credit_code.as_str()).collect();
     let ids = register::ids(&mut conn, &codes).await?;

@@ -61,15 +61,17 @@ impl From<RegisterError> for Problem {
         match error {
             RegisterError::Forbidden => Problem::forbidden(),
             RegisterError::NotFound => Problem::not_found(),
-            RegisterError::File(file) => {
-                unprocessable("institutions/file").with_errors(vec![FieldError::new("file", file.code(), zh.clone(), en.clone())])
-            }
+            RegisterError::File(file) => unprocessable("institutions/file").with_errors(vec![FieldError::new(
+                "file",
+                file.code(),
+                zh.clone(),
+                en.clone(),
+            )]),
             RegisterError::NotClean { .. } => unprocessable("institutions/not-clean"),
             RegisterError::NothingGood => unprocessable("institutions/nothing-good"),
             RegisterError::Cell(_) => unprocessable("institutions/unknown-cell"),
-            RegisterError::OtherRegion => {
-                unprocessable("institutions/other-region").with_errors(vec![FieldError::new("region", "OTHER_REGION", zh.clone(), en.clone())])
-            }
+            RegisterError::OtherRegion => unprocessable("institutions/other-region")
+                .with_errors(vec![FieldError::new("region", "OTHER_REGION", zh.clone(), en.clone())]),
             RegisterError::Changed => Problem::conflict("institutions/changed", zh, en),
             RegisterError::Settled => Problem::conflict("institutions/settled", zh, en),
             RegisterError::NotACounty => Problem::new(StatusCode::FORBIDDEN, "institutions/not-a-county", zh, en),

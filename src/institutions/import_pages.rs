@@ -53,7 +53,12 @@ async fn list(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     show_list(&request, &state, &caller, None).await
 }
 
-async fn show_list(request: &HttpRequest, state: &State, caller: &Caller, error: Option<String>) -> Result<HttpResponse, Problem> {
+async fn show_list(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    error: Option<String>,
+) -> Result<HttpResponse, Problem> {
     officials_only(caller)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = drafts::latest(&mut conn, 50).await?;
@@ -114,7 +119,8 @@ impl BadRow {
             });
         }
         cells.sort_by_key(|cell| !cell.is_wrong());
-        let label = row.cells.iter().filter(|cell| cell.chars().count() > 3).take(2).cloned().collect::<Vec<_>>().join("  ");
+        let label =
+            row.cells.iter().filter(|cell| cell.chars().count() > 3).take(2).cloned().collect::<Vec<_>>().join("  ");
         BadRow { number: row.number, label, cells }
     }
 }
@@ -161,14 +167,19 @@ impl OnePage<'_> {
     fn message<'b>(&self, finding: &'b CellFinding) -> &'b str {
         self.page.lang.t(&finding.message_zh, &finding.message_en)
     }
-
 }
 
 fn window<T>(items: impl Iterator<Item = T>, page: usize) -> Vec<T> {
     items.skip((page - 1) * ROWS).take(ROWS).collect()
 }
 
-async fn one(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, query: Query<OneQuery>) -> Result<HttpResponse, Problem> {
+async fn one(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, Problem> {
     show(&request, &state, &caller, *id, &query, None).await
 }
 
@@ -188,7 +199,12 @@ async fn show(
     let bad_page = query.bad.unwrap_or(1).clamp(1, bad_total.div_ceil(ROWS).max(1));
     let good_page = query.good.unwrap_or(1).clamp(1, good_total.div_ceil(ROWS).max(1));
     let bad = window(numbers.into_iter(), bad_page);
-    let bad = reading.rows.iter().filter(|row| bad.binary_search(&row.number).is_ok()).map(|row| BadRow::of(&reading, row)).collect();
+    let bad = reading
+        .rows
+        .iter()
+        .filter(|row| bad.binary_search(&row.number).is_ok())
+        .map(|row| BadRow::of(&reading, row))
+        .collect();
     let good = window(reading.institutions(), good_page).into_iter().map(|(row, institution)| GoodRow {
         number: row.number,
         name: institution.name.clone(),
@@ -246,7 +262,13 @@ async fn mend(state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) 
     Ok(see_other(&format!("/b/imports/{id}?bad={page}#bad")))
 }
 
-async fn confirm(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn confirm(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
     match commands::finish(&state.pools, &caller, *id, version(&form)?, form.get("partial") == "yes").await {
         Ok(_) => Ok(see_other(&format!("/b/imports/{id}"))),
         Err(error @ (RegisterError::NotClean { .. } | RegisterError::NothingGood)) => {
@@ -262,7 +284,12 @@ async fn discard(state: State, caller: Caller, id: web::Path<i64>, form: SafeFor
     Ok(see_other("/b/imports"))
 }
 
-async fn rejected(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+async fn rejected(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
     officials_only(&caller)?;
     let (_, reading) = load(&state, &caller, *id).await?;
     let lang = crate::web::Lang::of(&request);
@@ -283,7 +310,8 @@ mod tests {
 
     #[test]
     fn cells_of_a_form_are_told_by_row_and_column() {
-        let pairs = [("_csrf", "x"), ("cell-3-有效期止（年-月-日）", " 2026-01-01"), ("cell-x-名称", "a"), ("version", "2")];
+        let pairs =
+            [("_csrf", "x"), ("cell-3-有效期止（年-月-日）", " 2026-01-01"), ("cell-x-名称", "a"), ("version", "2")];
         let form = SafeForm::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         assert_eq!(edits(&form), [(3, "有效期止（年-月-日）".to_owned(), " 2026-01-01".to_owned())]);
     }

@@ -80,11 +80,16 @@ async fn one_county(
     let codes: Vec<&str> = rows.iter().map(|row| row.facts.credit_code.as_str()).collect();
     let known = intake::known(conn, &codes).await?;
     let known: HashMap<&str, &Known> = known.iter().map(|known| (known.facts.credit_code.as_str(), known)).collect();
-    let new: Vec<&Incoming<'_>> = rows.iter().filter(|row| !known.contains_key(row.facts.credit_code.as_str())).collect();
+    let new: Vec<&Incoming<'_>> =
+        rows.iter().filter(|row| !known.contains_key(row.facts.credit_code.as_str())).collect();
     let facts: Vec<&NewInstitution> = new.iter().map(|row| row.facts).collect();
     let ids = intake::add(conn, &facts, caller.now).await?;
     let mut homes: HashMap<u32, i64> = new.iter().zip(&ids).map(|(row, id)| (row.row, *id)).collect();
-    let added = new.iter().zip(&ids).map(|(row, id)| event("institution.added", row.facts, *id, None, json!(row.facts))).collect();
+    let added = new
+        .iter()
+        .zip(&ids)
+        .map(|(row, id)| event("institution.added", row.facts, *id, None, json!(row.facts)))
+        .collect();
     audit::store::record_all(conn, caller, added).await?;
     let (mut changed, mut events) = (Vec::new(), Vec::new());
     for row in rows {
@@ -135,10 +140,12 @@ async fn file_accounts(
     let numbers: Vec<&str> = rows.iter().map(|(row, _)| row.facts.escrow_account_no.as_str()).collect();
     let institutions: Vec<i64> = rows.iter().map(|(_, id)| *id).collect();
     let accounts = intake::accounts(conn, &numbers, &institutions).await?;
-    let mut holder: HashMap<&str, i64> = accounts.iter().map(|one| (one.account_no.as_str(), one.institution_id)).collect();
+    let mut holder: HashMap<&str, i64> =
+        accounts.iter().map(|one| (one.account_no.as_str(), one.institution_id)).collect();
     let provided: HashSet<i64> =
         accounts.iter().filter(|one| one.status == "active").map(|one| one.institution_id).collect();
-    let column = reading.columns.iter().find(|(_, field)| *field == Field::EscrowAccountNo).map_or("*", |(name, _)| name);
+    let column =
+        reading.columns.iter().find(|(_, field)| *field == Field::EscrowAccountNo).map_or("*", |(name, _)| name);
     let mut filing = Vec::new();
     for (row, id) in rows {
         match holder.get(row.facts.escrow_account_no.as_str()) {
@@ -169,13 +176,17 @@ async fn file_accounts(
 }
 
 fn updated(row: u32, after: &Value) -> Line {
-    let fields: Vec<&str> = after.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default();
+    let fields: Vec<&str> =
+        after.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default();
     Line {
         row,
         column: "*".into(),
         rule: "UPDATED".into(),
         message_zh: format!("机构已在档案中，已更新 {} 项；名单状态不变", fields.len()),
-        message_en: format!("the institution is in the register; updated: {}; its list status stays", fields.join(", ")),
+        message_en: format!(
+            "the institution is in the register; updated: {}; its list status stays",
+            fields.join(", ")
+        ),
     }
 }
 

@@ -31,7 +31,11 @@ pub fn merge(known: &NewInstitution, row: &NewInstitution, told: &HashSet<Field>
     NewInstitution {
         name: text(&known.name, &row.name),
         credit_code: known.credit_code,
-        org_kind: if told.contains(&Field::OrgKind) { text(&known.org_kind, &row.org_kind) } else { known.org_kind.clone() },
+        org_kind: if told.contains(&Field::OrgKind) {
+            text(&known.org_kind, &row.org_kind)
+        } else {
+            known.org_kind.clone()
+        },
         county: known.county,
         township: row.township.or(known.township),
         address: text(&known.address, &row.address),
@@ -55,10 +59,13 @@ pub fn merge(known: &NewInstitution, row: &NewInstitution, told: &HashSet<Field>
 
 /// The fields that differ, as they were and as they are; `None` when nothing does.
 pub fn difference(before: &NewInstitution, after: &NewInstitution) -> Option<(Value, Value)> {
-    let (Ok(Value::Object(before)), Ok(Value::Object(after))) = (serde_json::to_value(before), serde_json::to_value(after)) else {
+    let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
+        (serde_json::to_value(before), serde_json::to_value(after))
+    else {
         return None;
     };
-    let changed: Vec<String> = after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect();
+    let changed: Vec<String> =
+        after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect();
     let of = |facts: &Map<String, Value>| -> Map<String, Value> {
         changed.iter().map(|key| (key.clone(), facts.get(key).cloned().unwrap_or(Value::Null))).collect()
     };
@@ -111,7 +118,11 @@ mod tests {
         let (new, told) = row(["启明体育学校", CODE, "体育类", "", "", "", "331002"]);
         let merged = merge(&known, &new, &told);
         assert_eq!((merged.address.as_str(), merged.phone.as_str()), ("解放路 1 号", "15400001615"));
-        assert_eq!((merged.status, merged.delivery.clone()), (Status::Suspended, vec![Delivery::Online]), "derived values stay out");
+        assert_eq!(
+            (merged.status, merged.delivery.clone()),
+            (Status::Suspended, vec![Delivery::Online]),
+            "derived values stay out"
+        );
         let (before, after) = difference(&known, &merged).unwrap();
         assert_eq!(before, serde_json::json!({"name": "启明学校"}));
         assert_eq!(after, serde_json::json!({"name": "启明体育学校"}));

@@ -15,10 +15,7 @@ use super::{
 use crate::{
     identity::{Action, Caller},
     kernel::{Finding, credit_code},
-    lists::{
-        self, Ground, ListError, ListMove, Overview,
-        commands::Proposals,
-    },
+    lists::{self, Ground, ListError, ListMove, Overview, commands::Proposals},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{State, see_other},
@@ -34,7 +31,9 @@ pub fn routes() -> Vec<Route> {
     let mut routes = vec![
         Route::get("/b/institutions", read, || web::get().to(list)),
         Route::get("/b/institutions/{credit_code}", read, || web::get().to(one)),
-        Route::post("/b/institutions/{credit_code}/proposals", Access::May(Action::ProposeListing), || web::post().to(propose)),
+        Route::post("/b/institutions/{credit_code}/proposals", Access::May(Action::ProposeListing), || {
+            web::post().to(propose)
+        }),
     ];
     routes.extend(import_pages::routes());
     routes
@@ -81,7 +80,12 @@ impl ListPage<'_> {
     }
 }
 
-async fn list(request: HttpRequest, state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+async fn list(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     officials_only(&caller)?;
     let filter = Filter {
         q: query.q.trim().to_owned(),
@@ -173,12 +177,23 @@ impl OnePage<'_> {
     }
 }
 
-async fn one(request: HttpRequest, state: State, caller: Caller, code: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn one(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    code: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     officials_only(&caller)?;
     show(&request, &state, &caller, &code, Typed::default()).await
 }
 
-async fn show(request: &HttpRequest, state: &State, caller: &Caller, code: &str, typed: Typed) -> Result<HttpResponse, Problem> {
+async fn show(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    code: &str,
+    typed: Typed,
+) -> Result<HttpResponse, Problem> {
     let code = credit_code::normalise(code);
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
@@ -204,7 +219,8 @@ async fn propose(
     if institutions.is_empty() {
         return Err(Problem::not_found());
     }
-    let step: ListMove = form.get("step").parse().map_err(|_| Problem::bad_request("没有这个名单事项", "there is no such step"))?;
+    let step: ListMove =
+        form.get("step").parse().map_err(|_| Problem::bad_request("没有这个名单事项", "there is no such step"))?;
     let outcome = try_propose(&state, &caller, &institutions, step, &form).await;
     match outcome {
         Ok(()) => Ok(see_other(&format!("/b/institutions/{normal}#lists"))),

@@ -27,7 +27,8 @@ pub(super) fn workbook(reading: &Reading, lang: Lang) -> Result<Vec<u8>, XlsxErr
     sheet.set_freeze_panes(1, 0)?;
     for (at, number) in (1u32..).zip(bad_rows(reading)) {
         let Some(row) = reading.rows.iter().find(|row| row.number == number) else { continue };
-        let faults: Vec<_> = reading.findings_of(number).filter(|finding| finding.severity == Severity::Error).collect();
+        let faults: Vec<_> =
+            reading.findings_of(number).filter(|finding| finding.severity == Severity::Error).collect();
         for (column, (label, cell)) in (0u16..).zip(reading.header.iter().zip(&row.cells)) {
             if faults.iter().any(|fault| &fault.column == label) {
                 sheet.write_string_with_format(at, column, cell, &wrong)?;
@@ -36,8 +37,10 @@ pub(super) fn workbook(reading: &Reading, lang: Lang) -> Result<Vec<u8>, XlsxErr
             }
         }
         sheet.write_number(at, reasons_at, f64::from(number))?;
-        let reasons: Vec<String> =
-            faults.iter().map(|fault| format!("{}：{}", fault.rule, lang.t(&fault.message_zh, &fault.message_en))).collect();
+        let reasons: Vec<String> = faults
+            .iter()
+            .map(|fault| format!("{}：{}", fault.rule, lang.t(&fault.message_zh, &fault.message_en)))
+            .collect();
         sheet.write_string_with_format(at, reasons_at + 1, reasons.join("\n"), &wrapped)?;
     }
     workbook.save_to_buffer()

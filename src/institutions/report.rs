@@ -44,7 +44,12 @@ impl Report {
     pub fn of(reading: &Reading, partial: bool) -> Report {
         let report = reading.report(partial);
         let lines = |lines: Vec<ReportLine>| lines.into_iter().map(Line::from).collect();
-        Report { accepted: report.accepted, rejected: lines(report.rejected), notes: lines(report.notes), ..Report::default() }
+        Report {
+            accepted: report.accepted,
+            rejected: lines(report.rejected),
+            notes: lines(report.notes),
+            ..Report::default()
+        }
     }
 }
 
@@ -57,8 +62,12 @@ pub fn tally(reading: &Reading) -> (usize, usize) {
 
 /// The numbers of the rows that are refused, in order.
 pub fn bad_rows(reading: &Reading) -> Vec<u32> {
-    let mut rows: Vec<u32> =
-        reading.findings.iter().filter(|finding| finding.severity == Severity::Error).map(|finding| finding.row).collect();
+    let mut rows: Vec<u32> = reading
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| finding.row)
+        .collect();
     rows.dedup();
     rows
 }

@@ -31,7 +31,10 @@ pub fn stages(lang: Lang, stages: &[String]) -> String {
 
 /// Ways of teaching in one line.
 pub fn delivery(lang: Lang, delivery: &[String]) -> String {
-    joined(lang, delivery.iter().map(|one| if one == "online" { lang.t("线上", "online") } else { lang.t("线下", "offline") }))
+    joined(
+        lang,
+        delivery.iter().map(|one| if one == "online" { lang.t("线上", "online") } else { lang.t("线下", "offline") }),
+    )
 }
 
 fn joined(lang: Lang, words: impl Iterator<Item = &'static str>) -> String {

@@ -67,7 +67,13 @@ pub async fn deliver_due(pools: &Pools, mailer: &Mailer, now: DateTime<Utc>) -> 
                 client
                     .execute(
                         "UPDATE outbox SET state = $3, due_at = $4, last_error = $5 WHERE tenant_id = $1 AND id = $2",
-                        &[&message.tenant, &message.id, &state, &(now + pause_after(message.attempts)), &error.to_string()],
+                        &[
+                            &message.tenant,
+                            &message.id,
+                            &state,
+                            &(now + pause_after(message.attempts)),
+                            &error.to_string(),
+                        ],
                     )
                     .await?;
             }
@@ -83,7 +89,8 @@ fn pause_after(attempts: i32) -> Duration {
 }
 
 fn message_id(message: &Due) -> String {
-    let key: String = message.key.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).take(80).collect();
+    let key: String =
+        message.key.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).take(80).collect();
     format!("{}.{}.{key}", message.tenant, message.id)
 }
 

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller},
-    institutions::{self, api::{cursor, limit}},
+    institutions::{
+        self,
+        api::{cursor, limit},
+    },
     kernel::credit_code,
     web::{Access, FieldError, Input, Problem, Query, Route, page::State},
 };
@@ -57,7 +60,12 @@ struct RemoveQuery {
     reason: Option<String>,
 }
 
-async fn remove(state: State, caller: Caller, code: web::Path<String>, query: Query<RemoveQuery>) -> Result<HttpResponse, Problem> {
+async fn remove(
+    state: State,
+    caller: Caller,
+    code: web::Path<String>,
+    query: Query<RemoveQuery>,
+) -> Result<HttpResponse, Problem> {
     let reason = query.reason.as_deref().unwrap_or("移出白名单");
     propose(&state, &caller, &code, ListMove::Remove, None, reason).await
 }
@@ -83,7 +91,7 @@ async fn propose(
     }
     let id = proposed.ids.pop().ok_or(ListError::NotFound)?;
     Ok(HttpResponse::Accepted().json(json!({
-        "approval_id": id.to_string(),
+        "id": id,
         "state": "pending",
         "step": step,
         "expires_at": caller.now + commands::PROPOSAL_LIFE,
@@ -109,22 +117,15 @@ async fn approvals(state: State, caller: Caller, query: Query<ApprovalsQuery>) -
         }
     };
     let limit = limit(query.limit);
-    let filter = ApprovalFilter { pending, institution: None, before: cursor(query.cursor.as_deref())?, limit: limit + 1 };
+    let filter =
+        ApprovalFilter { pending, institution: None, before: cursor(query.cursor.as_deref())?, limit: limit + 1 };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut rows = store::approvals(&mut conn, filter, caller.now).await?;
     conn.commit().await?;
     let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = more.then(|| rows.last().map(|row| row.id.to_string())).flatten();
-    let items: Vec<_> = rows.iter().map(item).collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": next})))
-}
-
-/// Identifiers leave as texts.
-fn item(approval: &Approval) -> serde_json::Value {
-    let mut item = json!(approval);
-    item["id"] = json!(approval.id.to_string());
-    item
+    Ok(HttpResponse::Ok().json(json!({"items": rows, "next_cursor": next})))
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -135,14 +136,19 @@ struct DecisionInput {
     comment: String,
 }
 
-async fn decide(state: State, caller: Caller, id: web::Path<String>, input: Input<DecisionInput>) -> Result<HttpResponse, Problem> {
+async fn decide(
+    state: State,
+    caller: Caller,
+    id: web::Path<String>,
+    input: Input<DecisionInput>,
+) -> Result<HttpResponse, Problem> {
     let id: i64 = id.parse().map_err(|_| Problem::not_found())?;
     commands::decide(&state.pools, &caller, id, input.decision, &input.comment).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let approval = store::approval(&mut conn, id, caller.now).await?.ok_or_else(Problem::not_found)?;
     conn.commit().await?;
     let list_status = (input.decision == Verdict::Approve).then(|| approval.step.leads_to());
-    let mut document = item(&approval);
+    let mut document = json!(approval);
     document["list_status"] = json!(list_status);
     Ok(HttpResponse::Ok().json(document))
 }

@@ -103,7 +103,8 @@ async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposal
             }
         }
     }
-    let shared = NewApprovals { step, reason, by: caller.actor.user_id, at: caller.now, expires_at: caller.now + PROPOSAL_LIFE };
+    let shared =
+        NewApprovals { step, reason, by: caller.actor.user_id, at: caller.now, expires_at: caller.now + PROPOSAL_LIFE };
     proposed.ids = store::add_approvals(conn, &shared, &ids, &payloads).await?;
     let events = ids
         .iter()

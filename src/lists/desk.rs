@@ -52,7 +52,10 @@ impl Desk {
             unit: page.lang.t("件", ""),
             context: match own {
                 0 => page.t("7 天内须审批", "to be decided within 7 days").to_owned(),
-                own => format!("{} {own}", page.t("其中您提议的，须由同事审批：", "proposed by you, for a colleague to decide:")),
+                own => format!(
+                    "{} {own}",
+                    page.t("其中您提议的，须由同事审批：", "proposed by you, for a colleague to decide:")
+                ),
             },
             href: "/b/approvals",
             alarming: false,

@@ -37,7 +37,12 @@ pub async fn history(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Re
 }
 
 /// Everything of the lists that an institution's page shows.
-pub async fn overview(conn: &mut ScopedConn, tenant: i32, institution: i64, now: DateTime<Utc>) -> Result<Overview, ListError> {
+pub async fn overview(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    institution: i64,
+    now: DateTime<Utc>,
+) -> Result<Overview, ListError> {
     let today = now.with_timezone(&BEIJING).date_naive();
     let filter = ApprovalFilter { pending: true, institution: Some(institution), before: 0, limit: 10 };
     let steps = store::subjects(conn, &[institution])

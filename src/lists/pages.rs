@@ -84,7 +84,9 @@ impl ApprovalsPage<'_> {
     }
 
     fn ground(&self, approval: &Approval) -> String {
-        approval.ground.map_or_else(String::new, |ground| format!("{}：", self.page.t(ground.words().0, ground.words().1)))
+        approval
+            .ground
+            .map_or_else(String::new, |ground| format!("{}：", self.page.t(ground.words().0, ground.words().1)))
     }
 
     fn message<'b>(&self, finding: &'b Finding) -> &'b str {
@@ -104,7 +106,12 @@ impl ApprovalsPage<'_> {
     }
 }
 
-async fn approvals(request: HttpRequest, state: State, caller: Caller, query: Query<ApprovalsQuery>) -> Result<HttpResponse, Problem> {
+async fn approvals(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ApprovalsQuery>,
+) -> Result<HttpResponse, Problem> {
     show(&request, &state, &caller, &query, Trouble::default()).await
 }
 
@@ -137,8 +144,10 @@ async fn show(
 async fn decide(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
     let lang = Lang::of(&request);
     let ids: Vec<i64> = form.all("id").iter().filter_map(|id| id.parse().ok()).collect();
-    let verdict: Verdict =
-        form.get("decision").parse().map_err(|_| Problem::bad_request("须选择同意或不同意", "choose to approve or to reject"))?;
+    let verdict: Verdict = form
+        .get("decision")
+        .parse()
+        .map_err(|_| Problem::bad_request("须选择同意或不同意", "choose to approve or to reject"))?;
     let chosen = form.all("id").into_iter().map(str::to_owned).collect();
     let mut trouble = Trouble { comment: form.get("comment").to_owned(), chosen, ..Trouble::default() };
     if ids.is_empty() {

@@ -91,7 +91,10 @@ fn licence(standing: &Standing, today: NaiveDate) -> Vec<Finding> {
     match standing.licence_to {
         Some(to) if to < today => {
             let days = (today - to).num_days();
-            let (zh, en) = (format!("办学许可证已于 {to} 到期，过期 {days} 天"), format!("The licence ended on {to}, {days} days ago"));
+            let (zh, en) = (
+                format!("办学许可证已于 {to} 到期，过期 {days} 天"),
+                format!("The licence ended on {to}, {days} days ago"),
+            );
             findings.push(entry(
                 Severity::Block,
                 "institution.licence_to",
@@ -104,7 +107,10 @@ fn licence(standing: &Standing, today: NaiveDate) -> Vec<Finding> {
         None => findings.push(entry(
             Severity::Refer,
             "institution.licence_to",
-            ("档案里没有许可证有效期止，无法判断是否在有效期内", "The register has no last day of the licence, so its term cannot be judged"),
+            (
+                "档案里没有许可证有效期止，无法判断是否在有效期内",
+                "The register has no last day of the licence, so its term cannot be judged",
+            ),
             json!({"missing": ["licence_to"]}),
             ("核对许可证原件；有期限的请补录", "Look at the licence itself; record the day if it has one"),
         )),
@@ -142,11 +148,16 @@ fn academic_nonprofit(standing: &Standing) -> Option<Finding> {
         "institution.credit_code",
         (
             &format!("学科类机构须登记为非营利性（代码以 52 或 12 开头），现为 {head}"),
-            &format!("An academic institution must be registered as non-profit (code beginning 52 or 12); this one begins {head}"),
+            &format!(
+                "An academic institution must be registered as non-profit (code beginning 52 or 12); this one begins {head}"
+            ),
         ),
         json!({"head": head, "allowed": NONPROFIT_HEADS, "stages": standing.stages}),
         "中办国办《关于进一步减轻义务教育阶段学生作业负担和校外培训负担的意见》第13条",
-        ("办理“营转非”登记，换发代码后再提议", "Convert the registration to non-profit and propose it with the new code"),
+        (
+            "办理“营转非”登记，换发代码后再提议",
+            "Convert the registration to non-profit and propose it with the new code",
+        ),
     ))
 }
 
@@ -178,7 +189,10 @@ fn repair() -> Finding {
         ),
         json!({"needs": ["minimum_term_over", "violation_corrected", "commitment_published"]}),
         "信用修复管理办法（国家发展改革委令第36号）",
-        ("在理由中写明修复决定文号；侵害未成年人的不予修复", "Give the number of the repair decision in the reason; offences against minors are not repaired"),
+        (
+            "在理由中写明修复决定文号；侵害未成年人的不予修复",
+            "Give the number of the repair decision in the reason; offences against minors are not repaired",
+        ),
     )
 }
 
@@ -203,7 +217,10 @@ fn wrong_status(step: ListMove, list: ListStatus) -> Finding {
         (&format!("{zh}，不能{}", step.words().0), &format!("{en}; this step does not apply: {}", step.words().1)),
         json!({"list_status": list, "possible": ListMove::from_status(list)}),
         LISTS,
-        ("刷新机构档案，按现在的名单状态重新选择", "Reload the institution's page and choose a step that fits its present status"),
+        (
+            "刷新机构档案，按现在的名单状态重新选择",
+            "Reload the institution's page and choose a step that fits its present status",
+        ),
     )
 }
 
@@ -244,7 +261,8 @@ mod tests {
     /// A valid code with this head.
     fn code(head: &str) -> CreditCode {
         let body = format!("{head}331002MJY00000");
-        ('0'..='9').chain('A'..='Y')
+        ('0'..='9')
+            .chain('A'..='Y')
             .flat_map(|ninth| ('0'..='9').chain('A'..='Y').map(move |check| (ninth, check)))
             .find_map(|(ninth, check)| CreditCode::new(&format!("{body}{ninth}{check}")).ok())
             .unwrap()

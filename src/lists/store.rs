@@ -227,8 +227,8 @@ impl TryFrom<ApprovalRow> for Approval {
     type Error = DbError;
 
     fn try_from(row: ApprovalRow) -> Result<Approval, DbError> {
-        let payload: Payload =
-            serde_json::from_value(row.payload).map_err(|e| DbError::Diesel(diesel::result::Error::DeserializationError(Box::new(e))))?;
+        let payload: Payload = serde_json::from_value(row.payload)
+            .map_err(|e| DbError::Diesel(diesel::result::Error::DeserializationError(Box::new(e))))?;
         Ok(Approval {
             id: row.id,
             region: row.tenant_id,
@@ -272,7 +272,11 @@ pub struct ApprovalFilter {
 }
 
 /// Proposals of the visible range, newest first.
-pub async fn approvals(conn: &mut ScopedConn, filter: ApprovalFilter, now: DateTime<Utc>) -> Result<Vec<Approval>, DbError> {
+pub async fn approvals(
+    conn: &mut ScopedConn,
+    filter: ApprovalFilter,
+    now: DateTime<Utc>,
+) -> Result<Vec<Approval>, DbError> {
     let (lo, hi) = conn.scope().range();
     let rows: Vec<ApprovalRow> = sql_query(format!(
         "{APPROVALS} WHERE a.tenant_id BETWEEN $2 AND $3 AND (a.state = 'pending' AND a.expires_at > $1) = $4 \
@@ -381,7 +385,12 @@ pub struct NewDecision {
 }
 
 /// Appends to the history.
-pub async fn add_decisions(conn: &mut ScopedConn, decisions: &[NewDecision], on: NaiveDate, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn add_decisions(
+    conn: &mut ScopedConn,
+    decisions: &[NewDecision],
+    on: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let institutions: Vec<i64> = decisions.iter().map(|decision| decision.institution).collect();
     let statuses: Vec<&str> = decisions.iter().map(|decision| decision.status.into()).collect();
     let grounds: Vec<&str> = decisions.iter().map(|decision| decision.ground.as_str()).collect();

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use actix_web::{HttpResponse, web};
 use rust_embed::Embed;
 
-use super::{Access, Route, Problem};
+use super::{Access, Problem, Route};
 
 #[derive(Embed)]
 #[folder = "static/"]

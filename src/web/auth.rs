@@ -36,9 +36,12 @@ impl From<SignInError> for Problem {
                 "账号或密码不对。请核对后再试；忘记密码请联系本单位管理员。",
                 "The name or the password is wrong. Check both; if you forgot the password, ask your administrator.",
             ),
-            SignInError::SessionEnded => {
-                Problem::new(StatusCode::UNAUTHORIZED, "session-ended", "登录已失效，请重新登录。", "The session has ended; sign in again.")
-            }
+            SignInError::SessionEnded => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "session-ended",
+                "登录已失效，请重新登录。",
+                "The session has ended; sign in again.",
+            ),
             SignInError::Db(error) => error.into(),
         }
     }
@@ -51,7 +54,8 @@ pub fn home(actor: &Actor) -> &'static str {
 
 /// Only a path of this service may follow a sign-in, never another site's address.
 fn safe_next(next: &str) -> Option<&str> {
-    (next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control)).then_some(next)
+    (next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control))
+        .then_some(next)
 }
 
 #[derive(Template)]
@@ -85,8 +89,16 @@ fn request_id(request: &HttpRequest) -> String {
 
 async fn login(request: HttpRequest, state: State, form: SafeForm) -> Result<HttpResponse, Problem> {
     let (username, password) = (form.get("username"), form.raw("password"));
-    let outcome =
-        commands::sign_in(&state.pools, &state.tokens, username, password, &agent(&request), &request_id(&request), state.clock.now()).await;
+    let outcome = commands::sign_in(
+        &state.pools,
+        &state.tokens,
+        username,
+        password,
+        &agent(&request),
+        &request_id(&request),
+        state.clock.now(),
+    )
+    .await;
     match outcome {
         Ok(signed_in) => {
             let target = safe_next(form.get("next")).unwrap_or(home(&signed_in.actor));
@@ -180,7 +192,14 @@ struct RefreshRequest {
 }
 
 async fn api_refresh(state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
-    let signed_in = commands::refresh(&state.pools, &state.tokens, &input.0.refresh_token, chrono::Duration::zero(), state.clock.now()).await?;
+    let signed_in = commands::refresh(
+        &state.pools,
+        &state.tokens,
+        &input.0.refresh_token,
+        chrono::Duration::zero(),
+        state.clock.now(),
+    )
+    .await?;
     tokens_view(&signed_in)
 }
 

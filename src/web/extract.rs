@@ -18,7 +18,8 @@ async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut payload = payload;
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
+        let chunk = chunk
+            .map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
@@ -123,10 +124,15 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
-        Problem::bad_request(format!("JSON 在 {path} 处无法读取：{reason}"), format!("the JSON cannot be read at {path}: {reason}"))
-            .with_errors(vec![super::FieldError::new(&path, "json", format!("无法读取：{reason}"), reason)])
+        Problem::bad_request(
+            format!("JSON 在 {path} 处无法读取：{reason}"),
+            format!("the JSON cannot be read at {path}: {reason}"),
+        )
+        .with_errors(vec![super::FieldError::new(&path, "json", format!("无法读取：{reason}"), reason)])
     })?;
-    reader.end().map_err(|e| Problem::bad_request(format!("JSON 之后还有内容：{e}"), format!("something follows the JSON value: {e}")))?;
+    reader.end().map_err(|e| {
+        Problem::bad_request(format!("JSON 之后还有内容：{e}"), format!("something follows the JSON value: {e}"))
+    })?;
     Ok(value)
 }
 
@@ -148,7 +154,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(match web::Query::<T>::from_query(request.query_string()) {
             Ok(query) => Ok(Query(query.into_inner())),
-            Err(error) => Err(Problem::bad_request(format!("网址参数无法读取：{error}"), format!("the query cannot be read: {error}"))),
+            Err(error) => Err(Problem::bad_request(
+                format!("网址参数无法读取：{error}"),
+                format!("the query cannot be read: {error}"),
+            )),
         })
     }
 }

@@ -39,13 +39,21 @@ impl AccessTable {
 }
 
 /// The middleware.
-pub async fn gate(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else { return Err(Problem::internal().into()) };
-    let Some(table) = request.app_data::<web::Data<AccessTable>>().cloned() else { return Err(Problem::internal().into()) };
+pub async fn gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Err(Problem::internal().into());
+    };
+    let Some(table) = request.app_data::<web::Data<AccessTable>>().cloned() else {
+        return Err(Problem::internal().into());
+    };
     let request_id = hex::encode(random::<8>());
     let access = table.of(&request);
     // Files and public answers of the API need nobody; finding out who it is would only cost time.
-    let plain = access == Some(Access::Anyone) && (request.path().starts_with("/static/") || request.path().starts_with("/api/v1/public/"));
+    let plain = access == Some(Access::Anyone)
+        && (request.path().starts_with("/static/") || request.path().starts_with("/api/v1/public/"));
     let mut renewed = None;
     if !plain {
         let (visit, fresh) = session::visit(&request, &state, request_id.clone()).await;
@@ -119,7 +127,12 @@ fn from_actix(error: &Error) -> Problem {
         tracing::error!(%error, "unhandled error");
         return Problem::internal();
     }
-    Problem::new(status, "bad-request", "请求无法读取，请核对后重试。", "The request could not be read; check it and try again.")
+    Problem::new(
+        status,
+        "bad-request",
+        "请求无法读取，请核对后重试。",
+        "The request could not be read; check it and try again.",
+    )
 }
 
 /// A problem as a page where a browser asked for a page, as a document elsewhere. Who is not signed in is sent to sign in.
@@ -140,7 +153,10 @@ fn answer_problem(request: HttpRequest, problem: &Problem, request_id: &str) -> 
 
 /// Errors that handlers answered as documents become pages where a person looks.
 fn pages_for_people(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
-    let problem = response.response().error().map(|error| error.as_error::<Problem>().cloned().unwrap_or_else(|| from_actix(error)));
+    let problem = response
+        .response()
+        .error()
+        .map(|error| error.as_error::<Problem>().cloned().unwrap_or_else(|| from_actix(error)));
     match problem {
         Some(problem) => answer_problem(response.request().clone(), &problem, request_id),
         None => response,

@@ -74,7 +74,10 @@ impl Page {
             csrf: visit.as_ref().map(|visit| visit.csrf.clone()).unwrap_or_default(),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
-            today: visit.map_or_else(Utc::now, |visit| visit.now).with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+            today: visit
+                .map_or_else(Utc::now, |visit| visit.now)
+                .with_timezone(&crate::kernel::clock::BEIJING)
+                .date_naive(),
         }
     }
 

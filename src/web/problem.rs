@@ -53,7 +53,12 @@ impl Problem {
 
     /// 404, also for what lies outside the caller's scope.
     pub fn not_found() -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, "not-found", "没有找到。请核对地址或编号。", "Not found. Check the address or the number.")
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "没有找到。请核对地址或编号。",
+            "Not found. Check the address or the number.",
+        )
     }
 
     /// 401: nobody is signed in.

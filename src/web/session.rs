@@ -10,7 +10,11 @@ use std::future::{Ready, ready};
 
 use super::{AppState, Problem};
 use crate::{
-    identity::{Actor, Caller, commands::{self, SignedIn}, tokens::{ACCESS_LIFE, SESSION_LIFE}},
+    identity::{
+        Actor, Caller,
+        commands::{self, SignedIn},
+        tokens::{ACCESS_LIFE, SESSION_LIFE},
+    },
     secrets::{Secrets, keyed_hash},
 };
 
@@ -63,7 +67,8 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     visit.actor = access;
     if visit.actor.is_none()
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
-        && let Ok(signed_in) = commands::refresh(&state.pools, &state.tokens, refresh.value(), commands::BROWSER_GRACE, now).await
+        && let Ok(signed_in) =
+            commands::refresh(&state.pools, &state.tokens, refresh.value(), commands::BROWSER_GRACE, now).await
     {
         visit.actor = Some(signed_in.actor.clone());
         renewed = Some(signed_in);
@@ -80,7 +85,13 @@ pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
     let secure = state.public_url().starts_with("https://");
     let seconds = |life: chrono::Duration| time::Duration::seconds(life.num_seconds());
     let cookie = |name: &'static str, value: String, life| {
-        Cookie::build(name, value).path("/").http_only(true).secure(secure).same_site(SameSite::Lax).max_age(life).finish()
+        Cookie::build(name, value)
+            .path("/")
+            .http_only(true)
+            .secure(secure)
+            .same_site(SameSite::Lax)
+            .max_age(life)
+            .finish()
     };
     let mut cookies = vec![cookie(ACCESS_COOKIE, signed_in.access.clone(), seconds(ACCESS_LIFE))];
     if let Some(refresh) = &signed_in.refresh {

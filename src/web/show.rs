@@ -29,7 +29,11 @@ pub fn time(lang: Lang, at: DateTime<Utc>, today: NaiveDate) -> String {
     let local = at.with_timezone(&BEIJING);
     let date = local.date_naive();
     let clock = local.format("%H:%M");
-    if date == today { format!("{} {clock}", lang.t("今天", "today")) } else { format!("{} {clock}", day(lang, date, today)) }
+    if date == today {
+        format!("{} {clock}", lang.t("今天", "today"))
+    } else {
+        format!("{} {clock}", day(lang, date, today))
+    }
 }
 
 /// Basis points as per cent with one decimal, rounded half up: 3333 is `33.3%`.

@@ -2,7 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use crate::{config::Service, db::{Database, Pools}, identity::tokens::Tokens, kernel::{Calendar, Clock}, secrets::Secrets};
+use crate::{
+    config::Service,
+    db::{Database, Pools},
+    identity::tokens::Tokens,
+    kernel::{Calendar, Clock},
+    secrets::Secrets,
+};
 
 use super::live::Live;
 

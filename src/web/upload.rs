@@ -32,7 +32,10 @@ impl FromRequest for Upload {
 }
 
 fn broken(error: impl std::fmt::Display) -> Problem {
-    Problem::bad_request(format!("上传的内容无法读取：{error}。请重新选择文件再传。"), format!("the upload cannot be read: {error}; choose the file again"))
+    Problem::bad_request(
+        format!("上传的内容无法读取：{error}。请重新选择文件再传。"),
+        format!("the upload cannot be read: {error}; choose the file again"),
+    )
 }
 
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem> {
@@ -71,7 +74,10 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem
     let header = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
     extract::check_csrf(request, header.or(Some(form.get("_csrf"))))?;
     let (file_name, bytes) = file.filter(|(_, bytes)| !bytes.is_empty()).ok_or_else(|| {
-        Problem::bad_request("没有收到文件，或文件是空的。请选择文件再传。", "No file was received, or it is empty. Choose a file and send it again.")
+        Problem::bad_request(
+            "没有收到文件，或文件是空的。请选择文件再传。",
+            "No file was received, or it is empty. Choose a file and send it again.",
+        )
     })?;
     Ok(Upload { file_name, bytes, form })
 }

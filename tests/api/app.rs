@@ -47,9 +47,23 @@ impl TestApp {
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
-        command.args(["--pdeathsig", "TERM", env!("CARGO_BIN_EXE_mingjian"), "serve", "--listen", "127.0.0.1:0", "--data"]);
+        command.args([
+            "--pdeathsig",
+            "TERM",
+            env!("CARGO_BIN_EXE_mingjian"),
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+        ]);
         let log = std::fs::File::create(data.with_extension("log")).expect("a log file");
-        command.arg(&data).args(arguments).env("MINGJIAN_CLOCK", NOW).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command
+            .arg(&data)
+            .args(arguments)
+            .env("MINGJIAN_CLOCK", NOW)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
         thread::spawn(move || {
             let mut child = command.spawn().expect("the service starts");
             let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -60,7 +74,8 @@ impl TestApp {
             }
             let _ = child.wait();
         });
-        let address = address.recv_timeout(std::time::Duration::from_secs(60)).expect("the service says where it listens");
+        let address =
+            address.recv_timeout(std::time::Duration::from_secs(60)).expect("the service says where it listens");
         TestApp { address, data }
     }
 
@@ -102,7 +117,8 @@ impl TestApp {
         let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
         let region_text = region.to_string();
         let email = format!("{name}@test.example");
-        let mut arguments = vec!["user", "add", "--role", role, "--region", &region_text, "--password-stdin", "--email", &email];
+        let mut arguments =
+            vec!["user", "add", "--role", role, "--region", &region_text, "--password-stdin", "--email", &email];
         arguments.extend(more);
         arguments.push(&name);
         self.run(&arguments, PASSWORD);
@@ -140,7 +156,10 @@ impl TestApp {
 
     /// Somebody who is not signed in.
     pub fn visitor(&self) -> Visitor {
-        Visitor { address: self.address.clone(), client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap() }
+        Visitor {
+            address: self.address.clone(),
+            client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+        }
     }
 }
 
@@ -330,8 +349,10 @@ impl World {
             self.admin.post_json("/lists/white", json!({"credit_code": self.credit_code, "reason": "资料齐全"})).await;
         assert!(status.is_success(), "{status} {approval}");
         let id = approval["id"].as_i64().expect("the approval's id");
-        let (status, answer) =
-            self.approver.post_json(&format!("/approvals/{id}/decisions"), json!({"decision": "approve", "comment": "同意"})).await;
+        let (status, answer) = self
+            .approver
+            .post_json(&format!("/approvals/{id}/decisions"), json!({"decision": "approve", "comment": "同意"}))
+            .await;
         assert!(status.is_success(), "{status} {answer}");
     }
 

@@ -62,12 +62,16 @@ async fn a_late_end_a_rest_day_and_a_teacher_without_qualification_are_refused_w
         ("STAFF-ACAD-QUALIFICATION", "instructors[0].teacher_certificate"),
     ] {
         let findings = refused["findings"].as_array().unwrap();
-        let finding = findings.iter().find(|f| f["rule"] == rule && f["path"] == path).unwrap_or_else(|| panic!("{rule}: {refused}"));
+        let finding = findings
+            .iter()
+            .find(|f| f["rule"] == rule && f["path"] == path)
+            .unwrap_or_else(|| panic!("{rule}: {refused}"));
         for part in ["message_zh", "message_en", "legal_basis", "fix_zh", "fix_en"] {
             assert!(!finding[part].as_str().unwrap().is_empty(), "{rule} says nothing in {part}");
         }
     }
-    let (status, _) = world.approver.post_json(&format!("/courses/{id}/decisions"), json!({"decision": "approve"})).await;
+    let (status, _) =
+        world.approver.post_json(&format!("/courses/{id}/decisions"), json!({"decision": "approve"})).await;
     assert_eq!(status, StatusCode::CONFLICT, "it was never submitted");
 }
 
@@ -75,18 +79,48 @@ async fn a_late_end_a_rest_day_and_a_teacher_without_qualification_are_refused_w
 async fn the_form_keeps_what_was_typed_and_shows_each_finding_beside_its_field() {
     let world = World::new().await;
     let fields = [
-        ("name", "初一数学班"), ("category", "academic"), ("subject", "mathematics"), ("stage", "junior"), ("delivery", "offline"),
-        ("lesson_minutes", "45"), ("lessons", "40"), ("fee_fen", "2,000.00"), ("first_payment_on", "2026-03-20"), ("class_size", "30"),
-        ("area_m2", "120"), ("materials_filed", "yes"), ("homework", "no"), ("overseas_curriculum", "no"), ("photo_search", "no"),
-        ("date", "2026-03-26"), ("start", "18:30"), ("end", "20:31"),
-        ("p_name", "林晓"), ("p_role", "teaching"), ("p_nationality", "CN"), ("p_located_in", "CN"), ("p_teacher_certificate", ""),
-        ("p_certificate_subject", ""), ("p_certificate_stage", ""), ("p_skill_certificate", ""), ("p_published", "yes"),
-        ("p_in_service_teacher", "no"), ("p_inquiry_on", "2026-01-05"), ("do", "submit"),
+        ("name", "初一数学班"),
+        ("category", "academic"),
+        ("subject", "mathematics"),
+        ("stage", "junior"),
+        ("delivery", "offline"),
+        ("lesson_minutes", "45"),
+        ("lessons", "40"),
+        ("fee_fen", "2,000.00"),
+        ("first_payment_on", "2026-03-20"),
+        ("class_size", "30"),
+        ("area_m2", "120"),
+        ("materials_filed", "yes"),
+        ("homework", "no"),
+        ("overseas_curriculum", "no"),
+        ("photo_search", "no"),
+        ("date", "2026-03-26"),
+        ("start", "18:30"),
+        ("end", "20:31"),
+        ("p_name", "林晓"),
+        ("p_role", "teaching"),
+        ("p_nationality", "CN"),
+        ("p_located_in", "CN"),
+        ("p_teacher_certificate", ""),
+        ("p_certificate_subject", ""),
+        ("p_certificate_stage", ""),
+        ("p_skill_certificate", ""),
+        ("p_published", "yes"),
+        ("p_in_service_teacher", "no"),
+        ("p_inquiry_on", "2026-01-05"),
+        ("do", "submit"),
     ];
     let answer = world.org.submit("/org/courses/new", &fields).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let page = answer.text().await.unwrap();
-    for words in ["初一数学班", "20:31", "COURSE-TIME-OFFLINE-END", "STAFF-ACAD-QUALIFICATION", "id=\"session-0-end-e0\"", "href=\"#session-0-end\""] {
+    for words in [
+        "初一数学班",
+        "20:31",
+        "COURSE-TIME-OFFLINE-END",
+        "STAFF-ACAD-QUALIFICATION",
+        "id=\"session-0-end-e0\"",
+        "href=\"#session-0-end\"",
+    ] {
         assert!(page.contains(words), "the form lacks {words}");
     }
     let mut mended = fields;
@@ -110,11 +144,19 @@ async fn the_form_keeps_what_was_typed_and_shows_each_finding_beside_its_field()
 #[tokio::test]
 async fn what_cannot_be_read_is_named_and_a_draft_loses_nothing() {
     let world = World::new().await;
-    let typed = [("name", "草稿课"), ("category", "academic"), ("fee_fen", "二千"), ("date", "2026-02-30"), ("start", "18:30"), ("end", "25:00")];
+    let typed = [
+        ("name", "草稿课"),
+        ("category", "academic"),
+        ("fee_fen", "二千"),
+        ("date", "2026-02-30"),
+        ("start", "18:30"),
+        ("end", "25:00"),
+    ];
     let mut check = typed.to_vec();
     check.push(("do", "check"));
     let page = world.org.submit("/org/courses/new", &check).await.text().await.unwrap();
-    for words in ["“二千”须是金额", "“2026-02-30”须是日期", "“25:00”不是时间", "请填写学段"] {
+    for words in ["“二千”须是金额", "“2026-02-30”须是日期", "“25:00”不是时间", "请填写学段"]
+    {
         assert!(page.contains(words), "the form does not say {words}");
     }
     let mut draft = typed.to_vec();

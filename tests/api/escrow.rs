@@ -15,10 +15,14 @@ type Line<'a> = (&'a str, bool, i64, &'a str);
 /// A camt.053 statement as a bank writes it.
 pub fn camt(account: &str, opening_fen: i64, lines: &[Line<'_>]) -> String {
     let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
-    let closing = lines.iter().fold(opening_fen, |sum, (_, credit, fen, _)| if *credit { sum + fen } else { sum - fen });
+    let closing =
+        lines.iter().fold(opening_fen, |sum, (_, credit, fen, _)| if *credit { sum + fen } else { sum - fen });
     let (first, last) = (lines.first().unwrap().0, lines.last().unwrap().0);
     let balance = |code: &str, fen: i64, day: &str| {
-        format!("<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>", yuan(fen))
+        format!(
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>",
+            yuan(fen)
+        )
     };
     let entries: String = lines
         .iter()
@@ -73,7 +77,8 @@ async fn every_entry_lands_once_however_often_it_comes_and_the_grab_is_orange() 
     let entries = world.admin.json(&format!("/escrow/accounts/{id}/entries")).await;
     assert_eq!(entries["items"].as_array().unwrap().len(), 3);
     let warnings = world.admin.json("/warnings").await;
-    let large: Vec<_> = warnings["items"].as_array().unwrap().iter().filter(|w| w["kind"] == "FUND-LARGE-SINGLE").collect();
+    let large: Vec<_> =
+        warnings["items"].as_array().unwrap().iter().filter(|w| w["kind"] == "FUND-LARGE-SINGLE").collect();
     assert_eq!(large.len(), 1, "{warnings}");
     assert_eq!((&large[0]["level"], &large[0]["bank_ref"]), (&json!("orange"), &json!("A3")), "{warnings}");
     // Parents see nothing of a warning under examination.
@@ -88,7 +93,8 @@ async fn every_entry_lands_once_however_often_it_comes_and_the_grab_is_orange() 
 async fn the_same_reference_with_another_amount_changes_nothing() {
     let world = World::new().await;
     delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
-    let forged = [("2026-03-17", false, 18_288_000, "A3"), ("2026-03-17", true, 100, "A9"), ("2026-03-16", true, 480_001, "A1")];
+    let forged =
+        [("2026-03-17", false, 18_288_000, "A3"), ("2026-03-17", true, 100, "A9"), ("2026-03-16", true, 480_001, "A1")];
     let answer = deliver(&world, camt(&world.account, OPENING, &forged)).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     assert!(answer.text().await.unwrap().contains("A1"));
@@ -110,8 +116,12 @@ async fn entries_in_any_order_come_to_the_same_balance_and_warnings() {
         let id = world.account_id().await;
         let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
         let warnings = world.admin.json("/warnings").await;
-        let mut found: Vec<String> =
-            warnings["items"].as_array().unwrap().iter().map(|w| format!("{} {} {}", w["kind"], w["level"], w["bank_ref"])).collect();
+        let mut found: Vec<String> = warnings["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| format!("{} {} {}", w["kind"], w["level"], w["bank_ref"]))
+            .collect();
         found.sort();
         seen.push((account["balance_fen"].clone(), found));
     }
@@ -134,7 +144,12 @@ impl Bank {
         let path = "/api/v1/bank/entries";
         let timestamp = chrono::DateTime::parse_from_rfc3339(NOW).unwrap().timestamp().to_string();
         let signed = signature(self.secret.as_bytes(), &timestamp, nonce, "POST", path, body.as_bytes());
-        let mut headers = vec![("x-mj-key", self.key.as_str()), ("x-mj-timestamp", &timestamp), ("x-mj-nonce", nonce), ("x-mj-signature", &signed)];
+        let mut headers = vec![
+            ("x-mj-key", self.key.as_str()),
+            ("x-mj-timestamp", &timestamp),
+            ("x-mj-nonce", nonce),
+            ("x-mj-signature", &signed),
+        ];
         if let Some((name, value)) = tamper {
             headers.iter_mut().filter(|(header, _)| *header == name).for_each(|header| header.1 = value);
         }
@@ -162,11 +177,19 @@ async fn the_bank_pushes_the_same_entries_signed_and_gets_the_same_receipts() {
     let replayed = bank.push(&body, "nonce-number-0001", None).await;
     assert_eq!(replayed.status(), StatusCode::CONFLICT, "a nonce is used once");
     let again: Value = bank.push(&body, "nonce-number-0002", None).await.json().await.unwrap();
-    assert_eq!((&again["inserted"], &again["duplicates"], &again["receipts"]), (&json!(0), &json!(3), &first["receipts"]));
+    assert_eq!(
+        (&again["inserted"], &again["duplicates"], &again["receipts"]),
+        (&json!(0), &json!(3), &first["receipts"])
+    );
     // The file of the day brings the same entries once more.
     let file = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
     assert_eq!((&file["inserted"], &file["duplicates"]), (&json!(0), &json!(3)));
-    for (name, value) in [("x-mj-signature", "00"), ("x-mj-key", "mjk-331002-0000"), ("x-mj-timestamp", "1767225600"), ("x-mj-key", "' OR 1=1")] {
+    for (name, value) in [
+        ("x-mj-signature", "00"),
+        ("x-mj-key", "mjk-331002-0000"),
+        ("x-mj-timestamp", "1767225600"),
+        ("x-mj-key", "' OR 1=1"),
+    ] {
         let answer = bank.push(&body, "nonce-number-0003", Some((name, value))).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{name}");
     }
@@ -202,9 +225,11 @@ async fn an_open_watch_page_hears_of_the_warning_within_a_second_and_a_mail_goes
     let mails = app().data.join("mail");
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let found = std::fs::read_dir(&mails).into_iter().flatten().flatten().any(|mail| {
-            std::fs::read_to_string(mail.path()).is_ok_and(|text| text.contains(&world.admin.name))
-        });
+        let found = std::fs::read_dir(&mails)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|mail| std::fs::read_to_string(mail.path()).is_ok_and(|text| text.contains(&world.admin.name)));
         if found {
             break;
         }
@@ -241,13 +266,27 @@ async fn a_confirmed_red_suspends_the_listing_by_four_eyes() {
     world.list().await;
     delivered(&world, camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
     let warnings = world.admin.json("/warnings?level=red").await;
-    let id = warnings["items"].as_array().unwrap().iter().find(|w| w["kind"] == "FUND-LARGE-SINGLE").unwrap()["id"].as_i64().unwrap();
+    let id = warnings["items"].as_array().unwrap().iter().find(|w| w["kind"] == "FUND-LARGE-SINGLE").unwrap()["id"]
+        .as_i64()
+        .unwrap();
     let public = format!("/api/v1/public/institutions/{}", world.credit_code);
-    assert_eq!(app().visitor().json(&public).await["list"]["status"], "white", "under examination nothing changes for parents");
-    let (status, answer) = world.admin.post_json(&format!("/warnings/{id}/actions"), json!({"action": "escalate", "comment": "核实资金被转走"})).await;
+    assert_eq!(
+        app().visitor().json(&public).await["list"]["status"],
+        "white",
+        "under examination nothing changes for parents"
+    );
+    let (status, answer) = world
+        .admin
+        .post_json(&format!("/warnings/{id}/actions"), json!({"action": "escalate", "comment": "核实资金被转走"}))
+        .await;
     assert!(status.is_success(), "{status} {answer}");
     let pending = world.approver.json("/approvals").await;
-    let approval = pending["items"].as_array().unwrap().iter().find(|a| a["step"] == "suspend" && a["state"] == "pending").unwrap_or_else(|| panic!("{pending}"));
+    let approval = pending["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|a| a["step"] == "suspend" && a["state"] == "pending")
+        .unwrap_or_else(|| panic!("{pending}"));
     let path = format!("/approvals/{}/decisions", approval["id"]);
     let decision = json!({"decision": "approve", "comment": "确认"});
     assert!(!world.admin.post_json(&path, decision.clone()).await.0.is_success(), "not by the one who proposed");
@@ -260,7 +299,8 @@ async fn a_confirmed_red_suspends_the_listing_by_four_eyes() {
 async fn what_is_no_statement_is_refused_with_the_place_and_changes_nothing() {
     let world = World::new().await;
     let whole = camt(&world.account, OPENING, &GRAB);
-    let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY x \"ha\"><!ENTITY y \"&x;&x;&x;\">]><Document>&y;</Document>";
+    let bomb =
+        "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY x \"ha\"><!ENTITY y \"&x;&x;&x;\">]><Document>&y;</Document>";
     for (what, text) in [
         ("truncated", whole[..whole.len() / 2].to_owned()),
         ("entities", bomb.to_owned()),
@@ -271,13 +311,20 @@ async fn what_is_no_statement_is_refused_with_the_place_and_changes_nothing() {
         let answer = deliver(&world, text).await;
         assert!(answer.status().is_client_error(), "{what}: {}", answer.status());
         let problem: Value = answer.json().await.unwrap();
-        assert!(!problem["detail"].as_str().unwrap().is_empty() && !problem["detail_zh"].as_str().unwrap().is_empty(), "{what}");
+        assert!(
+            !problem["detail"].as_str().unwrap().is_empty() && !problem["detail_zh"].as_str().unwrap().is_empty(),
+            "{what}"
+        );
     }
     let id = world.account_id().await;
     assert!(world.admin.json(&format!("/escrow/accounts/{id}/entries")).await["items"].as_array().unwrap().is_empty());
-    let huge = reqwest::Body::wrap_stream(futures_util::stream::iter((0..80).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20]))));
-    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(huge).file_name("huge.xml"));
-    let answer = world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await;
+    let huge = reqwest::Body::wrap_stream(futures_util::stream::iter(
+        (0..80).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])),
+    ));
+    let form =
+        reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(huge).file_name("huge.xml"));
+    let answer =
+        world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await;
     // The service may hang up on a body that is too large before all of it was sent.
     assert!(answer.is_err() || answer.unwrap().status() == StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(app().visitor().get("/healthz").await.status(), StatusCode::OK, "the service stays up");

@@ -17,9 +17,20 @@ async fn the_next_county_sees_nothing_of_this_ones_desk() {
     ours.org.post_json(&format!("/courses/{course}/submit"), json!({})).await;
     let account = ours.account_id().await;
     let theirs = World::new().await;
-    for path in ["/b", "/b/courses", "/b/courses?status=all", "/b/institutions", "/b/institutions?q=启明星", "/b/approvals", "/b/escrow", "/b/audit", "/b/imports"] {
+    for path in [
+        "/b",
+        "/b/courses",
+        "/b/courses?status=all",
+        "/b/institutions",
+        "/b/institutions?q=启明星",
+        "/b/approvals",
+        "/b/escrow",
+        "/b/audit",
+        "/b/imports",
+    ] {
         let page = theirs.admin.page(path).await;
-        for secret in [ours.name.as_str(), &ours.credit_code, &ours.account, "邻县看不到的课", &ours.admin.name] {
+        for secret in [ours.name.as_str(), &ours.credit_code, &ours.account, "邻县看不到的课", &ours.admin.name]
+        {
             assert!(!page.contains(secret), "{path} shows {secret}");
         }
     }
@@ -27,8 +38,16 @@ async fn the_next_county_sees_nothing_of_this_ones_desk() {
     for path in [format!("/b/courses/{course}"), format!("/b/institutions/{code}"), format!("/b/escrow/{account}")] {
         assert_eq!(theirs.admin.get(&path).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
-    for path in [format!("/institutions/{code}"), format!("/escrow/accounts/{account}"), format!("/escrow/accounts/{account}/entries")] {
-        assert_eq!(theirs.admin.api(Method::GET, &path).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+    for path in [
+        format!("/institutions/{code}"),
+        format!("/escrow/accounts/{account}"),
+        format!("/escrow/accounts/{account}/entries"),
+    ] {
+        assert_eq!(
+            theirs.admin.api(Method::GET, &path).send().await.unwrap().status(),
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
     }
     for (path, body) in [
         (format!("/courses/{course}/decisions"), json!({"decision": "approve"})),
@@ -68,7 +87,10 @@ async fn the_level_above_sees_its_counties_and_changes_nothing_in_them() {
     ] {
         assert_eq!(above.post_json(&path, body).await.0, StatusCode::FORBIDDEN, "{path}");
     }
-    assert_eq!(above.submit(&format!("/b/courses/{course}"), &[("decision", "approve")]).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        above.submit(&format!("/b/courses/{course}"), &[("decision", "approve")]).await.status(),
+        StatusCode::FORBIDDEN
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 mod app;
 mod courses;
-mod isolation;
 mod escrow;
+mod isolation;
 mod register;
 mod sessions;

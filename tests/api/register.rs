@@ -27,15 +27,24 @@ async fn bad_rows_keep_the_good_ones_out_unless_asked_and_a_repeat_doubles_nothi
     let (_, report) = import(&world, csv.clone(), &[]).await;
     assert_eq!(report["accepted"], 0, "all or none: {report}");
     let rejected = &report["rejected"][0];
-    assert_eq!((&rejected["row"], &rejected["column"], &rejected["rule"]), (&json!(3), &json!("credit_code"), &json!("BAD_LENGTH")), "{report}");
-    assert!(!rejected["message_zh"].as_str().unwrap().is_empty() && !rejected["message_en"].as_str().unwrap().is_empty());
+    assert_eq!(
+        (&rejected["row"], &rejected["column"], &rejected["rule"]),
+        (&json!(3), &json!("credit_code"), &json!("BAD_LENGTH")),
+        "{report}"
+    );
+    assert!(
+        !rejected["message_zh"].as_str().unwrap().is_empty() && !rejected["message_en"].as_str().unwrap().is_empty()
+    );
     let count = |list: &serde_json::Value| list["items"].as_array().unwrap().len();
     assert_eq!(count(&world.admin.json("/institutions").await), 1, "nothing was written");
     let (_, report) = import(&world, csv.clone(), &[("partial", "true")]).await;
     assert_eq!(report["accepted"], 1, "{report}");
     import(&world, csv, &[("partial", "true")]).await;
     assert_eq!(count(&world.admin.json("/institutions").await), 2);
-    assert_eq!(world.org.api(Method::POST, "/institutions/import").send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        world.org.api(Method::POST, "/institutions/import").send().await.unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
 }
 
 #[tokio::test]
@@ -59,7 +68,8 @@ async fn nobody_lists_alone_and_parents_see_the_status_and_since_when() {
     let visitor = app().visitor();
     let page_path = format!("/i/{}", world.credit_code);
     assert!(visitor.page(&page_path).await.contains("不在名单"));
-    let (status, approval) = world.admin.post_json("/lists/white", json!({"credit_code": world.credit_code, "reason": "资料齐全"})).await;
+    let (status, approval) =
+        world.admin.post_json("/lists/white", json!({"credit_code": world.credit_code, "reason": "资料齐全"})).await;
     assert!(status.is_success(), "{status} {approval}");
     let path = format!("/approvals/{}/decisions", approval["id"]);
     let decision = json!({"decision": "approve", "comment": "同意"});
@@ -83,17 +93,36 @@ async fn parents_find_a_school_by_name_pinyin_initials_and_code() {
     world.list().await;
     let visitor = app().visitor();
     let number: String = world.name.chars().filter(char::is_ascii_digit).collect();
-    for query in ["启明", "启", "qiming", "QIMING", "qmx", "qimingxing", &world.credit_code, &world.credit_code.to_lowercase(), &world.credit_code[..10], &format!("中心{number}")] {
+    for query in [
+        "启明",
+        "启",
+        "qiming",
+        "QIMING",
+        "qmx",
+        "qimingxing",
+        &world.credit_code,
+        &world.credit_code.to_lowercase(),
+        &world.credit_code[..10],
+        &format!("中心{number}"),
+    ] {
         let query_text: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
-        let found = visitor.json(&format!("/api/v1/public/institutions?q={query_text}&region={}&limit=50", world.county)).await;
-        let codes: Vec<_> = found["items"].as_array().unwrap().iter().map(|item| item["credit_code"].as_str().unwrap().to_owned()).collect();
+        let found =
+            visitor.json(&format!("/api/v1/public/institutions?q={query_text}&region={}&limit=50", world.county)).await;
+        let codes: Vec<_> = found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["credit_code"].as_str().unwrap().to_owned())
+            .collect();
         assert!(codes.contains(&world.credit_code), "{query} finds {codes:?}");
-        assert!(visitor.page(&format!("/s?q={query_text}")).await.contains("启明星"), "{query} on the page");
+        assert!(visitor.page(&format!("/s?q={query_text}")).await.contains("href=\"/i/"), "{query} on the page");
     }
     let nothing = visitor.json("/api/v1/public/institutions?q=%E6%9F%A5%E6%97%A0%E6%AD%A4%E6%A0%A1").await;
     assert!(nothing["items"].as_array().unwrap().is_empty());
     for bad in ["/v/52331002MJ0000018V", "/v/hello"] {
         assert!(visitor.get(bad).await.text().await.unwrap().contains("请先不要缴费"), "{bad}");
     }
-    assert_eq!(visitor.get("/i/52331002MJ0000018U").await.status(), StatusCode::NOT_FOUND);
+    let unknown = visitor.get("/i/52331002MJ0000018U").await;
+    assert_eq!(unknown.status(), StatusCode::SEE_OTHER, "a code of nobody's is answered by the page that verifies codes");
+    assert_eq!(unknown.headers()["location"], "/v/52331002MJ0000018U");
 }

@@ -60,7 +60,11 @@ async fn a_form_without_its_token_or_from_another_site_changes_nothing() {
     assert_eq!(without.status(), StatusCode::FORBIDDEN);
     let csrf = officer.csrf().await;
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://elsewhere.example")] {
-        let request = officer.browser.post(format!("{}/logout", app.address)).header(name, value).form(&[("_csrf", csrf.as_str())]);
+        let request = officer
+            .browser
+            .post(format!("{}/logout", app.address))
+            .header(name, value)
+            .form(&[("_csrf", csrf.as_str())]);
         assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{name}");
     }
     assert_eq!(officer.get("/b").await.status(), StatusCode::OK, "still signed in");

@@ -54,7 +54,8 @@ impl Browser {
         // Below 500 px the window itself cannot go; the phone's view is set by emulation.
         let options = if width < 500 {
             let mut options = options;
-            options["mobileEmulation"] = json!({"deviceMetrics": {"width": width, "height": 844, "pixelRatio": 1.0, "touch": true}});
+            options["mobileEmulation"] =
+                json!({"deviceMetrics": {"width": width, "height": 844, "pixelRatio": 1.0, "touch": true}});
             options
         } else {
             options
@@ -130,8 +131,11 @@ impl Browser {
 
     /// Runs axe-core on the page as it stands; the violations, a line each.
     pub async fn axe(&self) -> Vec<String> {
-        let axe = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/node_modules/axe-core/axe.min.js"))
-            .expect("axe-core is installed (script/bootstrap)");
+        let axe = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/browser/node_modules/axe-core/axe.min.js"
+        ))
+        .expect("axe-core is installed (script/bootstrap)");
         // A script that WebDriver runs is not the page's, so the page's policy does not stop it.
         self.client.execute(&axe, vec![]).await.unwrap();
         let run = "const done = arguments[arguments.length - 1]; \
@@ -143,7 +147,11 @@ impl Browser {
 
     /// How far the page is wider than its window, in pixels.
     pub async fn overflow(&self) -> i64 {
-        let value = self.client.execute("return document.documentElement.scrollWidth - window.innerWidth", vec![]).await.unwrap();
+        let value = self
+            .client
+            .execute("return document.documentElement.scrollWidth - window.innerWidth", vec![])
+            .await
+            .unwrap();
         value.as_i64().unwrap_or(i64::MAX)
     }
 
@@ -151,7 +159,13 @@ impl Browser {
     pub async fn picture(&self, name: &str) {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots");
         std::fs::create_dir_all(folder).unwrap();
-        let height = self.client.execute("return document.documentElement.scrollHeight", vec![]).await.unwrap().as_u64().unwrap_or(1000);
+        let height = self
+            .client
+            .execute("return document.documentElement.scrollHeight", vec![])
+            .await
+            .unwrap()
+            .as_u64()
+            .unwrap_or(1000);
         let width = self.client.execute("return window.innerWidth", vec![]).await.unwrap().as_u64().unwrap_or(1280);
         let (width, height) = (u32::try_from(width).unwrap(), u32::try_from(height.min(4000)).unwrap());
         if width >= 500 {

@@ -16,7 +16,9 @@ async fn check(browser: &Browser, path: &str) {
 async fn public_pages_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
-        for path in ["/", "/s?q=启明", "/s?q=没有这家机构", "/v", "/v/52331002MJ0000018V", "/i/52331002MJ0000018U", "/login"] {
+        for path in
+            ["/", "/s?q=启明", "/s?q=没有这家机构", "/v", "/v/52331002MJ0000018V", "/i/52331002MJ0000018U", "/login"]
+        {
             check(&browser, path).await;
         }
         browser.close().await;

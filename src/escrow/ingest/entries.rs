@@ -168,14 +168,29 @@ fn checked(entry: Entry, statement: usize) -> Result<NewEntry, Fault> {
         ));
     }
     if !(0..AMOUNT_FEN_LIMIT).contains(&entry.amount_fen) {
-        return Err(fault("amount_fen", "amount", "金额须为非负整数（分），且小于十万亿元", "the amount is a whole number of fen, 0 or more, below ten trillion yuan"));
+        return Err(fault(
+            "amount_fen",
+            "amount",
+            "金额须为非负整数（分），且小于十万亿元",
+            "the amount is a whole number of fen, 0 or more, below ten trillion yuan",
+        ));
     }
     if !YEARS.contains(&entry.booked_on.year()) {
-        return Err(fault("booked_on", "date", "记账日期须在 1990 至 2099 年之间", "the booking date lies in the years 1990 to 2099"));
+        return Err(fault(
+            "booked_on",
+            "date",
+            "记账日期须在 1990 至 2099 年之间",
+            "the booking date lies in the years 1990 to 2099",
+        ));
     }
     let booked_at = match entry.booked_at {
         Some(at) if at.with_timezone(&BEIJING).date_naive() != entry.booked_on => {
-            return Err(fault("booked_at", "date", "记账时间与记账日期不是同一天（北京时间）", "the booking instant is not on the booking date in Beijing time"));
+            return Err(fault(
+                "booked_at",
+                "date",
+                "记账时间与记账日期不是同一天（北京时间）",
+                "the booking instant is not on the booking date in Beijing time",
+            ));
         }
         Some(at) => at.with_timezone(&Utc),
         None => midnight(entry.booked_on),
@@ -245,9 +260,20 @@ pub(super) mod tests {
 
     #[test]
     fn entries_stand_in_order_of_booking_then_place_then_reference() {
-        let timed = Entry { booked_at: Some("2026-03-02T09:00:00+08:00".parse().unwrap()), seq: 9, ..entry("t", "2026-03-02", 1) };
+        let timed = Entry {
+            booked_at: Some("2026-03-02T09:00:00+08:00".parse().unwrap()),
+            seq: 9,
+            ..entry("t", "2026-03-02", 1)
+        };
         let second = Entry { seq: 2, ..entry("a", "2026-03-02", 1) };
-        let (entries, _) = collected(vec![timed, second, entry("c", "2026-03-02", 1), entry("b", "2026-03-02", 1), entry("z", "2026-03-01", 1)]).unwrap();
+        let (entries, _) = collected(vec![
+            timed,
+            second,
+            entry("c", "2026-03-02", 1),
+            entry("b", "2026-03-02", 1),
+            entry("z", "2026-03-01", 1),
+        ])
+        .unwrap();
         let refs: Vec<&str> = entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
         assert_eq!(refs, ["z", "b", "c", "a", "t"]);
         assert_eq!(entries[0].booked_at.to_rfc3339(), "2026-02-28T16:00:00+00:00");
@@ -256,7 +282,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_reference_counts_once_and_with_another_content_not_at_all() {
-        let (entries, repeated) = collected(vec![entry("a", "2026-03-01", 5), entry("b", "2026-03-01", 5), entry("a", "2026-03-01", 5)]).unwrap();
+        let (entries, repeated) =
+            collected(vec![entry("a", "2026-03-01", 5), entry("b", "2026-03-01", 5), entry("a", "2026-03-01", 5)])
+                .unwrap();
         assert_eq!((entries.len(), repeated), (2, vec![1]));
         for other in [
             entry("a", "2026-03-01", 6),
@@ -279,8 +307,16 @@ pub(super) mod tests {
             ("beyond the limit", entry("a", "2026-03-01", AMOUNT_FEN_LIMIT), "entries[0].amount_fen"),
             ("before the table", entry("a", "1989-12-31", 1), "entries[0].booked_on"),
             ("after the table", entry("a", "2100-01-01", 1), "entries[0].booked_on"),
-            ("another day", Entry { booked_at: at("2026-03-01T16:00:00Z"), ..entry("a", "2026-03-01", 1) }, "entries[0].booked_at"),
-            ("a kind of our own", Entry { kind: Some("opening".into()), ..entry("a", "2026-03-01", 1) }, "entries[0].kind"),
+            (
+                "another day",
+                Entry { booked_at: at("2026-03-01T16:00:00Z"), ..entry("a", "2026-03-01", 1) },
+                "entries[0].booked_at",
+            ),
+            (
+                "a kind of our own",
+                Entry { kind: Some("opening".into()), ..entry("a", "2026-03-01", 1) },
+                "entries[0].kind",
+            ),
         ] {
             match collected(vec![wrong]) {
                 Err(IngestError::Invalid(errors)) => assert_eq!(errors[0].path, path, "{case}"),

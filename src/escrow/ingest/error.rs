@@ -111,10 +111,10 @@ impl From<IngestError> for Problem {
 }
 
 fn conflict(conflicts: &[Conflict]) -> Problem {
-    let version = |content: &Content| {
-        json!({"booked_on": content.booked_on, "direction": if content.credit { "credit" } else { "debit" }, "amount_fen": content.amount_fen})
+    let version = |content: &Content| json!({"booked_on": content.booked_on, "direction": if content.credit { "credit" } else { "debit" }, "amount_fen": content.amount_fen});
+    let words = |content: &Content| {
+        format!("{} {}{}", content.booked_on, if content.credit { "+" } else { "−" }, Fen(content.amount_fen).yuan())
     };
-    let words = |content: &Content| format!("{} {}{}", content.booked_on, if content.credit { "+" } else { "−" }, Fen(content.amount_fen).yuan());
     let list: Vec<_> = conflicts
         .iter()
         .map(|c| json!({"bank_ref": c.bank_ref, "stored": version(&c.stored), "received": version(&c.received)}))

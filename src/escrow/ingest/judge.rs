@@ -29,7 +29,12 @@ impl Anchor {
 
 /// The opening that the detector begins with. `before_anchor_fen` is the effect of all entries before the anchor's day,
 /// `has_before` whether there are any; without an anchor the bank's balance after the first entry serves, else zero.
-pub fn opening(anchor: Option<Anchor>, before_anchor_fen: i64, has_before: bool, first: Option<(i64, Option<i64>)>) -> Option<Opening> {
+pub fn opening(
+    anchor: Option<Anchor>,
+    before_anchor_fen: i64,
+    has_before: bool,
+    first: Option<(i64, Option<i64>)>,
+) -> Option<Opening> {
     let Some(anchor) = anchor else {
         let balance_fen = match first {
             Some((effect, Some(after))) => after.checked_sub(effect)?,
@@ -57,7 +62,11 @@ impl NewEntry {
 /// Takes the next entries in on a stored state and closes the days that are over; `closed` are the kinds of which people
 /// closed the last warning. The state is of no use after an error.
 pub fn go_on(
-    state: &mut AccountState, grounds: &Grounds, closed: &[WarningKind], entries: &[NewEntry], closed_through: Option<NaiveDate>,
+    state: &mut AccountState,
+    grounds: &Grounds,
+    closed: &[WarningKind],
+    entries: &[NewEntry],
+    closed_through: Option<NaiveDate>,
 ) -> Result<Vec<Change>, DetectorError> {
     closed.iter().for_each(|kind| state.resolve(*kind));
     let mut changes = Vec::new();
@@ -69,7 +78,10 @@ pub fn go_on(
 }
 
 fn close(
-    state: &mut AccountState, grounds: &Grounds, through: Option<NaiveDate>, changes: &mut Vec<Change>,
+    state: &mut AccountState,
+    grounds: &Grounds,
+    through: Option<NaiveDate>,
+    changes: &mut Vec<Change>,
 ) -> Result<(), DetectorError> {
     match through.and_then(|day| day.succ_opt()) {
         Some(next) => state.close_days_until(grounds, midnight(next) - TimeDelta::microseconds(1), changes),

@@ -34,7 +34,11 @@ pub(super) struct Teller<'a> {
 impl Teller<'_> {
     /// Writes the changed warnings of an account with all that follows from them.
     pub(super) async fn tell(
-        &self, client: &Client, account: &Account, stored: &[StoredWarning], writes: Vec<Write>,
+        &self,
+        client: &Client,
+        account: &Account,
+        stored: &[StoredWarning],
+        writes: Vec<Write>,
     ) -> Result<Vec<WarningNews>, DbError> {
         let mut news = Vec::with_capacity(writes.len());
         for write in writes {
@@ -49,7 +53,11 @@ impl Teller<'_> {
 
     /// Writes one warning; tells whether it is new or graver than before.
     async fn write(
-        &self, client: &Client, account: &Account, stored: &[StoredWarning], write: Write,
+        &self,
+        client: &Client,
+        account: &Account,
+        stored: &[StoredWarning],
+        write: Write,
     ) -> Result<(i64, Status, Warning, bool), DbError> {
         let (id, status, warning, graver) = match write {
             Write::Insert(warning) => {
@@ -71,7 +79,8 @@ impl Teller<'_> {
             _ if graver => "warning.raised",
             _ => "warning.added_to",
         };
-        let after = json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref});
+        let after =
+            json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref});
         store::audit(client, self.caller, action, ("warning", &id.to_string()), account.institution_id, after).await?;
         Ok((id, status, warning, graver))
     }

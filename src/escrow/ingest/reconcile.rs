@@ -84,7 +84,9 @@ pub fn replace(stored: &[StoredWarning], found: Vec<Warning>) -> Vec<Write> {
         }
     }
     for warning in unmatched {
-        let same = |row: &&StoredWarning| row.warning.kind == warning.kind && row.status.is_open() && warning.resolved_at.is_none();
+        let same = |row: &&StoredWarning| {
+            row.warning.kind == warning.kind && row.status.is_open() && warning.resolved_at.is_none()
+        };
         match rows.iter().position(|row| same(&row)) {
             Some(place) => writes.extend(update(rows.remove(place), warning)),
             None => writes.push(Write::Insert(warning)),
@@ -176,7 +178,11 @@ mod tests {
     use super::*;
 
     fn step(day: u32, level: Level, bank_ref: &str) -> Step {
-        Step { at: format!("2026-03-{day:02}T09:00:00+08:00").parse().unwrap(), level, bank_ref: Some(bank_ref.to_owned()) }
+        Step {
+            at: format!("2026-03-{day:02}T09:00:00+08:00").parse().unwrap(),
+            level,
+            bank_ref: Some(bank_ref.to_owned()),
+        }
     }
 
     fn warning(kind: WarningKind, steps: &[Step]) -> Warning {
@@ -194,7 +200,13 @@ mod tests {
     }
 
     fn stored(id: i64, status: Status, by: Option<&str>, warning: Warning) -> StoredWarning {
-        StoredWarning { id, status, resolved_by: by.map(str::to_owned), resolved_through: by.map(|_| DateTime::default()), warning }
+        StoredWarning {
+            id,
+            status,
+            resolved_by: by.map(str::to_owned),
+            resolved_through: by.map(|_| DateTime::default()),
+            warning,
+        }
     }
 
     const W1: WarningKind = WarningKind::LargeSingle;
@@ -231,10 +243,15 @@ mod tests {
     fn what_people_closed_is_opened_by_new_facts_only() {
         let row = stored(1, Status::Resolved, Some("王静怡"), warning(W1, &[step(5, Orange, "b")]));
         assert_eq!(replace(&[row.clone()], vec![warning(W1, &[step(5, Orange, "b")])]), []);
-        assert_eq!(replace(&[row.clone()], vec![warning(W1, &[step(5, Yellow, "b")])]), [], "less grave than they thought");
+        assert_eq!(
+            replace(&[row.clone()], vec![warning(W1, &[step(5, Yellow, "b")])]),
+            [],
+            "less grave than they thought"
+        );
         let graver = warning(W1, &[step(5, Red, "b")]);
         assert_eq!(replace(&[row.clone()], vec![graver.clone()]), [Write::Insert(graver)]);
-        let late = vec![warning(W1, &[step(4, Yellow, "a"), step(5, Orange, "b")]), warning(W1, &[step(9, Orange, "c")])];
+        let late =
+            vec![warning(W1, &[step(4, Yellow, "a"), step(5, Orange, "b")]), warning(W1, &[step(9, Orange, "c")])];
         assert_eq!(replace(&[row], late), [Write::Insert(warning(W1, &[step(4, Yellow, "a"), step(9, Orange, "c")]))]);
     }
 
@@ -245,7 +262,10 @@ mod tests {
         assert_eq!(writes, [Write::Update { id: 1, status: Status::Withdrawn, warning: row.warning.clone() }]);
         let gone = StoredWarning { status: Status::Withdrawn, ..row.clone() };
         assert_eq!(replace(&[gone.clone()], vec![]), []);
-        assert_eq!(replace(&[gone], vec![row.warning.clone()]), [Write::Update { id: 1, status: Status::Raised, warning: row.warning }]);
+        assert_eq!(
+            replace(&[gone], vec![row.warning.clone()]),
+            [Write::Update { id: 1, status: Status::Raised, warning: row.warning }]
+        );
     }
 
     #[test]

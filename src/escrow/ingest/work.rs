@@ -54,9 +54,17 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, &months).await?;
     }
     let policy = Policy::default();
-    let work = Work { tx: Transaction::begin(&state.pools, scope).await?, caller, policy: Arc::new(policy), calendar: Arc::clone(&state.calendar), delivery: &delivery, repeated: &repeated };
+    let work = Work {
+        tx: Transaction::begin(&state.pools, scope).await?,
+        caller,
+        policy: Arc::new(policy),
+        calendar: Arc::clone(&state.calendar),
+        delivery: &delivery,
+        repeated: &repeated,
+    };
     let public_url = state.public_url();
-    let teller = Teller { caller, calendar: &state.calendar, policy_version: &work.policy.version, public_url: &public_url };
+    let teller =
+        Teller { caller, calendar: &state.calendar, policy_version: &work.policy.version, public_url: &public_url };
     let mut received = Vec::with_capacity(batches.len());
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
@@ -69,7 +77,11 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
 }
 
 /// The account of each statement, as places by id.
-async fn find_accounts(state: &AppState, scope: Scope, delivery: &Delivery) -> Result<BTreeMap<i64, Vec<usize>>, IngestError> {
+async fn find_accounts(
+    state: &AppState,
+    scope: Scope,
+    delivery: &Delivery,
+) -> Result<BTreeMap<i64, Vec<usize>>, IngestError> {
     let tx = Transaction::begin(&state.pools, scope).await?;
     let mut accounts: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (place, statement) in delivery.statements.iter().enumerate() {
@@ -149,7 +161,8 @@ impl Work<'_> {
     }
 
     async fn take(&self, mut batch: Batch, teller: &Teller<'_>) -> Result<Received, IngestError> {
-        let account = accounts::lock(&self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
+        let account =
+            accounts::lock(&self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
         for (_, statement) in self.statements(&batch) {
             if let Some(found) = statement.account.as_ref().filter(|found| **found != account.account_no) {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
@@ -159,10 +172,19 @@ impl Work<'_> {
         let duplicates = self.leave_out_known(&account, &mut batch).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
         let ids = self.record(&account, &batch, &fresh, &duplicates).await?;
-        let owner = Owner { tenant: self.tenant(), account: account.id, institution: account.institution_id, statement_ids: &ids };
+        let owner = Owner {
+            tenant: self.tenant(),
+            account: account.id,
+            institution: account.institution_id,
+            statement_ids: &ids,
+        };
         let added = rows::add(&self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
-            return Err(DbError::Pool(format!("{added} of {} entries were new to a locked account", batch.entries.len())).into());
+            return Err(DbError::Pool(format!(
+                "{added} of {} entries were new to a locked account",
+                batch.entries.len()
+            ))
+            .into());
         }
         let stored = warnings::of_account(&self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
@@ -186,9 +208,24 @@ impl Work<'_> {
             news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;
             let after = json!({"file_name": self.delivery.file_name, "format": self.delivery.format, "inserted": inserted,
                                "duplicates": duplicates, "balance_fen": outcome.balance_fen});
-            warnings::audit(&self.tx, self.caller, "escrow.entries_received", ("escrow_account", &account.id.to_string()), account.institution_id, after).await?;
+            warnings::audit(
+                &self.tx,
+                self.caller,
+                "escrow.entries_received",
+                ("escrow_account", &account.id.to_string()),
+                account.institution_id,
+                after,
+            )
+            .await?;
         }
-        Ok(Received { account_id: account.id, institution_name: account.institution_name, statement_id, inserted, duplicates, warnings: news })
+        Ok(Received {
+            account_id: account.id,
+            institution_name: account.institution_name,
+            statement_id,
+            inserted,
+            duplicates,
+            warnings: news,
+        })
     }
 
     /// The account's anchor after this batch.
@@ -203,19 +240,29 @@ impl Work<'_> {
 
     /// Takes out what the account has already; by statement, how many entries are no news.
     async fn leave_out_known(&self, account: &Account, batch: &mut Batch) -> Result<Vec<i64>, IngestError> {
-        let mut duplicates = self.repeated.iter().enumerate().map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 }).collect::<Vec<_>>();
+        let mut duplicates = self
+            .repeated
+            .iter()
+            .enumerate()
+            .map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 })
+            .collect::<Vec<_>>();
         if account.entry_count == 0 || batch.entries.is_empty() {
             return Ok(duplicates);
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
-        let known: HashMap<String, Content> = rows::known(&self.tx, self.tenant(), account.id, &refs).await?.into_iter().collect();
+        let known: HashMap<String, Content> =
+            rows::known(&self.tx, self.tenant(), account.id, &refs).await?.into_iter().collect();
         let mut conflicts = Vec::new();
         batch.entries.retain(|entry| {
             let Some(stored) = known.get(&entry.bank_ref) else { return true };
             if *stored == entry.content() {
                 duplicates[entry.statement] += 1;
             } else if conflicts.len() < TOLD_MAX {
-                conflicts.push(Conflict { bank_ref: entry.bank_ref.clone(), stored: *stored, received: entry.content() });
+                conflicts.push(Conflict {
+                    bank_ref: entry.bank_ref.clone(),
+                    stored: *stored,
+                    received: entry.content(),
+                });
             }
             false
         });
@@ -223,7 +270,13 @@ impl Work<'_> {
     }
 
     /// Records the batch's statements; ids by place in the delivery, 0 where nothing new came and none was kept before.
-    async fn record(&self, account: &Account, batch: &Batch, fresh: &[i64], duplicates: &[i64]) -> Result<Vec<i64>, IngestError> {
+    async fn record(
+        &self,
+        account: &Account,
+        batch: &Batch,
+        fresh: &[i64],
+        duplicates: &[i64],
+    ) -> Result<Vec<i64>, IngestError> {
         let mut ids = vec![0; self.delivery.statements.len()];
         for (place, statement) in self.statements(batch) {
             let follows = self.follows(account, batch, place, statement).await?;
@@ -240,7 +293,11 @@ impl Work<'_> {
                 inserted: fresh[place],
                 duplicates: duplicates[place],
             };
-            let before = if fresh[place] == 0 { accounts::statement_of_file(&self.tx, self.tenant(), &record).await? } else { None };
+            let before = if fresh[place] == 0 {
+                accounts::statement_of_file(&self.tx, self.tenant(), &record).await?
+            } else {
+                None
+            };
             ids[place] = match before {
                 Some(id) => id,
                 None if fresh[place] == 0 && self.delivery.format == PUSH => 0,
@@ -251,7 +308,13 @@ impl Work<'_> {
     }
 
     /// Whether a statement's opening balance is the account's balance before it; `None` where either is unknown.
-    async fn follows(&self, account: &Account, batch: &Batch, place: usize, statement: &Incoming) -> Result<Option<bool>, IngestError> {
+    async fn follows(
+        &self,
+        account: &Account,
+        batch: &Batch,
+        place: usize,
+        statement: &Incoming,
+    ) -> Result<Option<bool>, IngestError> {
         let first = batch.entries.iter().find(|entry| entry.statement == place).map(NewEntry::booked_on);
         let (Some(opening), Some(on)) = (statement.opening_fen, statement.opening_day(first)) else { return Ok(None) };
         let (Some(anchor_fen), Some(anchor_on)) = (account.opening_fen, account.opening_on) else { return Ok(None) };
@@ -262,10 +325,15 @@ impl Work<'_> {
         let stored = if account.last_booked_at.is_none_or(|last| last < until) {
             account.balance_fen
         } else {
-            let (effect, _) = rows::effect(&self.tx, self.tenant(), account.id, Some(midnight(anchor_on)), until).await?;
+            let (effect, _) =
+                rows::effect(&self.tx, self.tenant(), account.id, Some(midnight(anchor_on)), until).await?;
             anchor_fen.saturating_add(effect)
         };
-        let new = batch.entries.iter().take_while(|entry| entry.booked_at < until).filter(|entry| entry.booked_on() >= anchor_on);
+        let new = batch
+            .entries
+            .iter()
+            .take_while(|entry| entry.booked_at < until)
+            .filter(|entry| entry.booked_on() >= anchor_on);
         let expected = new.fold(stored, |sum, entry| sum.saturating_add(entry.effect_fen()));
         Ok(Some(expected == opening))
     }
@@ -283,7 +351,12 @@ impl Work<'_> {
 
     /// Runs the detector: onward where the news follow on what is stored, else over the whole history.
     async fn judge(
-        &self, account: &Account, stored: &[StoredWarning], batch: Batch, anchor: Option<Anchor>, closed_through: Option<NaiveDate>,
+        &self,
+        account: &Account,
+        stored: &[StoredWarning],
+        batch: Batch,
+        anchor: Option<Anchor>,
+        closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
         let moved = anchor.map(|anchor| (anchor.fen, anchor.on)) != account.opening_fen.zip(account.opening_on);
         if account.entry_count == 0 {
@@ -316,14 +389,19 @@ impl Work<'_> {
 
     /// The first entries of an account are its whole history and need no reading back.
     async fn judge_first(
-        &self, stored: &[StoredWarning], entries: Vec<NewEntry>, anchor: Option<Anchor>, closed_through: Option<NaiveDate>,
+        &self,
+        stored: &[StoredWarning],
+        entries: Vec<NewEntry>,
+        anchor: Option<Anchor>,
+        closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
         let (policy, calendar) = (Arc::clone(&self.policy), Arc::clone(&self.calendar));
         // A long history would keep this thread from its other connections.
         let run = tokio::task::spawn_blocking(move || {
             let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
             let early = entries.iter().take_while(|entry| anchor.is_some_and(|anchor| entry.booked_on() < anchor.on));
-            let (before, count) = early.fold((0_i64, 0), |(sum, n), entry| (sum.saturating_add(entry.effect_fen()), n + 1));
+            let (before, count) =
+                early.fold((0_i64, 0), |(sum, n), entry| (sum.saturating_add(entry.effect_fen()), n + 1));
             let first = entries.first().map(|entry| (entry.effect_fen(), entry.balance_after_fen));
             let opening = judge::opening(anchor, before, count > 0, first).ok_or(IngestError::TooLarge)?;
             let mut replay = Replay::new(opening, &grounds, Vec::new());
@@ -337,7 +415,11 @@ impl Work<'_> {
     }
 
     async fn replay(
-        &self, account: &Account, stored: &[StoredWarning], anchor: Option<Anchor>, closed_through: Option<NaiveDate>,
+        &self,
+        account: &Account,
+        stored: &[StoredWarning],
+        anchor: Option<Anchor>,
+        closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
         let (before, count) = match anchor {
             Some(anchor) => rows::effect(&self.tx, self.tenant(), account.id, None, midnight(anchor.on)).await?,

@@ -312,7 +312,11 @@ impl<'a> Walk<'a> {
         })?;
         let total = self.entries + self.draft.statement.entries.len();
         if total > self.limits.max_entries {
-            return Err(StatementError::over_limit(self.place(), ("记账条目数", "number of entries"), self.limits.max_entries));
+            return Err(StatementError::over_limit(
+                self.place(),
+                ("记账条目数", "number of entries"),
+                self.limits.max_entries,
+            ));
         }
         Ok(())
     }
@@ -330,7 +334,8 @@ impl<'a> Walk<'a> {
             (Scope::Balance, [CdtDbtInd]) => self.balance.indicator = value,
             (Scope::Balance, [Dt, Dt]) => self.balance.on = iso_date(value.trim()),
             (Scope::Balance, [Dt, DtTm]) => {
-                self.balance.on = iso_instant(value.trim()).map(|at| at.date_naive()).or_else(|| iso_date(value.trim()));
+                self.balance.on =
+                    iso_instant(value.trim()).map(|at| at.date_naive()).or_else(|| iso_date(value.trim()));
             }
             (Scope::Entry, path) => match path {
                 [Amt] => self.entry.amount = Some(self.amount(value)),

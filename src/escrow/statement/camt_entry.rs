@@ -233,7 +233,11 @@ impl RawEntry<'_> {
     fn common(&self, direction: Direction, amount_fen: i64, statement: &mut Statement) -> Result<Entry, Fault> {
         let value = self.value.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let value_on = value.and_then(|text| {
-            if text.len() > 10 { iso_instant(text).map(|at| at.date_naive()).or_else(|| iso_date(text)) } else { iso_date(text) }
+            if text.len() > 10 {
+                iso_instant(text).map(|at| at.date_naive()).or_else(|| iso_date(text))
+            } else {
+                iso_date(text)
+            }
         });
         if let (Some(text), None) = (value, value_on) {
             let shown = shorten(text);
@@ -275,8 +279,7 @@ impl RawEntry<'_> {
         if self.details.len() < 2 {
             return single();
         }
-        let Some(amounts) =
-            self.details.iter().map(|detail| detail.minor_in(currency)).collect::<Option<Vec<i64>>>()
+        let Some(amounts) = self.details.iter().map(|detail| detail.minor_in(currency)).collect::<Option<Vec<i64>>>()
         else {
             return single();
         };
@@ -322,9 +325,8 @@ impl RawEntry<'_> {
             };
             entry.counterparty_name = tidy(name);
             entry.counterparty_account = tidy(account);
-            entry.remittance = tidy(&detail.unstructured)
-                .or_else(|| tidy(&detail.structured))
-                .or_else(|| tidy(&detail.additional));
+            entry.remittance =
+                tidy(&detail.unstructured).or_else(|| tidy(&detail.structured)).or_else(|| tidy(&detail.additional));
         }
         if entry.remittance.is_none() {
             entry.remittance = tidy(&self.additional);

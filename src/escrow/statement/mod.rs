@@ -22,7 +22,5 @@ mod text;
 mod values;
 
 pub use error::{Place, StatementError};
-pub use model::{
-    AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement,
-};
+pub use model::{AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement};
 pub use read::{File, parse, parse_file};

@@ -11,7 +11,17 @@ pub const AMOUNT_FEN_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// The formats that are read; the names are those of the command line and of the output.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString, strum::VariantNames,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
 )]
 pub enum Format {
     #[serde(rename = "camt.052")]

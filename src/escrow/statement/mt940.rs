@@ -38,7 +38,16 @@ fn content(line: &str) -> &str {
 ///
 /// Fails on a file without `:20:`, and on a balance or a `:61:` line whose amount, mark or booking date cannot be read.
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Message, StatementError> {
-    let mut walk = Walk { limits, interim: false, booked: false, drafts: Vec::new(), entries: 0, field: None, open: false, floor: None };
+    let mut walk = Walk {
+        limits,
+        interim: false,
+        booked: false,
+        drafts: Vec::new(),
+        entries: 0,
+        field: None,
+        open: false,
+        floor: None,
+    };
     for (line, number) in text.split('\n').zip(1u32..) {
         walk.line(line, number)?;
     }
@@ -154,7 +163,11 @@ impl Walk<'_> {
                 self.entries += 1;
                 if self.entries > self.limits.max_entries {
                     let what = ("记账条目数", "number of entries");
-                    return Err(StatementError::over_limit(Place::Line(field.number.into()), what, self.limits.max_entries));
+                    return Err(StatementError::over_limit(
+                        Place::Line(field.number.into()),
+                        what,
+                        self.limits.max_entries,
+                    ));
                 }
             }
             "86" if described => mt940_line::describe(draft, &field.lines),

@@ -37,12 +37,18 @@ impl LineFault {
                 place,
                 "LINE",
                 (format!(":61: 字段「{shown}」格式错误"), format!("the :61: line \"{shown}\" has not the form of one")),
-                ("请向银行索取更正后的文件", "ask the bank for a corrected file; a line looks like 2603010301D100,00NTRFNONREF"),
+                (
+                    "请向银行索取更正后的文件",
+                    "ask the bank for a corrected file; a line looks like 2603010301D100,00NTRFNONREF",
+                ),
             ),
             LineFault::Date => StatementError::new(
                 place,
                 "BOOKING_DATE",
-                (format!(":61: 字段「{shown}」中没有有效的记账日期"), format!("the :61: line \"{shown}\" has no possible date")),
+                (
+                    format!(":61: 字段「{shown}」中没有有效的记账日期"),
+                    format!("the :61: line \"{shown}\" has no possible date"),
+                ),
                 ("请向银行索取更正后的文件", "ask the bank for a corrected file"),
             ),
             LineFault::Amount(fault) => StatementError::new(place, "AMOUNT", fault.problem(line), AMOUNT_MEND),
@@ -172,8 +178,10 @@ pub(super) fn describe(draft: &mut Draft, lines: &[String]) {
     let described = match subfields(&text) {
         Some(parts) => {
             entry.counterparty_name = tidy(&parts.collect(&["32", "33"], ""));
-            entry.counterparty_account = tidy(&parts.collect(&["31"], "")).or_else(|| tidy(&parts.collect(&["38"], "")));
-            let purpose = parts.collect(&["20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "60", "61", "62", "63"], "");
+            entry.counterparty_account =
+                tidy(&parts.collect(&["31"], "")).or_else(|| tidy(&parts.collect(&["38"], "")));
+            let purpose = parts
+                .collect(&["20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "60", "61", "62", "63"], "");
             tidy(&format!("{} {purpose}", parts.collect(&["00"], "")))
         }
         None => {
@@ -221,8 +229,7 @@ fn subfields(text: &str) -> Option<Subfields<'_>> {
 
 impl Subfields<'_> {
     fn collect(&self, codes: &[&str], separator: &str) -> Cow<'static, str> {
-        let texts: Vec<&str> =
-            self.0.iter().filter(|(code, _)| codes.contains(code)).map(|(_, text)| *text).collect();
+        let texts: Vec<&str> = self.0.iter().filter(|(code, _)| codes.contains(code)).map(|(_, text)| *text).collect();
         Cow::Owned(texts.join(separator))
     }
 }
@@ -249,8 +256,13 @@ mod tests {
             ("260301RCY1,00NTRFNONREF", Debit, true, false, 100),
             ("260301EC1,00NTRFNONREF", Credit, false, true, 100),
         ] {
-            let Movement { entry, expected: only_expected, .. } = read(line).unwrap_or_else(|e| panic!("{line}: {e:?}"));
-            assert_eq!((entry.direction, entry.reversal, only_expected, entry.amount_fen), (direction, reversal, expected, amount), "{line}");
+            let Movement { entry, expected: only_expected, .. } =
+                read(line).unwrap_or_else(|e| panic!("{line}: {e:?}"));
+            assert_eq!(
+                (entry.direction, entry.reversal, only_expected, entry.amount_fen),
+                (direction, reversal, expected, amount),
+                "{line}"
+            );
         }
     }
 

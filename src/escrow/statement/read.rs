@@ -36,12 +36,7 @@ impl File {
 /// Reads one statement file, or a zip that holds just one.
 ///
 /// `name` tells `csv` from `txt`; `format` is detected when absent. Fails as a whole, with the place and the mend.
-pub fn parse(
-    name: &str,
-    bytes: &[u8],
-    format: Option<Format>,
-    limits: &Limits,
-) -> Result<Document, StatementError> {
+pub fn parse(name: &str, bytes: &[u8], format: Option<Format>, limits: &Limits) -> Result<Document, StatementError> {
     match parse_file(name, bytes, format, limits)? {
         File::One(document) => Ok(document),
         File::Members(mut documents) => match (documents.pop(), documents.is_empty()) {
@@ -58,12 +53,7 @@ pub fn parse(
 
 /// Reads one statement file, or every member of a zip. One member that cannot be read refuses the whole zip; a zip in
 /// a zip is refused.
-pub fn parse_file(
-    name: &str,
-    bytes: &[u8],
-    format: Option<Format>,
-    limits: &Limits,
-) -> Result<File, StatementError> {
+pub fn parse_file(name: &str, bytes: &[u8], format: Option<Format>, limits: &Limits) -> Result<File, StatementError> {
     if !detect::is_zip(bytes) {
         return detect::document(name, bytes, format, false, limits).map(File::One);
     }

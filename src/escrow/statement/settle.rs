@@ -310,13 +310,17 @@ mod tests {
             let statements = settle(vec![draft(lines, balances)]);
             assert_eq!(refs(&statements[0]), expected, "{case}");
             assert_eq!(statements[0].notes.first().map(|note| note.rule.as_str()), rule, "{case}");
-            assert_eq!(statements[0].entries.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=expected.len() as u32).collect::<Vec<_>>());
+            assert_eq!(
+                statements[0].entries.iter().map(|e| e.seq).collect::<Vec<_>>(),
+                (1..=expected.len() as u32).collect::<Vec<_>>()
+            );
         }
     }
 
     #[test]
     fn synthetic_references_say_the_same_of_the_same_line() {
-        let lines = [("", 100, "fee", Origin::Absent), ("", 100, "fee", Origin::Absent), ("", 101, "fee", Origin::Absent)];
+        let lines =
+            [("", 100, "fee", Origin::Absent), ("", 100, "fee", Origin::Absent), ("", 101, "fee", Origin::Absent)];
         let whole = settle(vec![draft(&lines, None)]);
         let part = settle(vec![draft(&lines[1..], None)]);
         assert_eq!(refs(&whole[0])[..1], refs(&part[0])[..1]);

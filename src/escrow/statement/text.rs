@@ -98,7 +98,9 @@ mod tests {
     fn xml_goes_by_its_declaration() {
         let (gbk, _, _) = GB18030.encode("<?xml version=\"1.0\" encoding=\"GBK\"?><a>余</a>");
         assert!(decode_xml(&gbk).unwrap().contains("余"));
-        assert!(decode_xml(b"<?xml version='1.0' encoding='klingon'?><a/>").unwrap_err().problem_en.contains("klingon"));
+        assert!(
+            decode_xml(b"<?xml version='1.0' encoding='klingon'?><a/>").unwrap_err().problem_en.contains("klingon")
+        );
         assert!(decode_xml(b"<a>\xff</a>").is_err());
     }
 }

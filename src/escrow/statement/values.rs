@@ -22,7 +22,9 @@ impl AmountFault {
     pub(super) fn problem(self, text: &str) -> (String, String) {
         let shown = shorten(text);
         match self {
-            AmountFault::Shape => (format!("金额「{shown}」不是数字"), format!("the amount \"{shown}\" is not a number")),
+            AmountFault::Shape => {
+                (format!("金额「{shown}」不是数字"), format!("the amount \"{shown}\" is not a number"))
+            }
             AmountFault::TooFine => (
                 format!("金额「{shown}」精确到最小货币单位以下"),
                 format!("the amount \"{shown}\" has digits beyond the minor unit"),
@@ -291,10 +293,18 @@ mod tests {
         for text in ["2026-03-02", "2026/3/2", "2026.03.02", "20260302", "2026年3月2日", " 2026-3-2 "] {
             assert_eq!(loose_date(text).map(|(day, _)| day), day, "{text}");
         }
-        for text in ["2026-03-02 12:42:05", "20260302124205", "2026/03/02  12:42:05", "2026-03-02T12:42:05.7", "20260302 124205"] {
+        for text in [
+            "2026-03-02 12:42:05",
+            "20260302124205",
+            "2026/03/02  12:42:05",
+            "2026-03-02T12:42:05.7",
+            "20260302 124205",
+        ] {
             assert_eq!(loose_date(text), day.map(|day| (day, NaiveTime::from_hms_opt(12, 42, 5))), "{text}");
         }
-        for text in ["2026-02-30", "20261301", "26-03-02", "2026-03", "合计", "2026-03-02 25:00", "9999-01-01", "2026032"] {
+        for text in
+            ["2026-02-30", "20261301", "26-03-02", "2026-03", "合计", "2026-03-02 25:00", "9999-01-01", "2026032"]
+        {
             assert_eq!(loose_date(text), None, "{text}");
         }
         assert_eq!(swift_date("160230"), None);

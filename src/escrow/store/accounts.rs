@@ -212,7 +212,12 @@ pub struct Statement {
 }
 
 /// The latest statements of an account.
-pub async fn statements(conn: &mut ScopedConn, tenant: i32, account: i64, limit: i64) -> Result<Vec<Statement>, DbError> {
+pub async fn statements(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    limit: i64,
+) -> Result<Vec<Statement>, DbError> {
     Ok(sql_query(
         "SELECT id, file_name, format, closing_on, closing_fen, balanced, inserted, duplicates, received_at, received_by \
          FROM statements WHERE tenant_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT $3",

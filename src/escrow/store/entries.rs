@@ -67,8 +67,15 @@ pub struct Place {
 }
 
 /// Entries of an account, the latest first, from before `place` on.
-pub async fn latest(conn: &mut ScopedConn, tenant: i32, account: i64, place: Option<&Place>, limit: i64) -> Result<Vec<Entry>, DbError> {
-    let (at, seq, bank_ref) = place.map_or((None, 0, ""), |place| (Some(place.booked_at), place.seq, place.bank_ref.as_str()));
+pub async fn latest(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    place: Option<&Place>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    let (at, seq, bank_ref) =
+        place.map_or((None, 0, ""), |place| (Some(place.booked_at), place.seq, place.bank_ref.as_str()));
     Ok(sql_query(format!(
         "{ENTRY} AND booked_at <= coalesce($3, 'infinity') \
          AND ($3 IS NULL OR (booked_at, seq, bank_ref) < ($3, $4, $5)) ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $6"
@@ -85,7 +92,12 @@ pub async fn latest(conn: &mut ScopedConn, tenant: i32, account: i64, place: Opt
 
 /// The entries behind warnings, by their references and the instants between which they were booked.
 pub async fn by_refs(
-    conn: &mut ScopedConn, tenant: i32, account: i64, refs: &[&str], from: DateTime<Utc>, until: DateTime<Utc>,
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    refs: &[&str],
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
 ) -> Result<Vec<Entry>, DbError> {
     Ok(sql_query(format!("{ENTRY} AND booked_at BETWEEN $3 AND $4 AND bank_ref = ANY($5) ORDER BY booked_at DESC, seq DESC, bank_ref DESC"))
         .bind::<Integer, _>(tenant)
@@ -137,7 +149,12 @@ pub struct Counterparty {
 }
 
 /// The recipients of the most money since an instant.
-pub async fn counterparties(conn: &mut ScopedConn, tenant: i32, account: i64, from: DateTime<Utc>) -> Result<Vec<Counterparty>, DbError> {
+pub async fn counterparties(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: DateTime<Utc>,
+) -> Result<Vec<Counterparty>, DbError> {
     Ok(sql_query(
         "SELECT counterparty_name AS name, counterparty_account AS account, count(*) AS payments, sum(amount_fen)::bigint AS paid_fen \
          FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 AND NOT credit GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 8",

@@ -84,7 +84,12 @@ pub struct Filter<'a> {
 }
 
 /// Warnings of the caller's range, the newest first, older than the one with the id `before` (0: from the newest).
-pub async fn warnings(conn: &mut ScopedConn, filter: &Filter<'_>, before: i64, limit: i64) -> Result<Vec<Warning>, DbError> {
+pub async fn warnings(
+    conn: &mut ScopedConn,
+    filter: &Filter<'_>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
         "{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) \
@@ -104,7 +109,12 @@ pub async fn warnings(conn: &mut ScopedConn, filter: &Filter<'_>, before: i64, l
 
 /// The gravest open warning of each account of the caller's range, the gravest first; `text` is part of the
 /// institution's name or credit code, empty for all.
-pub async fn watch(conn: &mut ScopedConn, level: Option<&str>, text: &str, limit: i64) -> Result<Vec<Warning>, DbError> {
+pub async fn watch(
+    conn: &mut ScopedConn,
+    level: Option<&str>,
+    text: &str,
+    limit: i64,
+) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
         "SELECT * FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) {GRAVITY} AS gravity, x.* FROM ({WARNING} \
@@ -220,7 +230,8 @@ pub struct Action {
     pub at: DateTime<Utc>,
 }
 
-const ACTION: &str = "SELECT c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
+const ACTION: &str =
+    "SELECT c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
 
 /// Actions on one warning, in order.
 pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result<Vec<Action>, DbError> {
@@ -244,7 +255,13 @@ pub async fn actions_of_account(conn: &mut ScopedConn, tenant: i32, account: i64
 }
 
 /// Records what the caller did.
-pub async fn add_action(conn: &mut ScopedConn, caller: &Caller, warning: &Warning, action: &str, comment: &str) -> Result<(), DbError> {
+pub async fn add_action(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    action: &str,
+    comment: &str,
+) -> Result<(), DbError> {
     sql_query(
         "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",

@@ -46,12 +46,14 @@ const ROW: &str = "id, file_name, state, version, region, good, bad, accepted, c
 /// The latest imports of the visible range.
 pub async fn latest(conn: &mut ScopedConn, limit: i64) -> Result<Vec<ImportRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("SELECT {ROW} FROM imports WHERE tenant_id BETWEEN $1 AND $2 AND state <> 'discarded' ORDER BY id DESC LIMIT $3"))
-        .bind::<Integer, _>(lo)
-        .bind::<Integer, _>(hi)
-        .bind::<BigInt, _>(limit)
-        .load(conn.sql())
-        .await?)
+    Ok(sql_query(format!(
+        "SELECT {ROW} FROM imports WHERE tenant_id BETWEEN $1 AND $2 AND state <> 'discarded' ORDER BY id DESC LIMIT $3"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
 }
 
 /// An import with its sheet.
@@ -75,13 +77,14 @@ struct FullRow {
 /// One import of the caller's own bureau; `lock` holds it until the transaction ends.
 pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Import>, DbError> {
     let lock = if lock { "FOR UPDATE" } else { "" };
-    let found: Option<FullRow> =
-        sql_query(format!("SELECT {ROW}, sheet, report FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"))
-            .bind::<Integer, _>(conn.tenant())
-            .bind::<BigInt, _>(id)
-            .get_result(conn.sql())
-            .await
-            .optional()?;
+    let found: Option<FullRow> = sql_query(format!(
+        "SELECT {ROW}, sheet, report FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(id)
+    .get_result(conn.sql())
+    .await
+    .optional()?;
     found
         .map(|found| {
             Ok(Import {
@@ -145,7 +148,14 @@ pub async fn add(conn: &mut ScopedConn, caller: &Caller, new: &NewImport<'_>) ->
 }
 
 /// Keeps a mended sheet; its version goes up by one.
-pub async fn mend(conn: &mut ScopedConn, id: i64, table: &Table, report: &Report, good: usize, bad: usize) -> Result<(), DbError> {
+pub async fn mend(
+    conn: &mut ScopedConn,
+    id: i64,
+    table: &Table,
+    report: &Report,
+    good: usize,
+    bad: usize,
+) -> Result<(), DbError> {
     sql_query(
         "UPDATE imports SET sheet = $3, report = $4, good = $5, bad = $6, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",

@@ -67,7 +67,11 @@ const RECORD: &str = "id bigint, credit_code text, name text, org_kind text, tow
      licence_from date, licence_to date, legal_person text, phone text, floor_area_cm2 bigint, status text";
 
 /// Enters institutions; returns their ids in the same order.
-pub async fn add(conn: &mut ScopedConn, institutions: &[&NewInstitution], now: DateTime<Utc>) -> Result<Vec<i64>, DbError> {
+pub async fn add(
+    conn: &mut ScopedConn,
+    institutions: &[&NewInstitution],
+    now: DateTime<Utc>,
+) -> Result<Vec<i64>, DbError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -144,7 +148,11 @@ pub async fn accounts(conn: &mut ScopedConn, numbers: &[&str], institutions: &[i
 
 /// Files the escrow accounts that a sheet names, as custody accounts into which parents pay. Part of the import's own
 /// transaction, so that an institution is never entered without the account that came with it.
-pub async fn file_accounts(conn: &mut ScopedConn, accounts: &[(i64, &NewInstitution)], now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn file_accounts(
+    conn: &mut ScopedConn,
+    accounts: &[(i64, &NewInstitution)],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let records: Vec<Value> = accounts
         .iter()
         .map(|(id, told)| json!({"institution_id": id, "bank": told.escrow_bank, "account_no": told.escrow_account_no, "account_name": told.name}))

@@ -124,13 +124,15 @@ pub async fn count(conn: &mut ScopedConn, filter: &Filter) -> Result<i64, DbErro
 /// The institution with this credit code; of several in a wide range the one in the county with the lowest code.
 pub async fn by_code(conn: &mut ScopedConn, code: &str) -> Result<Option<InstitutionRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SELECT}{FROM} WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3 ORDER BY i.tenant_id LIMIT 1"))
-        .bind::<Integer, _>(lo)
-        .bind::<Integer, _>(hi)
-        .bind::<Text, _>(code)
-        .get_result(conn.sql())
-        .await
-        .optional()?)
+    Ok(sql_query(format!(
+        "{SELECT}{FROM} WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3 ORDER BY i.tenant_id LIMIT 1"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<Text, _>(code)
+    .get_result(conn.sql())
+    .await
+    .optional()?)
 }
 
 /// Ids of these credit codes in the caller's own bureau.
@@ -140,11 +142,12 @@ pub async fn ids(conn: &mut ScopedConn, codes: &[&str]) -> Result<Vec<i64>, DbEr
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let rows: Vec<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id")
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<Array<Text>, _>(codes)
-        .load(conn.sql())
-        .await?;
+    let rows: Vec<Id> =
+        sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id")
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<Array<Text>, _>(codes)
+            .load(conn.sql())
+            .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 

@@ -54,7 +54,12 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
             client.query_opt("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND id = $2", &[&tenant, id]).await?
         }
         Target::Number(number) => {
-            client.query_opt("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND account_no = $2", &[&tenant, number]).await?
+            client
+                .query_opt(
+                    "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND account_no = $2",
+                    &[&tenant, number],
+                )
+                .await?
         }
     };
     Ok(row.map(|row| row.get(0)))

@@ -40,19 +40,27 @@ pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) ->
         .await?;
     let content = |row: &Row| {
         let booked_at: DateTime<Utc> = row.get(1);
-        Content { booked_on: booked_at.with_timezone(&BEIJING).date_naive(), credit: row.get(2), amount_fen: row.get(3) }
+        Content {
+            booked_on: booked_at.with_timezone(&BEIJING).date_naive(),
+            credit: row.get(2),
+            amount_fen: row.get(3),
+        }
     };
     Ok(rows.iter().map(|row| (row.get(0), content(row))).collect())
 }
 
 /// The effect on the balance of all entries before `until`, from `from` on, and how many there are.
 pub async fn effect(
-    client: &Client, tenant: i32, account: i64, from: Option<DateTime<Utc>>, until: DateTime<Utc>,
+    client: &Client,
+    tenant: i32,
+    account: i64,
+    from: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
 ) -> Result<(i64, i64), Error> {
     let row = client
         .query_one(
             "SELECT coalesce(sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END), 0)::bigint, count(*) FROM entries \
-             WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') AND booked_at < $4",
+             WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3::timestamptz, '-infinity') AND booked_at < $4",
             &[&tenant, &account, &from, &until],
         )
         .await?;
@@ -60,7 +68,12 @@ pub async fn effect(
 }
 
 /// Place and reference of the account's last entry at an instant.
-pub async fn last_at(client: &Client, tenant: i32, account: i64, at: DateTime<Utc>) -> Result<Option<(i32, String)>, Error> {
+pub async fn last_at(
+    client: &Client,
+    tenant: i32,
+    account: i64,
+    at: DateTime<Utc>,
+) -> Result<Option<(i32, String)>, Error> {
     let row = client
         .query_opt(
             "SELECT seq, bank_ref FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at = $3 \

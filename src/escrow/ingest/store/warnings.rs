@@ -89,7 +89,13 @@ pub async fn insert(client: &Client, about: About<'_>, status: Status, warning: 
 }
 
 /// Brings a warning up to date. The day by which to act moves only where `due_on` is given.
-pub async fn update(client: &Client, about: About<'_>, id: i64, status: Status, warning: &Warning) -> Result<(), Error> {
+pub async fn update(
+    client: &Client,
+    about: About<'_>,
+    id: i64,
+    status: Status,
+    warning: &Warning,
+) -> Result<(), Error> {
     client
         .execute(
             "UPDATE warnings SET level = $3, status = $4, raised_at = $5, bank_ref = $6, evidence = $7, history = $8, \
@@ -115,7 +121,12 @@ pub async fn update(client: &Client, about: About<'_>, id: i64, status: Status, 
 
 /// Writes an audit event into the transaction.
 pub async fn audit(
-    client: &Client, caller: &Caller, action: &str, subject: (&str, &str), institution: i64, after: Value,
+    client: &Client,
+    caller: &Caller,
+    action: &str,
+    subject: (&str, &str),
+    institution: i64,
+    after: Value,
 ) -> Result<(), Error> {
     let user = (caller.actor.user_id != 0).then_some(caller.actor.user_id);
     client

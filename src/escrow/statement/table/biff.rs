@@ -92,7 +92,11 @@ fn globals(stream: &[u8]) -> Result<Globals, Broken> {
                 }
             }
             0x041E => {
-                let pattern = if globals.unicode { long_string(body.get(2..).ok_or(Broken)?)? } else { short_string(body.get(2..).ok_or(Broken)?, &globals)? };
+                let pattern = if globals.unicode {
+                    long_string(body.get(2..).ok_or(Broken)?)?
+                } else {
+                    short_string(body.get(2..).ok_or(Broken)?, &globals)?
+                };
                 custom.insert(u16_at(body, 0)?, shows_date(&pattern));
             }
             0x00E0 => formats.push(u16_at(body, 2)?),
@@ -102,7 +106,8 @@ fn globals(stream: &[u8]) -> Result<Globals, Broken> {
         }
     }
     let builtin = |format: u16| matches!(format, 14..=22 | 27..=36 | 45..=47 | 50..=58);
-    globals.dates = formats.iter().map(|format| custom.get(format).copied().unwrap_or_else(|| builtin(*format))).collect();
+    globals.dates =
+        formats.iter().map(|format| custom.get(format).copied().unwrap_or_else(|| builtin(*format))).collect();
     Ok(globals)
 }
 
@@ -149,7 +154,11 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut usi
             }
             0x0204 | 0x00D6 => {
                 let rest = body.get(6..).ok_or(Broken)?;
-                let text = if globals.unicode { long_string(rest)? } else { coded(rest, 2, usize::from(u16_at(rest, 0)?), globals)? };
+                let text = if globals.unicode {
+                    long_string(rest)?
+                } else {
+                    coded(rest, 2, usize::from(u16_at(rest, 0)?), globals)?
+                };
                 sheet.put(position(body)?, text, left)?;
             }
             0x0006 => {
@@ -160,7 +169,11 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut usi
                 }
             }
             0x0207 => {
-                let text = if globals.unicode { long_string(body)? } else { coded(body, 2, usize::from(u16_at(body, 0)?), globals)? };
+                let text = if globals.unicode {
+                    long_string(body)?
+                } else {
+                    coded(body, 2, usize::from(u16_at(body, 0)?), globals)?
+                };
                 sheet.put(formula, text, left)?;
             }
             _ => {}
@@ -337,7 +350,13 @@ mod tests {
     fn packed_numbers_and_date_formats_are_understood() {
         assert_eq!(rk((123_456 << 2) | 3), 1234.56);
         assert_eq!(rk(((-5i32 << 2) | 2).cast_unsigned()), -5.0);
-        for (pattern, expected) in [("yyyy-mm-dd", true), ("#,##0.00", false), ("[Red]0.00", false), ("yyyy\"年\"m\"月\"", true), ("\"day\"0", false)] {
+        for (pattern, expected) in [
+            ("yyyy-mm-dd", true),
+            ("#,##0.00", false),
+            ("[Red]0.00", false),
+            ("yyyy\"年\"m\"月\"", true),
+            ("\"day\"0", false),
+        ] {
             assert_eq!(shows_date(pattern), expected, "{pattern}");
         }
     }

@@ -66,10 +66,10 @@ pub(super) enum Side {
 pub(super) fn side(cell: &str) -> Option<Side> {
     let word = tidy(cell).unwrap_or_default().to_ascii_uppercase();
     Some(match word.as_str() {
-        "收入" | "收" | "收款" | "贷" | "贷方" | "贷记" | "转入" | "存入" | "入账" | "进账" | "入" | "来账" | "C" | "CR"
-        | "CREDIT" | "+" => Side::Moves(Direction::Credit),
-        "支出" | "支" | "付" | "付款" | "借" | "借方" | "借记" | "转出" | "取出" | "支取" | "出账" | "出" | "往账" | "D" | "DR"
-        | "DEBIT" | "-" => Side::Moves(Direction::Debit),
+        "收入" | "收" | "收款" | "贷" | "贷方" | "贷记" | "转入" | "存入" | "入账" | "进账" | "入" | "来账" | "C"
+        | "CR" | "CREDIT" | "+" => Side::Moves(Direction::Credit),
+        "支出" | "支" | "付" | "付款" | "借" | "借方" | "借记" | "转出" | "取出" | "支取" | "出账" | "出" | "往账"
+        | "D" | "DR" | "DEBIT" | "-" => Side::Moves(Direction::Debit),
         "/" | "不计收支" | "中性交易" | "其他" | "其它" => Side::Neutral,
         _ => return None,
     })
@@ -77,7 +77,10 @@ pub(super) fn side(cell: &str) -> Option<Side> {
 
 /// Whether a flag cell says yes.
 pub(super) fn flagged(cell: &str) -> bool {
-    matches!(tidy(cell).unwrap_or_default().as_str(), "是" | "Y" | "y" | "1" | "true" | "冲正" | "红字" | "红" | "抹账" | "已冲正")
+    matches!(
+        tidy(cell).unwrap_or_default().as_str(),
+        "是" | "Y" | "y" | "1" | "true" | "冲正" | "红字" | "红" | "抹账" | "已冲正"
+    )
 }
 
 #[cfg(test)]

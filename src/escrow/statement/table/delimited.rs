@@ -58,7 +58,8 @@ fn delimiter(text: &str) -> Option<u8> {
         .into_iter()
         .filter_map(|delimiter| {
             let known = text.lines().take(HEADER_WITHIN).filter_map(|line| {
-                let cells: Vec<&str> = line.split(char::from(delimiter)).take(100).map(|cell| cell.trim_matches('"')).collect();
+                let cells: Vec<&str> =
+                    line.split(char::from(delimiter)).take(100).map(|cell| cell.trim_matches('"')).collect();
                 Columns::of(&cells).map(|columns| columns.len())
             });
             known.max().map(|known| (known, delimiter))

@@ -65,8 +65,9 @@ impl<'l> TableReader<'l> {
         if columns.repeats(cells) {
             return Ok(());
         }
-        let parsed = rows::parse(columns, cells, self.limits)
-            .map_err(|fault| fault.at(Place::Cell { sheet: self.sheet.clone(), row: number, column: fault.column() }))?;
+        let parsed = rows::parse(columns, cells, self.limits).map_err(|fault| {
+            fault.at(Place::Cell { sheet: self.sheet.clone(), row: number, column: fault.column() })
+        })?;
         match parsed {
             Parsed::Entry(row) => {
                 self.entries += 1;
@@ -100,7 +101,10 @@ impl<'l> TableReader<'l> {
     fn after_rows<S: AsRef<str>>(&mut self, cells: &[S]) {
         let mut head = Head::default();
         head.read(cells);
-        if head.account.is_some() && self.section().head.account.is_some() && head.account != self.section().head.account {
+        if head.account.is_some()
+            && self.section().head.account.is_some()
+            && head.account != self.section().head.account
+        {
             self.columns = None;
             self.head = head;
         }

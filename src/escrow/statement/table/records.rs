@@ -99,8 +99,8 @@ impl Record<'_> {
     }
 
     fn line(&self, draft: &mut Draft) -> Result<(), StatementError> {
-        let (booked_on, time) =
-            loose_date(self.field(2)).ok_or_else(|| self.refuse("BOOKING_DATE", "没有有效的日期", "has no possible date"))?;
+        let (booked_on, time) = loose_date(self.field(2))
+            .ok_or_else(|| self.refuse("BOOKING_DATE", "没有有效的日期", "has no possible date"))?;
         let Some(Side::Moves(direction)) = side(self.field(3)) else {
             return Err(self.refuse("DIRECTION", "没有收支方向", "has no direction"));
         };

@@ -51,7 +51,10 @@ pub(super) enum Parsed {
     /// Totals of the credit and the debit column.
     Totals((Option<i64>, Option<i64>)),
     /// A balance brought forward, or the balance at the end.
-    Balance { opening: bool, fen: String },
+    Balance {
+        opening: bool,
+        fen: String,
+    },
     Skip(Skip),
     /// Small print, a page number, a head block.
     Other,
@@ -195,7 +198,9 @@ fn carried<S: AsRef<str>>(row: &Cells<'_, S>) -> Option<Parsed> {
     if !row.columns.has(Role::Balance) || ![Role::Credit, Role::Debit, Role::Amount].into_iter().all(empty) {
         return None;
     }
-    let says = |words: &[&str]| row.cells.iter().any(|cell| filled(cell.as_ref()).is_some_and(|text| words.contains(&text.as_str())));
+    let says = |words: &[&str]| {
+        row.cells.iter().any(|cell| filled(cell.as_ref()).is_some_and(|text| words.contains(&text.as_str())))
+    };
     let opening = says(&["期初余额", "上期余额", "承前余额", "承前页", "上期结余", "期初"]);
     if !opening && !says(&["期末余额", "本期余额", "本期结余", "期末"]) {
         return None;

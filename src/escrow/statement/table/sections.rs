@@ -74,10 +74,17 @@ impl Section {
         drafts
     }
 
-    fn draft(&self, account: Option<String>, currency: Option<String>, mut rows: Vec<(Row, u64)>, single: bool) -> Draft {
+    fn draft(
+        &self,
+        account: Option<String>,
+        currency: Option<String>,
+        mut rows: Vec<(Row, u64)>,
+        single: bool,
+    ) -> Draft {
         put_in_order(&mut rows);
         let digits = currency.as_deref().map_or(2, minor_digits);
-        let statement = Statement { account, currency, statement_ref: self.head.statement_ref.clone(), ..Statement::default() };
+        let statement =
+            Statement { account, currency, statement_ref: self.head.statement_ref.clone(), ..Statement::default() };
         let mut draft = Draft { statement, lines: Vec::with_capacity(rows.len()), sheet: self.sheet.clone() };
         self.balances(&mut draft.statement, &rows, single, digits);
         self.note_rows(&mut draft.statement, &rows);
@@ -93,7 +100,9 @@ impl Section {
 
     /// Balances of the head block; without them, those that the running balance implies.
     fn balances(&self, statement: &mut Statement, rows: &[(Row, u64)], single: bool, digits: u32) {
-        let entry = |row: Option<&(Row, u64)>| row.map(|(row, _)| (row.entry.booked_on, row.entry.balance_after_fen, row.entry.effect_fen()));
+        let entry = |row: Option<&(Row, u64)>| {
+            row.map(|(row, _)| (row.entry.booked_on, row.entry.balance_after_fen, row.entry.effect_fen()))
+        };
         let stated = |text: &Option<String>| if single { Head::minor(text.as_deref(), digits) } else { None };
         let (first, last) = (entry(rows.first()), entry(rows.last()));
         statement.opening_fen =
@@ -190,7 +199,8 @@ fn settle_signs(rows: &mut [(Row, u64)]) {
             .filter(|(row, _)| row.entry.direction == direction && row.written == Written::Sided { negative: sign })
             .count()
     };
-    let repeats = count(Direction::Debit, true) > 0 && count(Direction::Debit, false) == 0 && count(Direction::Credit, true) == 0;
+    let repeats =
+        count(Direction::Debit, true) > 0 && count(Direction::Debit, false) == 0 && count(Direction::Credit, true) == 0;
     for (row, _) in rows {
         if !repeats && row.written == (Written::Sided { negative: true }) {
             row.entry.direction = row.entry.direction.opposite();
@@ -228,7 +238,10 @@ fn put_in_order(rows: &mut [(Row, u64)]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{TableReader, super::{model::Limits, settle::settle}};
+    use super::super::{
+        super::{model::Limits, settle::settle},
+        TableReader,
+    };
     use crate::escrow::statement::{Direction, Statement};
 
     fn table(rows: &[&str]) -> Vec<Statement> {
@@ -268,7 +281,11 @@ mod tests {
     #[test]
     fn a_minus_is_a_reversal_unless_every_outgoing_amount_has_one() {
         let effects = |rows: &[&str]| -> Vec<(Direction, bool)> {
-            table(&[&["交易日期,收入,支出,流水号"], rows].concat())[0].entries.iter().map(|e| (e.direction, e.reversal)).collect()
+            table(&[&["交易日期,收入,支出,流水号"], rows].concat())[0]
+                .entries
+                .iter()
+                .map(|e| (e.direction, e.reversal))
+                .collect()
         };
         let (credit, debit) = (Direction::Credit, Direction::Debit);
         assert_eq!(effects(&["20260301,,50.00,A", "20260302,,-50.00,B"]), [(debit, false), (credit, true)]);
