@@ -97,6 +97,14 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Sets a field that is not typed into letter by letter, such as a date.
+    pub async fn set(&self, css: &str, value: &str) {
+        let field = serde_json::to_value(&self.wait(css).await).unwrap();
+        let script =
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', {bubbles: true}))";
+        self.client.execute(script, vec![field, json!(value)]).await.unwrap();
+    }
+
     /// Chooses an option by its value.
     pub async fn choose(&self, css: &str, value: &str) {
         self.wait(css).await.select_by_value(value).await.unwrap();
