@@ -49,7 +49,7 @@ impl Browser {
         let options = json!({
             "binary": "/usr/bin/chromium",
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=zh-CN"],
+                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=zh-CN", "--accept-lang=zh-CN,zh"],
         });
         // Below 500 px the window itself cannot go; the phone's view is set by emulation.
         let options = if width < 500 {
