@@ -25,6 +25,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/org/courses/new", file, || web::get().to(new)),
         Route::post("/org/courses/new", file, || web::post().to(post_new)),
+        Route::post("/org/courses/check", file, || web::post().to(check)),
         Route::get("/org/courses/{id}", file, || web::get().to(edit)),
         Route::post("/org/courses/{id}", file, || web::post().to(post_edit)),
     ]
@@ -159,6 +160,29 @@ async fn show_form(
             categories: &CATEGORIES,
         },
     )
+}
+
+/// The findings alone, for the form to show while it is being filled in. What is still empty is not held against it.
+#[derive(Template)]
+#[template(path = "courses/findings.html")]
+struct FindingsPage<'a> {
+    page: &'a Page,
+    findings: Vec<Shown>,
+    checked: bool,
+}
+
+async fn check(request: HttpRequest, state: State, caller: Caller, posted: SafeForm) -> Result<HttpResponse, Problem> {
+    let form = CourseForm::from_post(&posted);
+    let page = Page::new(&request, "课程备案", "Course filing");
+    let (findings, checked) = match commands::check(&state.pools, &state.calendar, &caller, &form).await {
+        Ok(judged) => (judged.verdict.findings.iter().map(|finding| shown(&page, finding)).collect(), true),
+        Err(CourseError::Unreadable(errors)) => {
+            let typed = errors.iter().filter(|error| error.rule != "required");
+            (typed.map(|error| shown_error(&page, error)).collect(), false)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    page.render(&FindingsPage { page: &page, findings, checked })
 }
 
 async fn new(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {

@@ -147,6 +147,12 @@ impl ShowPage<'_> {
         self.form.get("stage").parse().map_or("—", |stage: Stage| self.page.t(stage.zh(), stage.en()))
     }
 
+    /// The price as money; what was typed where it is none.
+    fn fee(&self) -> String {
+        let read = self.row.filing.pointer("/course/fee_fen").and_then(serde_json::Value::as_i64);
+        read.map_or_else(|| self.form.get("fee_fen").to_owned(), |fen| self.page.yuan(fen))
+    }
+
     fn delivery(&self) -> &'static str {
         self.form.get("delivery").parse().map_or("—", |delivery: Delivery| self.page.t(delivery.zh(), delivery.en()))
     }

@@ -14,6 +14,8 @@ pub(super) struct Shown {
     pub(super) word: String,
     pub(super) rule: String,
     pub(super) path: String,
+    /// What the field is called.
+    pub(super) field: String,
     pub(super) message: String,
     pub(super) fix: String,
     pub(super) basis: String,
@@ -33,6 +35,7 @@ pub(super) fn shown(page: &Page, finding: &Finding) -> Shown {
         word: word.to_owned(),
         rule: finding.rule.to_string(),
         path: finding.path.clone(),
+        field: named(page, &finding.path),
         message: page.t(&finding.message_zh, &finding.message_en).to_owned(),
         fix: page.t(&finding.fix_zh, &finding.fix_en).to_owned(),
         basis: finding.legal_basis.to_string(),
@@ -48,11 +51,17 @@ pub(super) fn shown_error(page: &Page, error: &FieldError) -> Shown {
         word: page.t("须改正", "Must be mended").to_owned(),
         rule: error.rule.clone(),
         path: error.path.clone(),
+        field: named(page, &error.path),
         message: page.t(&error.message_zh, &error.message_en).to_owned(),
         fix: String::new(),
         basis: String::new(),
         evidence: String::new(),
     }
+}
+
+fn named(page: &Page, path: &str) -> String {
+    let (zh, en) = words::field(path);
+    page.t(&zh, &en).to_owned()
 }
 
 /// The id of the field that a finding speaks of, so that its link leads there.

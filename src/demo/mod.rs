@@ -115,7 +115,7 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
         return Err(DemoError::Made(format!("the register of {county} took {} of {}", report.accepted, schools.len())));
     }
     // The last school of each county stays off the list, and the one before waits for the second official.
-    let codes: Vec<&str> = schools.iter().rev().skip(1).map(|school| school.credit_code.as_str()).collect();
+    let codes: Vec<&str> = schools.iter().map(|school| school.credit_code.as_str()).take(schools.len() - 1).collect();
     let ids = institutions::ids_of_codes(&state.pools, &admin, &codes).await?;
     let proposals = lists::commands::Proposals {
         institutions: &ids,
@@ -125,8 +125,14 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
     };
     let proposed = lists::commands::propose_many(&state.pools, &admin, proposals).await?;
     let approver = caller(state, &officials.approver);
-    for id in proposed.ids.iter().skip(1) {
+    for id in proposed.ids.iter().take(proposed.ids.len().saturating_sub(1)) {
         lists::commands::decide(&state.pools, &approver, *id, lists::Verdict::Approve, "同意").await?;
+    }
+    if let (true, [.., fallen, _, outcast]) = (main, &schools[..]) {
+        move_by_two(state, &admin, &approver, fallen, (ListMove::Suspend, None, "年检发现消防隐患，限期整改")).await?;
+        let repeated = Some(lists::Ground::RepeatedViolations);
+        move_by_two(state, &admin, &approver, outcast, (ListMove::Blacklist, repeated, "三次超时授课，拒不改正"))
+            .await?;
     }
     for school in schools.iter().take(if main { 6 } else { 2 }) {
         let ids = institutions::ids_of_codes(&state.pools, &admin, &[school.credit_code.as_str()]).await?;
@@ -138,6 +144,22 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
     for (at, school) in schools.iter().enumerate() {
         let story = money::Story::of(main, at);
         ingest::receive(state, &finance, money::statement(school, story, today, &mut random)?).await?;
+    }
+    Ok(())
+}
+
+/// One step of the lists, proposed by one official and decided by the other.
+async fn move_by_two(
+    state: &AppState,
+    admin: &Caller,
+    approver: &Caller,
+    school: &sheet::School,
+    (step, ground, reason): (ListMove, Option<lists::Ground>, &str),
+) -> Result<(), DemoError> {
+    let ids = institutions::ids_of_codes(&state.pools, admin, &[school.credit_code.as_str()]).await?;
+    let proposals = lists::commands::Proposals { institutions: &ids, step, ground, reason };
+    for id in lists::commands::propose_many(&state.pools, admin, proposals).await?.ids {
+        lists::commands::decide(&state.pools, approver, id, lists::Verdict::Approve, "同意").await?;
     }
     Ok(())
 }

@@ -141,9 +141,9 @@ fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Tota
         value: totals.white.to_string(),
         unit: t("家", ""),
         context: if page.lang.is_en() {
-            format!("of {}; {} suspended, {} blacklisted", totals.institutions, totals.suspended, totals.black)
+            format!("of {}; {} suspended or blacklisted", totals.institutions, totals.suspended + totals.black)
         } else {
-            format!("档案共 {}；暂停展示 {}，黑名单 {}", totals.institutions, totals.suspended, totals.black)
+            format!("档案共 {}，暂停和黑名单 {}", totals.institutions, totals.suspended + totals.black)
         },
         href: "/b/institutions",
         alarming: false,

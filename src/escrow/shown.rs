@@ -191,7 +191,7 @@ pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String 
                    "text": crate::web::show::level_word(page.lang, &warning.warning.level)})
         })
     };
-    let marks: Vec<Value> = shown.iter().filter(|warning| warning.is_open()).filter_map(at).collect();
+    let marks: Vec<Value> = shown.iter().filter(|warning| warning.is_open()).filter_map(at).rev().collect();
     let lines: Vec<Value> =
         shown.iter().find(|warning| warning.is_open()).and_then(|w| line(page, w)).into_iter().collect();
     let words = json!({"balance": page.t("账户余额", "Balance"), "forecast": page.t("预警", "Warning"),

@@ -167,6 +167,9 @@ async fn an_institution_files_a_course_that_the_rules_first_refuse() {
     browser.sign_in(&world.org).await;
     browser.go("/org/courses/new").await;
     fill_course(&browser).await;
+    // The rules answer while the form is being filled in, before anything is sent.
+    browser.wait("#findings .find--block").await;
+    browser.says("超出 1 分钟").await;
     browser.click("button[name=do][value=submit]").await;
     browser.wait(".govuk-error-summary").await;
     for (beside, rule) in [
