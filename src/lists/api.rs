@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Approval, Ground, ListError, ListMove, Verdict,
+    Ground, ListError, ListMove, Verdict,
     commands::{self, Proposals},
     store::{self, ApprovalFilter},
 };
