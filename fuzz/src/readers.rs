@@ -174,8 +174,7 @@ pub fn search(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.lines().map(str::to_owned);
     let mut next = || lines.next().unwrap_or_default();
-    let asked =
-        Asked { q: next(), region: next(), category: next(), list: next(), limit: next(), cursor: next() };
+    let asked = Asked { q: next(), region: next(), category: next(), list: next(), limit: next(), cursor: next() };
     if let Ok(Some(search)) = asked.search() {
         assert!((1..=100).contains(&search.limit) && search.tokens.len() <= 500);
     }
@@ -264,12 +263,15 @@ pub fn compound(stream: &[u8]) -> Vec<u8> {
 const WORKBOOK: &[u8] = br#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="A" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
 const RELATIONS: &[u8] = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" Target="sharedStrings.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>"#;
 
+const PACKAGE: &[u8] = br#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
+
 /// A workbook of these parts, apart by NUL: the sheet, the shared strings, the styles, the list of sheets. The list of
 /// parts is whole, and so is every part that is not given.
 pub fn workbook(bytes: &[u8]) -> Vec<u8> {
     let mut parts = bytes.splitn(4, |byte| *byte == 0);
     let mut next = |default: &'static [u8]| parts.next().filter(|part| !part.is_empty()).unwrap_or(default).to_vec();
     let members = [
+        ("_rels/.rels", PACKAGE.to_vec()),
         ("xl/worksheets/sheet1.xml", next(b"<worksheet><sheetData/></worksheet>")),
         ("xl/sharedStrings.xml", next(b"<sst/>")),
         ("xl/styles.xml", next(b"<styleSheet/>")),

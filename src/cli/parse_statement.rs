@@ -31,8 +31,9 @@ fn format(text: &str) -> Result<Format, String> {
 pub fn run(args: Args) -> CommandResult {
     let bytes = read_input_within(Some(&args.file), args.max_bytes)?;
     let limits = Limits { max_bytes_unpacked: args.max_bytes, max_entries: args.max_entries, ..Limits::default() };
-    let file = parse_file(&args.file, &bytes, args.format, &limits)
-        .map_err(|error| Refusal::new(format!("{}: {error}", args.file)))?;
+    let name = if args.file == "-" { "standard input" } else { &args.file };
+    let file =
+        parse_file(name, &bytes, args.format, &limits).map_err(|error| Refusal::new(format!("{name}: {error}")))?;
     print_json(&file)?;
     Ok(if file.is_unbalanced() { Outcome::Blocking } else { Outcome::Done })
 }

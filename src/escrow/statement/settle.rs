@@ -133,7 +133,9 @@ fn judge(drafts: &[Draft]) -> Vec<Vec<Verdict>> {
                 .entries
                 .iter()
                 .zip(&draft.lines)
-                .map(|(entry, line)| known.entry(&entry.bank_ref).or_default().judge(entry, line.origin, index, &hasher))
+                .map(|(entry, line)| {
+                    known.entry(&entry.bank_ref).or_default().judge(entry, line.origin, index, &hasher)
+                })
                 .collect(),
         );
     }
@@ -423,7 +425,12 @@ mod tests {
     fn a_made_reference_is_never_one_that_the_file_gives() {
         use Origin::*;
         let statements = settle(vec![draft(
-            &[("R", 100, "", Assigned), ("R", 200, "", Assigned), ("R#2", 300, "", Assigned), ("R#2", 400, "", Assigned)],
+            &[
+                ("R", 100, "", Assigned),
+                ("R", 200, "", Assigned),
+                ("R#2", 300, "", Assigned),
+                ("R#2", 400, "", Assigned),
+            ],
             None,
         )]);
         assert_eq!(refs(&statements[0]), ["R", "R#2#2", "R#2", "R#2#2#2"]);

@@ -22,7 +22,8 @@ pub(in super::super) fn read(text: &str, limits: &Limits) -> Result<(Format, Vec
         return Ok((Format::Txt, records::read(text, limits)?));
     }
     let row_bytes_max = limits.max_field_bytes.saturating_mul(64);
-    let too_long = |line| StatementError::over_limit(Place::Line(line), ("一行的字节数", "bytes of one row"), row_bytes_max);
+    let too_long =
+        |line| StatementError::over_limit(Place::Line(line), ("一行的字节数", "bytes of one row"), row_bytes_max);
     // Before the rows are taken apart: every comma of a row costs eight bytes there.
     if let Some((_, line)) = text.split('\n').zip(1..).find(|(line, _)| line.len() > row_bytes_max) {
         return Err(too_long(line));
