@@ -56,12 +56,10 @@ fn the_command_reports_every_row_and_exits_1_when_one_is_refused() {
 
 #[test]
 fn a_file_that_cannot_be_read_exits_2_with_one_line() {
-    let text = csv(&[&HEADER, &GOOD]);
     for (case, arguments, input, word) in [
         ("nothing", &["-"][..], &b""[..], "no rows"),
         ("no header", &["-"], b"a,b\n1,2\n", "no header"),
         ("no file", &["none.xlsx"], b"", "none.xlsx"),
-        ("no region", &["-", "--region", "33100"], text.as_bytes(), "33100"),
     ] {
         let output = dry_run(arguments, input);
         let told = String::from_utf8(output.stderr).unwrap();
