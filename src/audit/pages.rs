@@ -5,9 +5,12 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::store::{self, EventRow, Search};
+use super::{
+    store::{self, EventRow, Search},
+    words,
+};
 use crate::{
-    identity::{Action, Caller},
+    identity::{Action, Caller, Role},
     web::{Access, Page, Problem, Query, Route, page::State},
 };
 
@@ -17,7 +20,7 @@ const FILE_ROWS: i64 = 10_000;
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
-    let read = Access::May(Action::ReadAudit);
+    let read = Access::Official(Action::ReadAudit);
     vec![Route::get("/b/audit", read, || web::get().to(list)), Route::get("/b/audit.csv", read, || web::get().to(file))]
 }
 
@@ -86,6 +89,19 @@ struct ListPage<'a> {
     query: &'a ListQuery,
     events: Vec<(EventRow, Vec<Change>)>,
     next: Option<i64>,
+}
+
+impl ListPage<'_> {
+    fn action(&self, event: &EventRow) -> String {
+        words::action(self.page.lang, &event.action)
+    }
+
+    fn role(&self, event: &EventRow) -> String {
+        event.actor_role.parse::<Role>().map_or_else(
+            |_| event.actor_role.clone(),
+            |role| self.page.lang.t(role.words().0, role.words().1).to_owned(),
+        )
+    }
 }
 
 async fn list(

@@ -12,23 +12,6 @@ use super::store::{
 };
 use crate::kernel::clock::BEIJING;
 
-/// A page of a list.
-#[derive(Debug, Serialize)]
-pub struct Items<T> {
-    pub items: Vec<T>,
-    pub next_cursor: Option<String>,
-}
-
-impl<T> Items<T> {
-    /// A page of `rows`, of which one more than `limit` was asked for; `cursor` tells where the next page begins.
-    pub fn page<R>(mut rows: Vec<R>, limit: usize, cursor: impl Fn(&R) -> String, shape: impl Fn(R) -> T) -> Items<T> {
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(cursor) } else { None };
-        Items { items: rows.into_iter().map(shape).collect(), next_cursor }
-    }
-}
-
 pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
 }
@@ -215,14 +198,6 @@ impl From<Action> for ActionDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_tells_where_the_next_begins_and_the_last_that_it_is_the_last() {
-        let page = |rows: Vec<i64>| Items::page(rows, 2, ToString::to_string, |row| row);
-        assert_eq!((page(vec![1, 2, 3]).items, page(vec![1, 2, 3]).next_cursor), (vec![1, 2], Some("2".to_owned())));
-        assert_eq!((page(vec![1, 2]).items, page(vec![1, 2]).next_cursor), (vec![1, 2], None));
-        assert_eq!(page(vec![]).next_cursor, None);
-    }
 
     #[test]
     fn an_entry_has_the_same_receipt_whenever_it_comes() {

@@ -5,12 +5,14 @@
 
 pub mod api;
 mod balances;
+mod basis;
 pub mod brief;
 pub mod commands;
 pub mod detector;
 mod documents;
 mod error;
 pub mod events;
+mod glance;
 pub mod ingest;
 pub mod model;
 mod org;
@@ -23,3 +25,4 @@ mod upload;
 mod watch;
 
 pub use error::EscrowError;
+pub use glance::{Glance, GlanceRow, glance};

@@ -111,6 +111,11 @@ impl Page {
         show::day(self.lang, day.plain(), self.today)
     }
 
+    /// The weekday of a day.
+    pub fn weekday(&self, day: impl Plain<NaiveDate>) -> &'static str {
+        show::weekday(self.lang, day.plain().weekday().number_from_monday())
+    }
+
     /// The day in Beijing of an instant.
     pub fn day_of(&self, at: impl Plain<DateTime<Utc>>) -> String {
         self.day(at.plain().with_timezone(&crate::kernel::clock::BEIJING).date_naive())
@@ -200,6 +205,7 @@ impl Page {
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
+            (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
