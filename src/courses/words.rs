@@ -76,8 +76,8 @@ pub(super) fn fields(paths: &[String]) -> (String, String) {
 pub(super) fn evidence(lang: Lang, evidence: &Map<String, Value>) -> String {
     let told =
         |name: &str| matches!(name, "missing" | "boundary" | "weekday" | "timezone" | "unit" | "reason" | "name");
-    let parts =
-        evidence.iter().filter(|(name, value)| !told(name) && !(value.is_null() && name.as_str() != "measured"));
+    let said_here = |name: &str, value: &Value| !told(name) && (name == "measured" || !value.is_null());
+    let parts = evidence.iter().filter(|(name, value)| said_here(name, value));
     parts.map(|(name, value)| said(lang, name, value)).collect::<Vec<_>>().join(lang.t("，", ", "))
 }
 
