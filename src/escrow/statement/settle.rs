@@ -10,7 +10,7 @@
 //!   twice: its lines are numbered from the start again.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{BuildHasher, Hash, Hasher, RandomState},
 };
 
@@ -92,9 +92,12 @@ struct Uses<'a> {
     seen: Vec<Use<'a>>,
     /// Where in `seen` the contents of each hash are, once looking through all of them would take long: some exports
     /// write the same reference, e.g. 0, in every line.
-    index: Option<Box<HashMap<u64, Vec<usize>>>>,
+    index: Option<Index>,
     next: u32,
 }
+
+/// Places by hash.
+type Index = BTreeMap<u64, Vec<usize>>;
 
 /// From so many contents on they are indexed.
 const INDEXED_FROM: usize = 16;
@@ -179,7 +182,7 @@ impl<'a> Uses<'a> {
         }
         let seen = &self.seen;
         let index = self.index.get_or_insert_with(|| {
-            let mut index: Box<HashMap<u64, Vec<usize>>> = Box::default();
+            let mut index = Index::new();
             for (place, earlier) in seen.iter().enumerate() {
                 index.entry(line_hash(hasher, earlier.entry)).or_default().push(place);
             }
