@@ -62,6 +62,14 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_MAX_UPLOAD_MB", value_name = "MIB", default_value_t = 64)]
     pub max_upload_mb: u64,
 
+    /// Largest size that an upload may unpack to, in mebibytes
+    #[arg(long, env = "MINGJIAN_MAX_UNPACKED_MB", value_name = "MIB", default_value_t = 256)]
+    pub max_unpacked_mb: u64,
+
+    /// Most entries of one statement file
+    #[arg(long, env = "MINGJIAN_MAX_ENTRIES", value_name = "N", default_value_t = 2_000_000)]
+    pub max_entries: usize,
+
     /// Instant at which the service's clock stands still, e.g. 2026-03-18T09:00:00+08:00; for drills and tests
     #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
     pub clock: Option<DateTime<FixedOffset>>,

@@ -5,6 +5,8 @@
 
 #[path = "import_reader/broken.rs"]
 mod broken;
+#[path = "import_reader/command.rs"]
+mod command;
 #[path = "import_reader/files.rs"]
 mod files;
 #[path = "import_reader/shared.rs"]

@@ -131,18 +131,29 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// No input of a command is larger unless the command says so.
+const INPUT_BYTES_MAX: u64 = 1 << 30;
+
 /// The bytes of a file, or of standard input for `-` and for no path.
 pub fn read_input(path: Option<&str>) -> Result<Vec<u8>, Refusal> {
-    match path {
-        None | Some("-") => {
-            let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
-            Ok(bytes)
-        }
+    read_input_within(path, INPUT_BYTES_MAX)
+}
+
+/// As [`read_input`]; what has more than `bytes_max` bytes is refused, and no more than that is read.
+pub fn read_input_within(path: Option<&str>, bytes_max: u64) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    let name = path.filter(|path| *path != "-").unwrap_or("standard input");
+    let read = match path {
+        None | Some("-") => io::stdin().take(bytes_max.saturating_add(1)).read_to_end(&mut bytes),
         Some(path) => {
-            fs::read(path).map_err(|e| Refusal::new(format!("{path}: {e}; give the path of a file that can be read")))
+            fs::File::open(path).and_then(|file| file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes))
         }
+    };
+    read.map_err(|e| Refusal::new(format!("{name}: {e}; give the path of a file that can be read")))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(Refusal::new(format!("{name}: more than {bytes_max} bytes; split the file")));
     }
+    Ok(bytes)
 }
 
 /// Reads JSON; the refusal names the JSON path, line and column of what is wrong. Unknown fields are refused

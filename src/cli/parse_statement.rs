@@ -1,6 +1,6 @@
 //! `mingjian parse statement`.
 
-use super::{CommandResult, Outcome, Refusal, print_json, read_input};
+use super::{CommandResult, Outcome, Refusal, print_json, read_input_within};
 use crate::escrow::statement::{Format, Limits, parse_file};
 
 /// Exit status 1 when the arithmetic of some statement does not hold, 2 when the file cannot be read.
@@ -29,10 +29,11 @@ fn format(text: &str) -> Result<Format, String> {
 
 /// Reads the file and prints what it says.
 pub fn run(args: Args) -> CommandResult {
-    let bytes = read_input(Some(&args.file))?;
+    let bytes = read_input_within(Some(&args.file), args.max_bytes)?;
     let limits = Limits { max_bytes_unpacked: args.max_bytes, max_entries: args.max_entries, ..Limits::default() };
-    let file = parse_file(&args.file, &bytes, args.format, &limits)
-        .map_err(|error| Refusal::new(format!("{}: {error}", args.file)))?;
+    let name = if args.file == "-" { "standard input" } else { &args.file };
+    let file =
+        parse_file(name, &bytes, args.format, &limits).map_err(|error| Refusal::new(format!("{name}: {error}")))?;
     print_json(&file)?;
     Ok(if file.is_unbalanced() { Outcome::Blocking } else { Outcome::Done })
 }

@@ -11,10 +11,10 @@ use super::{
     balances,
     commands::{self, Filing, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
-    ingest::{self, Delivery, Incoming, Target},
+    ingest::{self, Delivery, Incoming, Push, Target},
     model::{Step, account_number},
     policy::Policy,
-    statement::{Entry, Format},
+    statement::Format,
     store::{
         accounts::{self, Account},
         entries::{self, Place},
@@ -212,13 +212,6 @@ impl From<SignatureError> for Problem {
             ),
         }
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Push {
-    account: String,
-    entries: Vec<Entry>,
 }
 
 /// The whole body, because its digest is signed.

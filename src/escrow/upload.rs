@@ -23,8 +23,13 @@ pub struct File {
 
 /// Reads the file and takes it in. A file whose balances do not agree with its entries stays out until somebody decides.
 pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Vec<Received>, IngestError> {
+    let limits = Limits {
+        max_bytes_unpacked: state.max_unpacked(),
+        max_entries: state.service.max_entries,
+        ..Limits::default()
+    };
     let reading = tokio::task::spawn_blocking(move || {
-        let document = statement::parse(&file.name, &file.bytes, file.format, &Limits::default())?;
+        let document = statement::parse(&file.name, &file.bytes, file.format, &limits)?;
         if document.is_unbalanced() && !file.accept_unbalanced {
             return Err(IngestError::Unbalanced);
         }

@@ -139,9 +139,11 @@ async fn import(request: HttpRequest, state: State, caller: Caller, upload: Uplo
     Ok(HttpResponse::Ok().json(report))
 }
 
-/// What a sheet may hold: the operator's limit on uploads counts for it too.
+/// What a sheet may hold: the operator's limits on uploads count for it too.
 pub(super) fn limits(state: &State) -> Limits {
-    Limits { file_bytes: state.max_upload(), ..Limits::default() }
+    let usual = Limits::default();
+    let unpacked_bytes = usize::try_from(state.max_unpacked()).unwrap_or(usize::MAX).min(usual.unpacked_bytes);
+    Limits { file_bytes: state.max_upload(), unpacked_bytes, ..usual }
 }
 
 #[cfg(test)]

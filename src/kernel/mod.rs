@@ -9,6 +9,7 @@ pub mod credit_code;
 pub mod finding;
 pub mod money;
 pub mod region;
+pub mod workbook;
 
 pub use calendar::{Calendar, DayType};
 pub use citizen_id::CitizenId;

@@ -12,6 +12,7 @@ mod store;
 mod verify;
 mod words;
 
+pub use query::Asked;
 pub use store::{
     publish::{publish, publish_all},
     reader::Reader,

@@ -63,6 +63,11 @@ impl AppState {
         address.trim_end_matches('/').to_owned()
     }
 
+    /// Largest size that an upload may unpack to, in bytes.
+    pub fn max_unpacked(&self) -> u64 {
+        self.service.max_unpacked_mb.saturating_mul(1 << 20)
+    }
+
     /// Largest upload in bytes.
     pub fn max_upload(&self) -> usize {
         usize::try_from(self.service.max_upload_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX)

@@ -6,7 +6,7 @@ use mingjian::institutions::import::{self, Limits, Reading, Rule};
 
 use crate::files::region;
 
-fn data() -> Option<PathBuf> {
+pub fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("MINGJIAN_SHARED")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from)
         .join("data");

@@ -14,6 +14,12 @@ pub struct InvalidFiling {
     pub message: String,
 }
 
+/// Most sessions of one filing; a lesson on every day of ten years has fewer.
+const SESSIONS_MAX: usize = 10_000;
+const INSTRUCTORS_MAX: usize = 1_000;
+/// Most periods of either kind in a filing's calendar.
+const CALENDAR_MAX: usize = 100;
+
 type Validity = Result<(), InvalidFiling>;
 
 fn refuse(path: impl Into<String>, message: impl Into<String>) -> Validity {
@@ -24,12 +30,29 @@ impl Filing {
     /// Refuses what no rule could make sense of: negative money, reversed periods, an academic subject that is not
     /// one, country codes that are none, and a policy looser than the national one (domain-rules §0, layering).
     pub fn validate(&self) -> Validity {
+        self.validate_lengths()?;
         self.validate_course()?;
         self.validate_calendar()?;
         for (i, person) in self.instructors.list().unwrap_or_default().iter().enumerate() {
             validate_countries(i, person)?;
         }
         self.policy.as_ref().map_or(Ok(()), validate_policy)
+    }
+
+    /// Every session is held against every vacation, so that long lists would take the service's time from others.
+    fn validate_lengths(&self) -> Validity {
+        let lists = [
+            ("course.sessions", self.course.sessions.len(), SESSIONS_MAX),
+            ("instructors", self.instructors.list().unwrap_or_default().len(), INSTRUCTORS_MAX),
+            ("calendar.vacations", self.vacations().unwrap_or_default().len(), CALENDAR_MAX),
+            ("calendar.school_hours", self.school_hours().unwrap_or_default().len(), CALENDAR_MAX),
+        ];
+        for (path, length, limit) in lists {
+            if limit < length {
+                return refuse(path, format!("{length} is more than the {limit} that are read; leave out or split"));
+            }
+        }
+        Ok(())
     }
 
     fn validate_course(&self) -> Validity {

@@ -84,7 +84,7 @@ pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 /// All entries of one account in one delivery, in order of booking; what the delivery itself repeats is left out and
 /// counted, by statement.
-pub(super) fn collect(statements: &mut [Incoming], places: &[usize]) -> Result<(Vec<NewEntry>, Vec<i64>), IngestError> {
+pub fn collect(statements: &mut [Incoming], places: &[usize]) -> Result<(Vec<NewEntry>, Vec<i64>), IngestError> {
     let mut entries = Vec::with_capacity(places.iter().map(|place| statements[*place].entries.len()).sum());
     let mut errors = Vec::new();
     for place in places {

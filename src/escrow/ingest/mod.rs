@@ -15,6 +15,7 @@ mod store;
 mod transaction;
 mod work;
 
+pub use entries::{NewEntry, collect};
 pub use error::IngestError;
-pub use model::{Delivery, Incoming, Received, Target, WarningNews};
+pub use model::{Delivery, Incoming, Push, Received, Target, WarningNews};
 pub use work::receive;

@@ -1,7 +1,7 @@
 //! What a bank delivers and what became of it.
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::escrow::{
     detector::{Level, WarningKind},
@@ -72,6 +72,16 @@ pub struct Delivery {
     /// The one account that all of it must be for; `None`: each statement names its own.
     pub target: Option<Target>,
     pub statements: Vec<Incoming>,
+}
+
+/// The body of a bank's push.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// The account's number, as the bank writes it.
+    pub account: String,
+    /// As `parse statement` gives them.
+    pub entries: Vec<Entry>,
 }
 
 /// Format of what a bank pushes, as statements are recorded.

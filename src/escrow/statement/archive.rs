@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{Cursor, Read},
+    io::{BufReader, Cursor, Read},
 };
 
 use encoding_rs::GB18030;
@@ -12,11 +12,13 @@ use super::{
     error::{Place, StatementError},
     model::Limits,
 };
+use crate::kernel::workbook::{claims_what_it_holds, is_shared_strings};
 
 /// What a zip is.
 pub(super) enum Content {
-    /// An XLSX workbook; everything in it has been unpacked once to see that it stays within the limits.
-    Workbook,
+    /// An XLSX workbook; everything in it has been unpacked once to see that it stays within the limits. With the bytes
+    /// of its largest member.
+    Workbook { largest: u64 },
     /// Files by name, in the order of the archive.
     Members(Vec<(String, Vec<u8>)>),
 }
@@ -34,6 +36,7 @@ pub(super) fn open(bytes: &[u8], limits: &Limits) -> Result<Content, StatementEr
     let workbook = archive.index_for_name("[Content_Types].xml").is_some();
     let mut members = Vec::new();
     let mut left = limits.max_bytes_unpacked;
+    let mut largest = 0;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|error| broken(&error.to_string()))?;
         if file.encrypted() {
@@ -55,10 +58,18 @@ pub(super) fn open(bytes: &[u8], limits: &Limits) -> Result<Content, StatementEr
             let what = ("解压后的字节数", "unpacked bytes");
             StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked)
         })?;
+        largest = largest.max(read);
+        drop(file);
+        if workbook && is_shared_strings(&name) {
+            let file = archive.by_index(index).map_err(|error| broken(&error.to_string()))?;
+            if !claims_what_it_holds(BufReader::new(file.take(read)), read) {
+                return Err(broken("more shared strings are claimed than there are"));
+            }
+        }
         members.push((name, content));
     }
     if workbook {
-        return Ok(Content::Workbook);
+        return Ok(Content::Workbook { largest });
     }
     if members.is_empty() { Err(empty()) } else { Ok(Content::Members(members)) }
 }

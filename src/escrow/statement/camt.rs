@@ -242,6 +242,9 @@ impl<'a> Walk<'a> {
         self.stack.push(tag);
         match (self.scope, tag) {
             (Scope::Outside, Tag::Stmt) if self.format.is_some() => {
+                if self.drafts.len() >= self.limits.max_statements {
+                    return Err(StatementError::too_many_statements(self.place(), self.limits.max_statements));
+                }
                 self.draft = Draft::default();
                 self.balance_currency = None;
                 self.open(Scope::Statement);
@@ -256,6 +259,10 @@ impl<'a> Walk<'a> {
                 self.open(Scope::Entry);
             }
             (Scope::Entry, Tag::TxDtls) => {
+                // Before the entry ends, so that a batch without end is not gathered first.
+                if self.entry.details.len() >= self.limits.max_entries {
+                    return Err(self.too_many_entries());
+                }
                 self.entry.details.push(Detail::default());
                 self.open(Scope::Detail);
             }
@@ -286,8 +293,9 @@ impl<'a> Walk<'a> {
                     self.scope = Scope::Outside;
                 }
                 Scope::Balance => {
-                    let place = self.place();
-                    self.balance.settle(&mut self.draft.statement).map_err(|error| error.at(place))?;
+                    if let Err(error) = self.balance.settle(&mut self.draft.statement) {
+                        return Err(error.at(self.place()));
+                    }
                     self.balance_currency = self.balance_currency.or(self.balance.currency());
                     self.scope = Scope::Statement;
                 }
@@ -312,13 +320,13 @@ impl<'a> Walk<'a> {
         })?;
         let total = self.entries + self.draft.statement.entries.len();
         if total > self.limits.max_entries {
-            return Err(StatementError::over_limit(
-                self.place(),
-                ("记账条目数", "number of entries"),
-                self.limits.max_entries,
-            ));
+            return Err(self.too_many_entries());
         }
         Ok(())
+    }
+
+    fn too_many_entries(&self) -> StatementError {
+        StatementError::over_limit(self.place(), ("记账条目数", "number of entries"), self.limits.max_entries)
     }
 
     /// Takes in the text of the element that ends; `base` is where the elements of the scope begin.

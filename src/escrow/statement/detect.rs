@@ -19,20 +19,20 @@ pub(super) fn is_compound(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0])
 }
 
-/// Reads one file that is no archive of statements; `workbook` says that it is a checked XLSX.
+/// Reads one file that is no archive of statements; for a checked XLSX `workbook` is the size of its largest member.
 pub(super) fn document(
     name: &str,
     bytes: &[u8],
     wanted: Option<Format>,
-    workbook: bool,
+    workbook: Option<u64>,
     limits: &Limits,
 ) -> Result<Document, StatementError> {
     if bytes.len() as u64 > limits.max_bytes_unpacked {
         let what = ("文件字节数", "bytes of the file");
         return Err(StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked));
     }
-    let (found, version, drafts) = if workbook {
-        (Format::Xlsx, None, table::read_xlsx(bytes, limits)?)
+    let (found, version, drafts) = if let Some(largest) = workbook {
+        (Format::Xlsx, None, table::read_xlsx(bytes, largest, limits)?)
     } else if is_compound(bytes) {
         (Format::Xls, None, table::read_xls(bytes, limits)?)
     } else {

@@ -77,6 +77,11 @@ impl StatementError {
         )
     }
 
+    /// The file holds more statements than [`Limits`](super::Limits) allow.
+    pub(super) fn too_many_statements(place: Place, limit: usize) -> StatementError {
+        StatementError::over_limit(place, ("对账单数", "number of statements"), limit)
+    }
+
     /// The place as notes and problem documents name it, the zip member first.
     pub fn path(&self) -> String {
         match &self.member {

@@ -171,7 +171,7 @@ pub struct Statement {
 }
 
 /// Notes kept per statement; a file with an error in every line must not double in size.
-const NOTES_MAX: usize = 200;
+const NOTES_MAX: usize = 100;
 
 impl Statement {
     /// Adds a note; after [`NOTES_MAX`] of them one last note says that there are more.
@@ -218,6 +218,8 @@ pub struct Limits {
     pub max_bytes_unpacked: u64,
     /// Entries of one file, details of batches included.
     pub max_entries: usize,
+    /// Statements of one file; a bank's file for a whole province has some thousands.
+    pub max_statements: usize,
     /// Members of a zip.
     pub max_members: usize,
     /// Nesting of XML elements; camt needs some fifteen.
@@ -226,11 +228,21 @@ pub struct Limits {
     pub max_field_bytes: usize,
 }
 
+impl Limits {
+    /// What is left of the limits when these statements have been read from the same file.
+    pub(super) fn spend<'s>(&mut self, statements: impl ExactSizeIterator<Item = &'s Statement>) {
+        self.max_statements = self.max_statements.saturating_sub(statements.len());
+        let entries: usize = statements.map(|statement| statement.entries.len()).sum();
+        self.max_entries = self.max_entries.saturating_sub(entries);
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_bytes_unpacked: 1 << 30,
             max_entries: 2_000_000,
+            max_statements: 10_000,
             max_members: 500,
             max_depth: 40,
             max_field_bytes: 16 << 10,

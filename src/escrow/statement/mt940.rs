@@ -107,6 +107,9 @@ impl Walk<'_> {
         let line = content(raw);
         if let Some((tag, rest)) = tag(line) {
             self.close_field()?;
+            if rest.len() > self.limits.max_field_bytes {
+                return Err(self.field_too_long(number));
+            }
             self.field = Some(Field { tag: tag.to_owned(), number, lines: vec![rest.to_owned()], bytes: rest.len() });
             return Ok(());
         }
@@ -118,18 +121,26 @@ impl Walk<'_> {
         {
             field.bytes += line.len();
             if field.bytes > self.limits.max_field_bytes {
-                let what = ("字段的字节数", "bytes of one field");
-                return Err(StatementError::over_limit(Place::Line(number.into()), what, self.limits.max_field_bytes));
+                return Err(self.field_too_long(number));
             }
             field.lines.push(line.to_owned());
         }
         Ok(())
     }
 
+    fn field_too_long(&self, number: u32) -> StatementError {
+        let what = ("字段的字节数", "bytes of one field");
+        StatementError::over_limit(Place::Line(number.into()), what, self.limits.max_field_bytes)
+    }
+
     fn close_field(&mut self) -> Result<(), StatementError> {
         let Some(field) = self.field.take() else { return Ok(()) };
         if field.tag == "20" {
             self.close_statement();
+            if self.drafts.len() >= self.limits.max_statements {
+                let place = Place::Line(field.number.into());
+                return Err(StatementError::too_many_statements(place, self.limits.max_statements));
+            }
             let mut draft = Draft::default();
             draft.statement.statement_ref = tidy(&field.lines[0]);
             self.drafts.push(draft);

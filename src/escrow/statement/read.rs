@@ -55,10 +55,12 @@ pub fn parse(name: &str, bytes: &[u8], format: Option<Format>, limits: &Limits) 
 /// a zip is refused.
 pub fn parse_file(name: &str, bytes: &[u8], format: Option<Format>, limits: &Limits) -> Result<File, StatementError> {
     if !detect::is_zip(bytes) {
-        return detect::document(name, bytes, format, false, limits).map(File::One);
+        return detect::document(name, bytes, format, None, limits).map(File::One);
     }
     let members = match archive::open(bytes, limits)? {
-        Content::Workbook => return detect::document(name, bytes, format, true, limits).map(File::One),
+        Content::Workbook { largest } => {
+            return detect::document(name, bytes, format, Some(largest), limits).map(File::One);
+        }
         Content::Members(members) => members,
     };
     let mut limits = limits.clone();
@@ -66,8 +68,7 @@ pub fn parse_file(name: &str, bytes: &[u8], format: Option<Format>, limits: &Lim
     for (member, bytes) in members {
         let named = |error| StatementError { member: Some(member.clone()), ..error };
         let mut document = self::member(&member, &bytes, format, &limits).map_err(named)?;
-        let entries: usize = document.statements.iter().map(|statement| statement.entries.len()).sum();
-        limits.max_entries = limits.max_entries.saturating_sub(entries);
+        limits.spend(document.statements.iter());
         document.member = Some(member);
         documents.push(document);
     }
@@ -76,10 +77,10 @@ pub fn parse_file(name: &str, bytes: &[u8], format: Option<Format>, limits: &Lim
 
 fn member(name: &str, bytes: &[u8], format: Option<Format>, limits: &Limits) -> Result<Document, StatementError> {
     if !detect::is_zip(bytes) {
-        return detect::document(name, bytes, format, false, limits);
+        return detect::document(name, bytes, format, None, limits);
     }
     match archive::open(bytes, limits)? {
-        Content::Workbook => detect::document(name, bytes, format, true, limits),
+        Content::Workbook { largest } => detect::document(name, bytes, format, Some(largest), limits),
         Content::Members(_) => Err(StatementError::new(
             Place::File,
             "NESTED_ZIP",

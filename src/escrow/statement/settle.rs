@@ -9,7 +9,10 @@
 //! - Statements of one file that are equal in account, period, balances and length are the same statement delivered
 //!   twice: its lines are numbered from the start again.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+};
 
 use sha2::{Digest, Sha256};
 
@@ -87,13 +90,26 @@ enum Verdict {
 #[derive(Default)]
 struct Uses<'a> {
     seen: Vec<Use<'a>>,
+    /// Where in `seen` the contents of each hash are, once looking through all of them would take long: some exports
+    /// write the same reference, e.g. 0, in every line.
+    index: Option<Index>,
     next: u32,
 }
 
+/// Places by hash.
+type Index = BTreeMap<u64, Vec<usize>>;
+
+/// From so many contents on they are indexed.
+const INDEXED_FROM: usize = 16;
+
 struct Use<'a> {
     entry: &'a Entry,
+    /// The statement that gave it last, and how often.
     statement: usize,
-    number: u32,
+    times: usize,
+    /// The numbers of the content's first, second, … time in a statement.
+    first: u32,
+    more: Vec<u32>,
 }
 
 /// Account and currency, within which a reference is used once.
@@ -101,12 +117,17 @@ type Ledger<'a> = (Option<&'a str>, Option<&'a str>);
 
 /// One verdict per entry of each draft.
 fn judge(drafts: &[Draft]) -> Vec<Vec<Verdict>> {
+    let hasher = RandomState::new();
+    let mut known_statements = HashMap::new();
     let mut uses: HashMap<Ledger<'_>, HashMap<&str, Uses<'_>>> = HashMap::new();
     let mut verdicts = Vec::with_capacity(drafts.len());
     for (index, draft) in drafts.iter().enumerate() {
         let statement = &draft.statement;
         let mut fresh = HashMap::new();
-        let repeated = drafts[..index].iter().any(|earlier| same_statement(&earlier.statement, statement));
+        let repeated = drafts.len() > 1 && statement.statement_ref.is_some() && {
+            let earlier = *known_statements.entry(statement_hash(&hasher, statement)).or_insert(index);
+            earlier != index && same_statement(&drafts[earlier].statement, statement)
+        };
         let known = if repeated {
             &mut fresh
         } else {
@@ -118,7 +139,9 @@ fn judge(drafts: &[Draft]) -> Vec<Vec<Verdict>> {
                 .entries
                 .iter()
                 .zip(&draft.lines)
-                .map(|(entry, line)| known.entry(&entry.bank_ref).or_default().judge(entry, line.origin, index))
+                .map(|(entry, line)| {
+                    known.entry(&entry.bank_ref).or_default().judge(entry, line.origin, index, &hasher)
+                })
                 .collect(),
         );
     }
@@ -126,25 +149,92 @@ fn judge(drafts: &[Draft]) -> Vec<Vec<Verdict>> {
 }
 
 impl<'a> Uses<'a> {
-    fn judge(&mut self, entry: &'a Entry, origin: Origin, statement: usize) -> Verdict {
+    fn judge(&mut self, entry: &'a Entry, origin: Origin, statement: usize, hasher: &RandomState) -> Verdict {
         if origin == Origin::Assigned
-            && let Some(earlier) = self.seen.iter().find(|earlier| same_line(earlier.entry, entry))
+            && let Some(earlier) = self.earlier(entry, hasher)
         {
-            let number = earlier.number;
-            return if earlier.statement == statement {
-                self.next += 1;
-                Verdict::Twice(self.next)
-            } else {
-                Verdict::Number(number)
+            if self.seen[earlier].statement != statement {
+                (self.seen[earlier].statement, self.seen[earlier].times) = (statement, 0);
+            }
+            return match self.seen[earlier].again(self.next + 1) {
+                (0, number) => Verdict::Number(number),
+                (_, number) => {
+                    self.next = self.next.max(number);
+                    Verdict::Twice(number)
+                }
             };
         }
         self.next += 1;
         // Equal synthetic references are equal lines: only their count matters.
         if origin == Origin::Assigned {
-            self.seen.push(Use { entry, statement, number: self.next });
+            if let Some(index) = &mut self.index {
+                index.entry(line_hash(hasher, entry)).or_default().push(self.seen.len());
+            }
+            self.seen.push(Use { entry, statement, times: 1, first: self.next, more: Vec::new() });
         }
         Verdict::Number(self.next)
     }
+
+    /// Where the use of the same content is, when there is one.
+    fn earlier(&mut self, entry: &Entry, hasher: &RandomState) -> Option<usize> {
+        if self.seen.len() < INDEXED_FROM {
+            return self.seen.iter().position(|earlier| same_line(earlier.entry, entry));
+        }
+        let seen = &self.seen;
+        let index = self.index.get_or_insert_with(|| {
+            let mut index = Index::new();
+            for (place, earlier) in seen.iter().enumerate() {
+                index.entry(line_hash(hasher, earlier.entry)).or_default().push(place);
+            }
+            index
+        });
+        let places = index.get(&line_hash(hasher, entry))?;
+        places.iter().copied().find(|place| seen.get(*place).is_some_and(|earlier| same_line(earlier.entry, entry)))
+    }
+}
+
+impl Use<'_> {
+    /// How often the statement gave the content before, and the number of this time; `next` when it is a new one.
+    fn again(&mut self, next: u32) -> (usize, u32) {
+        let before = self.times;
+        self.times += 1;
+        let number = match before.checked_sub(1) {
+            None => self.first,
+            Some(place) => match self.more.get(place) {
+                Some(number) => *number,
+                None => {
+                    self.more.push(next);
+                    next
+                }
+            },
+        };
+        (before, number)
+    }
+}
+
+/// Equal for lines that [`same_line`] finds equal.
+fn line_hash(hasher: &RandomState, entry: &Entry) -> u64 {
+    let mut state = hasher.build_hasher();
+    hash_line(entry, &mut state);
+    state.finish()
+}
+
+fn hash_line(entry: &Entry, state: &mut impl Hasher) {
+    (entry.booked_on, entry.booked_at, entry.value_on, entry.amount_fen, entry.balance_after_fen).hash(state);
+    (entry.direction, entry.reversal, &entry.counterparty_name, &entry.counterparty_account, &entry.remittance)
+        .hash(state);
+}
+
+/// Equal for statements that [`same_statement`] finds equal.
+fn statement_hash(hasher: &RandomState, statement: &Statement) -> u64 {
+    let mut state = hasher.build_hasher();
+    (&statement.account, &statement.currency, &statement.statement_ref).hash(&mut state);
+    (statement.opening_fen, statement.closing_fen, statement.opening_on, statement.closing_on).hash(&mut state);
+    for entry in &statement.entries {
+        entry.bank_ref.hash(&mut state);
+        hash_line(entry, &mut state);
+    }
+    state.finish()
 }
 
 fn same_statement(a: &Statement, b: &Statement) -> bool {
@@ -170,6 +260,13 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
     let twice = |verdict: &Verdict| matches!(verdict, Verdict::Twice(_));
     let counted = verdicts.iter().any(twice) && balanced(&draft.statement) == Some(true);
     let mut entries = std::mem::take(&mut draft.statement.entries);
+    // References that may look like those that are made here.
+    let mut taken: HashSet<String> = entries
+        .iter()
+        .zip(&draft.lines)
+        .filter(|(entry, line)| line.origin != Origin::Absent && may_look_made(&entry.bank_ref))
+        .map(|(entry, _)| entry.bank_ref.clone())
+        .collect();
     let mut at = 0;
     entries.retain_mut(|entry| {
         let (verdict, line) = (verdicts[at], draft.lines[at]);
@@ -184,10 +281,16 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
         };
         if line.origin == Origin::Absent {
             entry.bank_ref.push_str(&format!("-{number}"));
+            while taken.contains(&entry.bank_ref) {
+                entry.bank_ref.push_str("#2");
+            }
         } else if number > 1 {
             let place = draft.place(line.number);
             note_shared(&mut draft.statement, &place, &entry.bank_ref);
             entry.bank_ref.push_str(&format!("#{number}"));
+            while !taken.insert(entry.bank_ref.clone()) {
+                entry.bank_ref.push_str("#2");
+            }
         }
         true
     });
@@ -197,6 +300,10 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
     draft.statement.entries = entries;
     draft.statement.balanced = balanced(&draft.statement);
     draft.statement
+}
+
+fn may_look_made(reference: &str) -> bool {
+    reference.starts_with("syn-") || reference.contains('#')
 }
 
 fn note_twice(statement: &mut Statement, place: &Place, bank_ref: &str) {
@@ -318,6 +425,55 @@ mod tests {
                 (1..=expected.len() as u32).collect::<Vec<_>>()
             );
         }
+    }
+
+    #[test]
+    fn a_made_reference_is_never_one_that_the_file_gives() {
+        use Origin::*;
+        let statements = settle(vec![draft(
+            &[
+                ("R", 100, "", Assigned),
+                ("R", 200, "", Assigned),
+                ("R#2", 300, "", Assigned),
+                ("R#2", 400, "", Assigned),
+            ],
+            None,
+        )]);
+        assert_eq!(refs(&statements[0]), ["R", "R#2#2", "R#2", "R#2#2#2"]);
+        let synthetic = refs(&settle(vec![draft(&[("", 100, "fee", Absent)], None)])[0])[0].to_owned();
+        let statements = settle(vec![draft(&[("", 100, "fee", Absent), (&synthetic, 100, "fee", Assigned)], None)]);
+        assert_eq!(refs(&statements[0]), [format!("{synthetic}#2"), synthetic]);
+    }
+
+    #[test]
+    fn a_line_twice_in_two_statements_is_twice_in_each() {
+        let line = ("R", 100, "fee", Origin::Assigned);
+        let page = |balances, number: &str| {
+            let mut page = draft(&[line, line], balances);
+            page.statement.statement_ref = Some(number.to_owned());
+            page
+        };
+        let once = settle(vec![page(None, "1"), page(None, "2")]);
+        assert_eq!((refs(&once[0]), refs(&once[1])), (vec!["R"], vec!["R"]));
+        let counted = settle(vec![page(Some((0, 200)), "1"), page(Some((0, 200)), "2")]);
+        assert_eq!((refs(&counted[0]), refs(&counted[1])), (vec!["R", "R#2"], vec!["R", "R#2"]));
+    }
+
+    /// A hundred thousand lines with one reference, and ten thousand statements alike but for their last line.
+    #[test]
+    fn many_lines_under_one_reference_and_many_like_statements_take_no_time() {
+        let begun = std::time::Instant::now();
+        let texts: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = texts.iter().map(|text| ("0", 100, text.as_str(), Origin::Assigned)).collect();
+        let statements = settle(vec![draft(&lines, None)]);
+        assert_eq!(statements[0].entries.last().map(|entry| entry.bank_ref.as_str()), Some("0#100000"));
+        let like = |text: &String| {
+            let mut lines = vec![("A", 100, "fee", Origin::Assigned); 10];
+            lines.push(("B", 100, text, Origin::Assigned));
+            draft(&lines, None)
+        };
+        assert_eq!(settle(texts[..10_000].iter().map(like).collect()).len(), 10_000);
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -14,8 +14,14 @@ pub(super) fn check(bytes: &[u8], limits: &Limits) -> Result<(), ImportError> {
         .and_then(|file| file.stream("Workbook").or_else(|| file.stream("Book")))
         .ok_or_else(|| unreadable("no workbook inside; it may be protected by a password"))?;
     let allowed = (limits.rows as u64).saturating_mul(limits.columns as u64);
-    let spanned = spanned_cells(&stream).ok_or_else(|| unreadable("the records of the workbook are damaged"))?;
-    if spanned > allowed { Err(ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes }) } else { Ok(()) }
+    let damaged = || unreadable("the records of the workbook are damaged");
+    let spanned = spanned_cells(&stream).ok_or_else(damaged)?;
+    // Ten bytes of a cell suffice to repeat a shared text of 60,000.
+    let repeated = repeated_bytes(&stream).ok_or_else(damaged)?;
+    if spanned > allowed || repeated > limits.unpacked_bytes as u64 {
+        return Err(ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes });
+    }
+    Ok(())
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -77,7 +83,8 @@ impl<'a> Compound<'a> {
             next = ids.pop()?;
         }
         ids.retain(|id| *id < END);
-        Some(ids)
+        // More sectors than the file has are some of them many times over.
+        (ids.len() <= 1 + self.bytes.len() / self.sector).then_some(ids)
     }
 
     fn sector(&self, id: u32) -> Option<&'a [u8]> {
@@ -147,6 +154,102 @@ fn spanned_cells(stream: &[u8]) -> Option<u64> {
         }
     }
     Some(spanned)
+}
+
+/// The bytes of all shared texts that cells show, each as often as it is shown.
+fn repeated_bytes(stream: &[u8]) -> Option<u64> {
+    let mut lengths: Vec<u64> = Vec::new();
+    let mut sheets = Vec::new();
+    let mut globals = records(stream, 0).peekable();
+    while let Some((kind, data)) = globals.next() {
+        match kind {
+            0x000a => break,
+            0x0085 => sheets.push(u32_at(data, 0)? as usize),
+            0x00fc => {
+                let mut parts = vec![data];
+                while let Some((_, more)) = globals.next_if(|(kind, _)| *kind == CONTINUE) {
+                    parts.push(more);
+                }
+                lengths = shared_lengths(&parts)?;
+            }
+            _ => {}
+        }
+    }
+    // A sheet that is listed twice is walked once.
+    sheets.sort_unstable();
+    let mut bytes = 0u64;
+    for listed in sheets.chunk_by(|a, b| a == b) {
+        let Some(at) = listed.first().filter(|at| **at < stream.len()) else { continue };
+        let (mut nested, mut sum) = (0usize, 0u64);
+        for (kind, data) in records(stream, *at) {
+            match kind {
+                0x0809 => nested += 1,
+                0x000a if nested <= 1 => break,
+                0x000a => nested -= 1,
+                0x00fd => sum += u32_at(data, 6).and_then(|index| lengths.get(index as usize)).unwrap_or(&0),
+                _ => {}
+            }
+        }
+        bytes = bytes.saturating_add(sum.saturating_mul(listed.len() as u64));
+    }
+    Some(bytes)
+}
+
+/// Continues the record before it.
+const CONTINUE: u16 = 0x003c;
+
+/// Bytes in UTF-8, at most, of each shared text; `None` when the table breaks off.
+fn shared_lengths(parts: &[&[u8]]) -> Option<Vec<u64>> {
+    let mut lengths = Vec::new();
+    let mut parts = parts.iter().copied();
+    let mut rest = parts.next()?.get(8..)?;
+    loop {
+        while rest.is_empty() {
+            match parts.next() {
+                Some(part) => rest = part,
+                None => return Some(lengths),
+            }
+        }
+        let characters = u16_at(rest, 0)?;
+        let flags = *rest.get(2)?;
+        let mut head = 3;
+        let mut after = 0;
+        if flags & 8 != 0 {
+            after += 4 * u64::from(u16_at(rest, head)?);
+            head += 2;
+        }
+        if flags & 4 != 0 {
+            after += u64::from(u32_at(rest, head)?);
+            head += 4;
+        }
+        rest = rest.get(head..)?;
+        lengths.push(3 * u64::from(characters));
+        // The text goes on in the next record after a flag byte of its own, what follows it without one.
+        let mut wide = flags & 1 != 0;
+        let mut left = u64::from(characters);
+        while left > 0 {
+            if rest.is_empty() {
+                let part = parts.next()?;
+                (wide, rest) = (*part.first()? & 1 != 0, part.get(1..)?);
+            }
+            let width = if wide { 2 } else { 1 };
+            let here = left.min((rest.len() / width) as u64);
+            if here == 0 {
+                return None;
+            }
+            rest = rest.get(here as usize * width..)?;
+            left -= here;
+        }
+        while after > 0 {
+            if rest.is_empty() {
+                rest = parts.next()?;
+                continue;
+            }
+            let here = after.min(rest.len() as u64);
+            rest = rest.get(here as usize..)?;
+            after -= here;
+        }
+    }
 }
 
 /// The larger of the size that a sheet claims and the size that its cells span.

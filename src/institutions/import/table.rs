@@ -128,16 +128,21 @@ pub(super) struct Sheet {
     pub rows: Vec<(u32, Vec<String>)>,
 }
 
+/// So many sheets of a file may be as large as one may be.
+const SHEETS_FULL: usize = 4;
+
 /// Gathers the cells of a file, sheet by sheet, within the limits.
 pub(super) struct Gatherer<'a> {
     limits: &'a Limits,
     bytes: usize,
+    /// Cells that are kept, empty ones before a filled one included.
+    slots: usize,
     rows: BTreeMap<u32, Vec<String>>,
 }
 
 impl<'a> Gatherer<'a> {
     pub(super) fn new(limits: &'a Limits) -> Self {
-        Gatherer { limits, bytes: 0, rows: BTreeMap::new() }
+        Gatherer { limits, bytes: 0, slots: 0, rows: BTreeMap::new() }
     }
 
     /// Takes a cell; `row` counts from 1, `column` from 0.
@@ -158,6 +163,11 @@ impl<'a> Gatherer<'a> {
         }
         let cells = self.rows.entry(row).or_default();
         if cells.len() <= column {
+            // A sheet may be listed many times, and one cell at the right edge costs as much as a full row.
+            self.slots += column + 1 - cells.len();
+            if self.slots > SHEETS_FULL.saturating_mul(limits.rows).saturating_mul(limits.columns) {
+                return Err(ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes });
+            }
             cells.resize(column + 1, String::new());
         }
         cells[column] = storable(text);

@@ -19,6 +19,11 @@ pub(super) fn sheets(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<V
     {
         return Err(ImportError::Unreadable { cause: format!("{file_name}: neither a workbook nor a table of text") });
     }
+    // Before the rows are taken apart: every separator of a row costs eight bytes there.
+    let row_bytes_max = limits.columns.saturating_mul(4 * limits.cell_chars + 3);
+    if let Some((_, row)) = text.split(['\n', '\r']).zip(1..).find(|(line, _)| line.len() > row_bytes_max) {
+        return Err(ImportError::TooManyColumns { row, limit: limits.columns });
+    }
     // Only the head of the file is tried, so that a large file is not taken apart four times.
     let head_end = text.match_indices('\n').nth(header::HEADER_WITHIN * 2).map_or(text.len(), |(at, _)| at + 1);
     let fields = |separator: u8| {

@@ -1,6 +1,6 @@
 //! XLSX and XLS workbooks.
 
-use std::io::{Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader, Xls, Xlsx, XlsxError};
 
@@ -9,18 +9,27 @@ use super::{
     extent,
     table::{Gatherer, Sheet},
 };
+use crate::kernel::workbook::{claims_what_it_holds, is_shared_strings};
 
 /// Members that a workbook may have; a hundred sheets with their drawings stay far below.
 const MEMBERS: usize = 2_000;
 
+/// A list of sheets may name one sheet many times, each to be read anew: all of them together may not come to more than
+/// this many times what the file may unpack to.
+const READ_AGAIN_MAX: u64 = 8;
+
 /// The worksheets of an XLSX workbook; hidden rows, columns and sheets are read like any other.
 pub(super) fn xlsx(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportError> {
-    check_archive(bytes, limits)?;
+    let largest = check_archive(bytes, limits)?;
     guarded(|| {
         let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
         let mut gatherer = Gatherer::new(limits);
         let mut sheets = Vec::new();
-        for name in book.sheet_names() {
+        let names = book.sheet_names();
+        if largest.saturating_mul(names.len() as u64) > READ_AGAIN_MAX.saturating_mul(limits.unpacked_bytes as u64) {
+            return Err(ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes });
+        }
+        for name in names {
             let mut cells = match book.worksheet_cells_reader(&name) {
                 Ok(cells) => cells,
                 Err(XlsxError::NotAWorksheet(_)) => continue,
@@ -62,8 +71,9 @@ pub(super) fn xls(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportErr
 
 /// Unpacks the archive once, to nowhere, so that nothing is read that unpacks to more than it may.
 ///
-/// The sizes in the directory are only claims, so that the bytes are counted as well.
-fn check_archive(bytes: &[u8], limits: &Limits) -> Result<(), ImportError> {
+/// The sizes in the directory are only claims, so that the bytes are counted as well. Returns the size of the largest
+/// member.
+fn check_archive(bytes: &[u8], limits: &Limits) -> Result<u64, ImportError> {
     let bomb = ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes };
     let allowed = limits.unpacked_bytes as u64;
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
@@ -73,20 +83,30 @@ fn check_archive(bytes: &[u8], limits: &Limits) -> Result<(), ImportError> {
     if archive.index_for_name("xl/workbook.xml").is_none() {
         return Err(ImportError::Unreadable { cause: "a zip archive without xl/workbook.xml".to_owned() });
     }
-    let (mut claimed, mut unpacked) = (0u64, 0u64);
+    let (mut claimed, mut unpacked, mut largest) = (0u64, 0u64, 0u64);
     for index in 0..archive.len() {
         let member = archive.by_index(index).map_err(unreadable)?;
         claimed = claimed.saturating_add(member.size());
         if claimed > allowed {
             return Err(bomb);
         }
+        let strings = is_shared_strings(&String::from_utf8_lossy(member.name_raw()));
         let mut rest = member.take(allowed - unpacked + 1);
-        unpacked += std::io::copy(&mut rest, &mut std::io::sink()).map_err(unreadable)?;
+        let read = std::io::copy(&mut rest, &mut std::io::sink()).map_err(unreadable)?;
+        unpacked += read;
+        largest = largest.max(read);
         if unpacked > allowed {
             return Err(bomb);
         }
+        drop(rest);
+        if strings {
+            let member = archive.by_index(index).map_err(unreadable)?;
+            if !claims_what_it_holds(BufReader::new(member.take(read)), read) {
+                return Err(unreadable("more shared strings are claimed than there are"));
+            }
+        }
     }
-    Ok(())
+    Ok(largest)
 }
 
 /// Runs the workbook reader; a broken file that makes it panic is an unreadable file, not a fault of the service.

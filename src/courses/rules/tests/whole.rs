@@ -89,10 +89,24 @@ fn what_no_rule_could_judge_is_refused_with_its_path() {
         ("/policy", json!({"float_bp": 1200}), "policy.float_bp"),
         ("/policy", json!({"offline_end": "20:31"}), "policy.offline_end"),
         ("/policy", json!({"online_end": "21:01"}), "policy.online_end"),
+        ("/course/sessions", json!(vec![good()["course"]["sessions"][0].clone(); 10_001]), "course.sessions"),
+        (
+            "/calendar/vacations",
+            json!(vec![json!({"from": "2026-01-24", "to": "2026-02-28"}); 101]),
+            "calendar.vacations",
+        ),
+        (
+            "/calendar/school_hours",
+            json!(vec![json!({"start": "08:00", "end": "16:30"}); 101]),
+            "calendar.school_hours",
+        ),
+        ("/instructors", json!(vec![good()["instructors"][0].clone(); 1_001]), "instructors"),
     ] {
         let filing: Filing = serde_json::from_value(changed(good, pointer, value)).unwrap();
         assert_eq!(filing.validate().unwrap_err().path, path);
     }
+    let many = json!(vec![good()["course"]["sessions"][0].clone(); 10_000]);
+    assert_eq!(read(&changed(good, "/course/sessions", many)).validate(), Ok(()));
     let national = json!({"makeup_day": "refer", "offline_end": "20:30", "online_end": "21:00", "float_bp": 1000});
     assert_eq!(read(&changed(good, "/policy", national)).policy(), Policy::NATIONAL);
     assert_eq!(

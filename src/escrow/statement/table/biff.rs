@@ -63,10 +63,28 @@ struct Globals {
     code_page: Option<&'static Encoding>,
 }
 
-/// Reads the sheets of a workbook stream; `cells_max` bounds the cells of all of them.
-pub(super) fn sheets(stream: &[u8], cells_max: usize) -> Result<Vec<Sheet>, Broken> {
+/// Why a stream cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Broken,
+    /// Its cells take up more than they may.
+    Large,
+}
+
+impl From<Broken> for Fault {
+    fn from(_: Broken) -> Fault {
+        Fault::Broken
+    }
+}
+
+/// What a cell costs besides its text.
+const CELL_BYTES: u64 = 64;
+
+/// Reads the sheets of a workbook stream. `bytes_max` bounds what the cells of all of them take up: ten bytes of a file
+/// suffice to name a text of 60,000 once more, and a sheet may be listed many times.
+pub(super) fn sheets(stream: &[u8], bytes_max: u64) -> Result<Vec<Sheet>, Fault> {
     let globals = globals(stream)?;
-    let mut left = cells_max;
+    let mut left = bytes_max;
     globals.sheets.iter().map(|(at, name)| sheet(stream, *at, name, &globals, &mut left)).collect()
 }
 
@@ -125,7 +143,7 @@ fn shows_date(pattern: &str) -> bool {
     })
 }
 
-fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut usize) -> Result<Sheet, Broken> {
+fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64) -> Result<Sheet, Fault> {
     let mut sheet = Sheet { name: name.to_owned(), rows: BTreeMap::new() };
     let mut at = at;
     let mut depth = 0u32;
@@ -133,6 +151,8 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut usi
     while let Some((record, next)) = record(stream, at)? {
         at = next;
         let body = record.body();
+        // Records without cells count a little, so that a sheet listed a million times ends as well.
+        *left = left.checked_sub(1).ok_or(Fault::Large)?;
         match record.kind {
             0x0809 => depth += 1,
             0x000A if depth <= 1 => break,
@@ -183,8 +203,8 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut usi
 }
 
 impl Sheet {
-    fn put(&mut self, (row, column): (u16, u16), text: String, left: &mut usize) -> Result<(), Broken> {
-        *left = left.checked_sub(1).ok_or(Broken)?;
+    fn put(&mut self, (row, column): (u16, u16), text: String, left: &mut u64) -> Result<(), Fault> {
+        *left = left.checked_sub(CELL_BYTES + text.len() as u64).ok_or(Fault::Large)?;
         self.rows.entry(row).or_default().insert(column, text);
         Ok(())
     }

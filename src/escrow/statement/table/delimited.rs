@@ -6,7 +6,7 @@ use super::{
         model::{Format, Limits},
         settle::Draft,
     },
-    TableReader,
+    COLUMNS_MAX, TableReader,
     columns::Columns,
     no_header, records,
 };
@@ -20,6 +20,13 @@ const HEADER_WITHIN: usize = 200;
 pub(in super::super) fn read(text: &str, limits: &Limits) -> Result<(Format, Vec<Draft>), StatementError> {
     if records::looks_like(text) {
         return Ok((Format::Txt, records::read(text, limits)?));
+    }
+    let row_bytes_max = limits.max_field_bytes.saturating_mul(64);
+    let too_long =
+        |line| StatementError::over_limit(Place::Line(line), ("一行的字节数", "bytes of one row"), row_bytes_max);
+    // Before the rows are taken apart: every comma of a row costs eight bytes there.
+    if let Some((_, line)) = text.split('\n').zip(1..).find(|(line, _)| line.len() > row_bytes_max) {
+        return Err(too_long(line));
     }
     let delimiter = delimiter(text).ok_or_else(no_header)?;
     let mut reader = TableReader::new(limits, None);
@@ -38,18 +45,17 @@ pub(in super::super) fn read(text: &str, limits: &Limits) -> Result<(Format, Vec
             Err(error) => return Err(unreadable(&error)),
         }
         let line = record.position().map_or(0, csv::Position::line);
-        if record.as_slice().len() > limits.max_field_bytes.saturating_mul(64) {
-            let what = ("一行的字节数", "bytes of one row");
-            return Err(StatementError::over_limit(Place::Line(line), what, limits.max_field_bytes.saturating_mul(64)));
+        if record.as_slice().len() > row_bytes_max {
+            return Err(too_long(line));
         }
-        let cells: Vec<&str> = record.iter().collect();
+        let cells: Vec<&str> = record.iter().take(COLUMNS_MAX).collect();
         reader.row(line, &cells)?;
     }
     if !reader.is_table() {
         return Err(no_header());
     }
     let format = if matches!(delimiter, b',' | b';') { Format::Csv } else { Format::Txt };
-    Ok((format, reader.finish()))
+    Ok((format, reader.finish()?))
 }
 
 /// The delimiter under which some early line is the header with most known columns.

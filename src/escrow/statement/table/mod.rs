@@ -29,6 +29,9 @@ use head::Head;
 use rows::Parsed;
 use sections::Section;
 
+/// Columns that are looked at; exports have some thirty.
+const COLUMNS_MAX: usize = 256;
+
 /// Reads the rows of one sheet or text, one after the other.
 struct TableReader<'l> {
     limits: &'l Limits,
@@ -51,6 +54,7 @@ impl<'l> TableReader<'l> {
 
     /// Takes in one row; `number` counts as a spreadsheet or an editor does.
     fn row<S: AsRef<str>>(&mut self, number: u64, cells: &[S]) -> Result<(), StatementError> {
+        let cells = &cells[..cells.len().min(COLUMNS_MAX)];
         if let Some(cell) = cells.iter().find(|cell| cell.as_ref().len() > self.limits.max_field_bytes) {
             let column = cells.iter().position(|other| std::ptr::eq(other, cell)).map(|index| (index + 1).to_string());
             let what = ("单元格的字节数", "bytes of one cell");
@@ -124,8 +128,14 @@ impl<'l> TableReader<'l> {
     }
 
     /// The statements: one per account and currency of each section.
-    fn finish(self) -> Vec<Draft> {
-        self.sections.into_iter().flat_map(Section::finish).collect()
+    fn finish(self) -> Result<Vec<Draft>, StatementError> {
+        let mut drafts = Vec::new();
+        let max = self.limits.max_statements;
+        for section in self.sections {
+            let found = section.finish(max - drafts.len());
+            drafts.extend(found.ok_or_else(|| StatementError::too_many_statements(Place::File, max))?);
+        }
+        Ok(drafts)
     }
 }
 

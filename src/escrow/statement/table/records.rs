@@ -34,8 +34,12 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Draft>, StatementE
             let what = ("一行的字节数", "bytes of one line");
             return Err(StatementError::over_limit(record.place(), what, limits.max_field_bytes));
         }
+        let full = drafts.len() >= limits.max_statements;
         match (fields[0], drafts.last_mut()) {
             ("", _) if fields.len() == 1 => {}
+            ("H", _) if full => {
+                return Err(StatementError::too_many_statements(record.place(), limits.max_statements));
+            }
             ("H", _) => drafts.push(record.head()?),
             ("D", Some(draft)) => {
                 entries += 1;

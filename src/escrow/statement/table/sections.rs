@@ -1,5 +1,7 @@
 //! A table's rows between its header and its end: booking order, what signs mean, balances, totals.
 
+use std::collections::HashMap;
+
 use super::{
     super::{
         error::Place,
@@ -17,6 +19,9 @@ pub(super) type Sums = (Option<i64>, Option<i64>);
 
 /// The rows of one account and currency, each with its number.
 type Group = (Option<String>, Option<String>, Vec<(Row, u64)>);
+
+/// The account and the currency of a group.
+type Ledger = (Option<String>, Option<String>);
 
 /// The rows under one header.
 #[derive(Debug, Default)]
@@ -51,22 +56,35 @@ impl Section {
         Place::Cell { sheet: self.sheet.clone(), row, column: None }
     }
 
-    /// One draft per account and currency, in the order in which they first appear.
-    pub(super) fn finish(mut self) -> Vec<Draft> {
+    /// One draft per account and currency, in the order in which they first appear; `None` for more than `drafts_max`.
+    pub(super) fn finish(mut self, drafts_max: usize) -> Option<Vec<Draft>> {
         settle_signs(&mut self.rows);
         let chinese = self.columns.as_ref().is_some_and(Columns::is_chinese);
         let fallback = self.head.currency.clone().or_else(|| chinese.then(|| "CNY".to_owned()));
         let mut groups: Vec<Group> = Vec::new();
+        let mut places: HashMap<Ledger, usize> = HashMap::new();
         for (mut row, number) in std::mem::take(&mut self.rows) {
             let account = row.account.take().or_else(|| self.head.account.clone());
             let currency = row.currency.take().or_else(|| fallback.clone());
-            match groups.iter_mut().find(|group| group.0 == account && group.1 == currency) {
+            // Rows of one account mostly stand together.
+            if let Some(last) = groups.last_mut().filter(|last| last.0 == account && last.1 == currency) {
+                last.2.push((row, number));
+                continue;
+            }
+            let place = *places.entry((account.clone(), currency.clone())).or_insert(groups.len());
+            match groups.get_mut(place) {
                 Some(group) => group.2.push((row, number)),
                 None => groups.push((account, currency, vec![(row, number)])),
+            }
+            if groups.len() > drafts_max {
+                return None;
             }
         }
         if groups.is_empty() {
             groups.push((self.head.account.clone(), fallback, Vec::new()));
+        }
+        if groups.len() > drafts_max {
+            return None;
         }
         let single = groups.len() == 1;
         let mut drafts: Vec<Draft> =
@@ -77,7 +95,7 @@ impl Section {
                 self.check_totals(&mut draft.statement);
             }
         }
-        drafts
+        Some(drafts)
     }
 
     fn draft(
@@ -256,7 +274,7 @@ mod tests {
         for (row, number) in rows.iter().zip(1..) {
             reader.row(number, &row.split(',').collect::<Vec<_>>()).unwrap();
         }
-        settle(reader.finish())
+        settle(reader.finish().unwrap())
     }
 
     const HEADER: &str = "交易日期,收入,支出,余额,流水号";

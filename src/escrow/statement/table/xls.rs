@@ -9,22 +9,27 @@ use super::{
         model::Limits,
         settle::Draft,
     },
-    TableReader, biff,
+    COLUMNS_MAX, TableReader,
+    biff::{self, Fault},
     cfb::{self, Broken},
     no_header,
 };
 
-/// Columns per row that are looked at.
-const COLUMNS_MAX: usize = 256;
-
 /// Reads every sheet that has a header row.
 pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
     let stream = cfb::stream(bytes, &["Workbook", "Book"]).map_err(broken)?;
-    // A booking takes some ten cells.
-    let sheets = biff::sheets(&stream, limits.max_entries.saturating_mul(64)).map_err(broken)?;
+    let sheets = biff::sheets(&stream, limits.max_bytes_unpacked);
+    let sheets = sheets.map_err(|fault| match fault {
+        Fault::Broken => broken(Broken),
+        Fault::Large => {
+            let what = ("单元格的字节数", "bytes of all cells");
+            StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked)
+        }
+    })?;
+    let mut limits = limits.clone();
     let mut drafts = Vec::new();
     for sheet in sheets {
-        let mut reader = TableReader::new(limits, Some(sheet.name));
+        let mut reader = TableReader::new(&limits, Some(sheet.name));
         for (row, cells) in sheet.rows {
             let mut texts: Vec<String> = Vec::new();
             for (column, text) in cells {
@@ -37,7 +42,9 @@ pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>
             reader.row(u64::from(row) + 1, &texts)?;
         }
         if reader.is_table() {
-            drafts.extend(reader.finish());
+            let found = reader.finish()?;
+            limits.spend(found.iter().map(|draft| &draft.statement));
+            drafts.extend(found);
         }
     }
     if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }

@@ -10,19 +10,31 @@ use super::{
         model::Limits,
         settle::Draft,
     },
-    TableReader, no_header,
+    COLUMNS_MAX, TableReader, no_header,
 };
 
-/// Columns that are looked at; exports have some thirty.
-const COLUMNS_MAX: u32 = 256;
+/// A list of sheets may name one sheet many times, each to be read anew: all of them together may not come to more than
+/// this many times what the file may unpack to.
+const READ_AGAIN_MAX: u64 = 4;
 
-/// Reads every sheet that has a header row. What the workbook unpacks to must have been checked before.
-pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+/// Reads every sheet that has a header row. What the workbook unpacks to must have been checked before; `largest` is
+/// the size of its largest member.
+pub(in super::super) fn read(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+    // The library has met files that make it panic; such a file is broken, and no fault of the service.
+    std::panic::catch_unwind(|| sheets(bytes, largest, limits)).unwrap_or_else(|_| Err(broken(&"damaged")))
+}
+
+fn sheets(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Draft>, StatementError> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
     let names = book.sheet_names();
+    if largest.saturating_mul(names.len() as u64) > limits.max_bytes_unpacked.saturating_mul(READ_AGAIN_MAX) {
+        let what = ("工作表数", "number of sheets");
+        return Err(StatementError::over_limit(Place::File, what, names.len().saturating_sub(1)));
+    }
+    let mut limits = limits.clone();
     let mut drafts = Vec::new();
     for name in names {
-        let mut reader = TableReader::new(limits, Some(name.clone()));
+        let mut reader = TableReader::new(&limits, Some(name.clone()));
         match sheet(&mut book, &name, &mut reader) {
             Ok(()) => {}
             Err(SheetFault::NotASheet) => continue,
@@ -30,7 +42,9 @@ pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>
             Err(SheetFault::Statement(error)) => return Err(*error),
         }
         if reader.is_table() {
-            drafts.extend(reader.finish());
+            let found = reader.finish()?;
+            limits.spend(found.iter().map(|draft| &draft.statement));
+            drafts.extend(found);
         }
     }
     if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }
@@ -58,8 +72,8 @@ fn sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, reader: &mut TableReader<'_
             row.clear();
             at = cell_row;
         }
+        let column = column as usize;
         if column < COLUMNS_MAX {
-            let column = column as usize;
             if row.len() <= column {
                 row.resize(column + 1, String::new());
             }
@@ -83,7 +97,7 @@ fn text(value: &DataRef<'_>) -> String {
     }
 }
 
-fn broken(error: &XlsxError) -> StatementError {
+fn broken(error: &impl std::fmt::Display) -> StatementError {
     StatementError::new(
         Place::File,
         "XLSX",

@@ -1,0 +1,7 @@
+//! Credit codes, one a line.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mingjian_fuzz::readers;
+
+fuzz_target!(|bytes: &[u8]| readers::credit_code(bytes));

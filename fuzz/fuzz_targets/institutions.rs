@@ -1,0 +1,10 @@
+//! A spreadsheet of institutions.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mingjian_fuzz::readers;
+
+fuzz_target!(init: {
+    // The workbook library's panics are caught and answered; only one that escapes is a finding.
+    let _ = std::panic::take_hook();
+}, |bytes: &[u8]| readers::institutions(bytes));

@@ -1,0 +1,10 @@
+//! A statement file of whatever kind: zip, XLSX, XLS, XML, SWIFT, text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mingjian_fuzz::readers;
+
+fuzz_target!(init: {
+    // The workbook library's panics are caught and answered; only one that escapes is a finding.
+    let _ = std::panic::take_hook();
+}, |bytes: &[u8]| readers::any_statement(bytes));

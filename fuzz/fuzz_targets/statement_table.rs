@@ -1,0 +1,7 @@
+//! Exports of banks as text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mingjian_fuzz::readers;
+
+fuzz_target!(|bytes: &[u8]| readers::table(bytes));

@@ -1,0 +1,3 @@
+//! What the fuzz targets have in common; `tests/outside_bytes.rs` uses the same file.
+
+pub mod readers;
