@@ -10,6 +10,7 @@ pub mod brief;
 pub mod commands;
 pub mod detector;
 mod documents;
+mod entries_file;
 mod error;
 pub mod events;
 mod glance;

@@ -7,6 +7,7 @@ use super::{
     EscrowError, brief,
     commands::{self, Handling},
     documents::Balance,
+    entries_file,
     ingest::{IngestError, Received, Target},
     model::Step,
     org,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     identity::{Action, Caller, may},
     web::{
-        Access, FieldError, Page, Problem, Route, SafeForm,
+        Access, FieldError, Lang, Page, Problem, Route, SafeForm,
         page::{State, see_other},
         show,
         upload::Upload,
@@ -37,6 +38,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/b/escrow/upload", Access::Official(UploadStatement), || web::get().to(upload_page)),
         Route::post("/b/escrow/upload", Access::Official(UploadStatement), || web::post().to(post_upload)),
         Route::post("/b/escrow/warnings/{id}", Access::Official(HandleWarning), || web::post().to(post_warning)),
+        Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
+            web::get().to(entries_workbook)
+        }),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ];
     routes.extend(org::routes());
@@ -140,10 +144,30 @@ async fn account_page(
     caller: Caller,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    if caller.actor.role.is_institution() {
-        return Ok(see_other("/org/escrow"));
-    }
     render_account(&request, &state, &caller, *id, None).await
+}
+
+async fn entries_workbook(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let account = accounts::account(&mut conn, *id).await?.ok_or_else(Problem::not_found)?;
+    let entries = entries_file::read(&mut conn, &account).await?;
+    conn.commit().await?;
+    let lang = Lang::of(&request);
+    let name = format!("attachment; filename=\"entries-{id}.xlsx\"");
+    let written = web::block(move || entries_file::workbook(lang, &account, &entries)).await;
+    let bytes = written.map_err(|_| Problem::internal())?.map_err(|error| {
+        tracing::error!(%error, "a workbook of entries could not be written");
+        Problem::internal()
+    })?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+        .insert_header(("content-disposition", name))
+        .body(bytes))
 }
 
 async fn render_account(

@@ -25,7 +25,7 @@ use crate::{
 /// Days that the chart and the recipients look back.
 const LOOK_BACK_DAYS: u64 = 180;
 /// Latest entries shown.
-const ENTRIES_MAX: i64 = 50;
+const ENTRIES_MAX: i64 = 20;
 
 /// One entry with the balance after it.
 pub struct ShownEntry {

@@ -224,6 +224,24 @@ async fn the_institution_answers_and_the_officer_resolves() {
 }
 
 #[tokio::test]
+async fn an_accounts_entries_leave_as_a_workbook_for_those_who_may_see_them() {
+    use calamine::Reader;
+    let world = World::new().await;
+    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let path = format!("/b/escrow/{}/entries.xlsx", world.account_id().await);
+    let bytes = world.admin.get(&path).await.bytes().await.unwrap();
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
+    let rows = book.worksheet_range_at(0).unwrap().unwrap();
+    assert_eq!(rows.height(), 1 + GRAB.len());
+    assert_eq!(rows.get_value((1, 3)).unwrap().to_string(), "182880");
+    assert_eq!(rows.get_value((1, 4)).unwrap().to_string(), "274320");
+    assert_eq!(rows.get_value((3, 8)).unwrap().to_string(), "A1");
+    let other = World::new().await;
+    assert_eq!(other.admin.get(&path).await.status(), StatusCode::NOT_FOUND, "another county's");
+    assert_eq!(world.org.get(&path).await.status(), StatusCode::FORBIDDEN, "institutions have their own page");
+}
+
+#[tokio::test]
 async fn a_confirmed_red_suspends_the_listing_by_four_eyes() {
     let world = World::new().await;
     world.list().await;

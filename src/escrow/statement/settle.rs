@@ -459,10 +459,10 @@ mod tests {
         assert_eq!((refs(&counted[0]), refs(&counted[1])), (vec!["R", "R#2"], vec!["R", "R#2"]));
     }
 
-    /// A hundred thousand lines with one reference, and ten thousand statements alike but for their last line.
+    /// A hundred thousand lines with one reference, and ten thousand statements alike but for their last line: were the
+    /// work to grow with the square of them, nobody would wait for this test.
     #[test]
-    fn many_lines_under_one_reference_and_many_like_statements_take_no_time() {
-        let begun = std::time::Instant::now();
+    fn many_lines_under_one_reference_and_many_like_statements_are_told_apart() {
         let texts: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
         let lines: Vec<_> = texts.iter().map(|text| ("0", 100, text.as_str(), Origin::Assigned)).collect();
         let statements = settle(vec![draft(&lines, None)]);
@@ -473,7 +473,6 @@ mod tests {
             draft(&lines, None)
         };
         assert_eq!(settle(texts[..10_000].iter().map(like).collect()).len(), 10_000);
-        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]
