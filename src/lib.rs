@@ -14,6 +14,8 @@ pub mod courses;
 pub mod db;
 /// Demonstration counties.
 pub mod demo;
+/// The workbench of an official.
+pub mod desk;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
 /// Accounts, sign-in, sessions, and who may do what.

@@ -17,7 +17,7 @@ const FILE_ROWS: i64 = 10_000;
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
-    let read = Access::May(Action::ReadAudit);
+    let read = Access::Official(Action::ReadAudit);
     vec![Route::get("/b/audit", read, || web::get().to(list)), Route::get("/b/audit.csv", read, || web::get().to(file))]
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller},
-    web::{Access, Input, Problem, Query, Route, page::State},
+    web::{Access, Input, Paging, Problem, Query, Route, page::State},
 };
 
 /// The feature's routes of the API.
@@ -70,24 +70,17 @@ struct ListQuery {
     institution: Option<String>,
     status: Option<String>,
     limit: Option<i64>,
-    cursor: Option<i64>,
+    cursor: Option<String>,
 }
 
 async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
-    let limit = query.limit.unwrap_or(50).clamp(1, 200);
+    let paging = Paging::of(query.limit, query.cursor.as_deref());
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = store::courses(
-        &mut conn,
-        query.status.as_deref(),
-        query.institution.as_deref(),
-        query.cursor.unwrap_or(0),
-        limit,
-    )
-    .await?;
+    let rows =
+        store::courses(&mut conn, query.status.as_deref(), query.institution.as_deref(), paging.id()?, paging.rows())
+            .await?;
     conn.commit().await?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) == limit;
-    let next = rows.last().filter(|_| full).map(|row| row.id.to_string());
-    Ok(HttpResponse::Ok().json(json!({"items": rows.iter().map(view).collect::<Vec<_>>(), "next_cursor": next})))
+    Ok(paging.items(rows, |row| row.id.to_string(), |row| view(&row)).into())
 }
 
 async fn create(state: State, caller: Caller, input: Input<CourseRequest>) -> Result<HttpResponse, Problem> {

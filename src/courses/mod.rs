@@ -12,3 +12,4 @@ pub mod store;
 
 pub use model::{Filing, InvalidFiling, Known};
 pub use rules::{Verdict, check};
+pub use store::longest_waiting as waiting;

@@ -29,9 +29,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/org/courses/new", Access::May(Action::FileCourse), || web::post().to(post_new)),
         Route::get("/org/courses/{id}", Access::May(Action::FileCourse), || web::get().to(edit)),
         Route::post("/org/courses/{id}", Access::May(Action::FileCourse), || web::post().to(post_edit)),
-        Route::get("/b/courses", Access::May(Action::ReadRegister), || web::get().to(queue)),
-        Route::get("/b/courses/{id}", Access::May(Action::ReadRegister), || web::get().to(review)),
-        Route::post("/b/courses/{id}", Access::May(Action::DecideCourse), || web::post().to(post_review)),
+        Route::get("/b/courses", Access::Official(Action::ReadRegister), || web::get().to(queue)),
+        Route::get("/b/courses/{id}", Access::Official(Action::ReadRegister), || web::get().to(review)),
+        Route::post("/b/courses/{id}", Access::Official(Action::DecideCourse), || web::post().to(post_review)),
     ]
 }
 

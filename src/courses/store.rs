@@ -232,16 +232,24 @@ struct Count {
     n: i64,
 }
 
-/// How many courses of the caller's range wait for a decision.
-pub async fn waiting(conn: &mut ScopedConn) -> Result<i64, DbError> {
+/// How many submitted courses of the visible range wait for a decision, and those of them that wait the longest.
+pub async fn longest_waiting(conn: &mut ScopedConn, limit: i64) -> Result<(i64, Vec<CourseRow>), DbError> {
     let (lo, hi) = conn.scope().range();
-    let row: Count =
+    let count: Count =
         sql_query("SELECT count(*) AS n FROM courses WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted'")
             .bind::<Integer, _>(lo)
             .bind::<Integer, _>(hi)
             .get_result(conn.sql())
             .await?;
-    Ok(row.n)
+    let rows = sql_query(format!(
+        "{SELECT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.status = 'submitted' ORDER BY c.submitted_at, c.id LIMIT $3"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?;
+    Ok((count.n, rows))
 }
 
 /// Writes the school calendar of the caller's county.

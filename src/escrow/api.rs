@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     balances,
     commands::{self, Filing, Handling},
-    documents::{AccountDocument, ActionDocument, EntryDocument, Items, WarningDocument, entry_id},
+    documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, Target},
     model::{Step, account_number},
     policy::Policy,
@@ -30,7 +30,10 @@ use crate::{
         may,
     },
     kernel::clock::BEIJING,
-    web::{Access, Input, Problem, Query, Route, extract, page::State, session::Visit, upload::Upload},
+    web::{
+        Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, session::Visit,
+        upload::Upload,
+    },
 };
 
 /// The feature's routes of the API.
@@ -50,36 +53,6 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
         Route::get("/api/v1/policies/escrow", Access::May(ReadEscrow), || web::get().to(policy)),
     ]
-}
-
-const LIMIT_DEFAULT: i64 = 50;
-const LIMIT_MAX: i64 = 200;
-
-#[derive(Debug, Deserialize)]
-struct Paging {
-    limit: Option<i64>,
-    cursor: Option<String>,
-}
-
-impl Paging {
-    fn limit(&self) -> i64 {
-        self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
-    }
-
-    fn id(&self) -> Result<i64, Problem> {
-        self.cursor.as_deref().map_or(Ok(0), |text| text.parse().map_err(|_| bad_cursor()))
-    }
-}
-
-fn bad_cursor() -> Problem {
-    Problem::bad_request(
-        "cursor 不对：请原样使用上一页的 next_cursor。",
-        "the cursor is wrong: pass the next_cursor of the page before, unchanged",
-    )
-}
-
-fn page_size(limit: i64) -> usize {
-    usize::try_from(limit).unwrap_or_default()
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,12 +91,10 @@ async fn of_range(conn: &mut ScopedConn, id: i64) -> Result<Account, Problem> {
 }
 
 async fn list_accounts(state: State, caller: Caller, paging: Query<Paging>) -> Result<HttpResponse, Problem> {
-    let limit = paging.limit();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = accounts::accounts(&mut conn, paging.id()?, limit + 1).await?;
+    let rows = accounts::accounts(&mut conn, paging.id()?, paging.rows()).await?;
     conn.commit().await?;
-    let items = Items::page(rows, page_size(limit), |account| account.id.to_string(), AccountDocument::from);
-    Ok(HttpResponse::Ok().json(items))
+    Ok(paging.items(rows, |account| account.id.to_string(), AccountDocument::from).into())
 }
 
 async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
@@ -153,14 +124,13 @@ async fn list_entries(
     id: web::Path<i64>,
     paging: Query<Paging>,
 ) -> Result<HttpResponse, Problem> {
-    let place = paging.cursor.as_deref().map(place_of).transpose()?;
-    let limit = paging.limit();
+    let place = paging.cursor().map(place_of).transpose()?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
-    let rows = entries::latest(&mut conn, account.tenant_id, account.id, place.as_ref(), limit + 1).await?;
+    let rows = entries::latest(&mut conn, account.tenant_id, account.id, place.as_ref(), paging.rows()).await?;
     conn.commit().await?;
     let shape = |entry| EntryDocument::of(account.tenant_id, account.id, entry);
-    Ok(HttpResponse::Ok().json(Items::page(rows, page_size(limit), cursor_of, shape)))
+    Ok(paging.items(rows, cursor_of, shape).into())
 }
 
 #[derive(Debug, Deserialize)]
@@ -195,7 +165,7 @@ async fn list_balances(
     let movements = entries::days(&mut conn, account.tenant_id, account.id, midnight.to_utc()).await?;
     conn.commit().await?;
     let items = balances::by_day(account.balance_fen, &movements, from, to);
-    Ok(HttpResponse::Ok().json(Items { items, next_cursor: None }))
+    Ok(Items { items, next_cursor: None }.into())
 }
 
 async fn add_statement(
@@ -318,15 +288,14 @@ struct WarningQuery {
 }
 
 async fn list_warnings(state: State, caller: Caller, query: Query<WarningQuery>) -> Result<HttpResponse, Problem> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor.clone() };
+    let paging = Paging::of(query.limit, query.cursor.as_deref());
     let given = |text: &'_ Option<String>| text.clone().filter(|text| !text.is_empty());
     let (status, level, kind) = (given(&query.status), given(&query.level), given(&query.kind));
     let filter = Filter { status: status.as_deref(), level: level.as_deref(), kind: kind.as_deref() };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = warnings::warnings(&mut conn, &filter, paging.id()?, paging.limit() + 1).await?;
+    let rows = warnings::warnings(&mut conn, &filter, paging.id()?, paging.rows()).await?;
     conn.commit().await?;
-    let items = Items::page(rows, page_size(paging.limit()), |warning| warning.id.to_string(), WarningDocument::from);
-    Ok(HttpResponse::Ok().json(items))
+    Ok(paging.items(rows, |warning| warning.id.to_string(), WarningDocument::from).into())
 }
 
 #[derive(Debug, Deserialize)]

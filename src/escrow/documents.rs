@@ -12,23 +12,6 @@ use super::store::{
 };
 use crate::kernel::clock::BEIJING;
 
-/// A page of a list.
-#[derive(Debug, Serialize)]
-pub struct Items<T> {
-    pub items: Vec<T>,
-    pub next_cursor: Option<String>,
-}
-
-impl<T> Items<T> {
-    /// A page of `rows`, of which one more than `limit` was asked for; `cursor` tells where the next page begins.
-    pub fn page<R>(mut rows: Vec<R>, limit: usize, cursor: impl Fn(&R) -> String, shape: impl Fn(R) -> T) -> Items<T> {
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(cursor) } else { None };
-        Items { items: rows.into_iter().map(shape).collect(), next_cursor }
-    }
-}
-
 pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
 }

@@ -11,6 +11,7 @@ pub mod detector;
 mod documents;
 mod error;
 pub mod events;
+mod glance;
 pub mod ingest;
 pub mod model;
 mod org;
@@ -23,3 +24,4 @@ mod upload;
 mod watch;
 
 pub use error::EscrowError;
+pub use glance::{Glance, GlanceRow, glance};

@@ -32,12 +32,12 @@ use crate::{
 pub fn routes() -> Vec<Route> {
     use Action::{HandleWarning, ReadEscrow, UploadStatement};
     let mut routes = vec![
-        Route::get("/b/escrow", Access::May(ReadEscrow), || web::get().to(watch::page)),
-        Route::get("/b/escrow/events", Access::May(ReadEscrow), || web::get().to(watch::events)),
-        Route::get("/b/escrow/upload", Access::May(UploadStatement), || web::get().to(upload_page)),
-        Route::post("/b/escrow/upload", Access::May(UploadStatement), || web::post().to(post_upload)),
-        Route::post("/b/escrow/warnings/{id}", Access::May(HandleWarning), || web::post().to(post_warning)),
-        Route::get("/b/escrow/{account_id}", Access::May(ReadEscrow), || web::get().to(account_page)),
+        Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
+        Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
+        Route::get("/b/escrow/upload", Access::Official(UploadStatement), || web::get().to(upload_page)),
+        Route::post("/b/escrow/upload", Access::Official(UploadStatement), || web::post().to(post_upload)),
+        Route::post("/b/escrow/warnings/{id}", Access::Official(HandleWarning), || web::post().to(post_warning)),
+        Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ];
     routes.extend(org::routes());
     routes

@@ -159,9 +159,6 @@ pub(super) async fn page(
     caller: Caller,
     query: Query<WatchQuery>,
 ) -> Result<HttpResponse, Problem> {
-    if caller.actor.role.is_institution() {
-        return Ok(crate::web::page::see_other("/org/escrow"));
-    }
     let page = Page::new(&request, "资金监管", "Escrow watch");
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let watch = Watch::read(&mut conn, &query.0).await?;
@@ -179,9 +176,6 @@ pub(super) async fn events(
     caller: Caller,
     query: Query<WatchQuery>,
 ) -> Result<HttpResponse, Problem> {
-    if caller.actor.role.is_institution() {
-        return Err(Problem::forbidden());
-    }
     let page = Page::new(&request, "资金监管", "Escrow watch");
     Ok(events::answer(&state, caller, page, query.0))
 }

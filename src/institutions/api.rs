@@ -17,12 +17,8 @@ use crate::{
     identity::{Action, Caller},
     kernel::{RegionCode, credit_code},
     lists,
-    web::{Access, FieldError, Problem, Query, Route, page::State, upload::Upload},
+    web::{Access, FieldError, Paging, Problem, Query, Route, page::State, upload::Upload},
 };
-
-/// Largest and usual number of items a page.
-const LIMIT_MAX: i64 = 200;
-const LIMIT: i64 = 50;
 
 /// The routes of the API.
 pub fn routes() -> Vec<Route> {
@@ -46,43 +42,19 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
-/// The id after which a page begins; a cursor is what the page before gave out.
-pub(crate) fn cursor(text: Option<&str>) -> Result<i64, Problem> {
-    match text.unwrap_or_default() {
-        "" => Ok(0),
-        text => text.parse().map_err(|_| {
-            Problem::invalid(vec![FieldError::new(
-                "cursor",
-                "CURSOR",
-                "cursor 须原样取自上一页的 next_cursor",
-                "a cursor is the next_cursor of the page before",
-            )])
-        }),
-    }
-}
-
-/// A limit within what one page may hold.
-pub(crate) fn limit(asked: Option<i64>) -> i64 {
-    asked.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
-}
-
 async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
-    let limit = limit(query.limit);
+    let paging = Paging::of(query.limit, query.cursor.as_deref());
     let filter = Filter {
         q: query.q.trim().to_owned(),
         status: query.status.clone(),
         list: query.list.clone(),
-        after: cursor(query.cursor.as_deref())?,
-        limit: limit + 1,
+        after: paging.id()?,
+        limit: paging.rows(),
     };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let mut rows = register::search(&mut conn, &filter).await?;
+    let rows = register::search(&mut conn, &filter).await?;
     conn.commit().await?;
-    let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = more.then(|| rows.last().map(|row| row.id.to_string())).flatten();
-    let items: Vec<Value> = rows.iter().map(item).collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": next})))
+    Ok(paging.items(rows, |row| row.id.to_string(), |row| item(&row)).into())
 }
 
 fn item(row: &InstitutionRow) -> Value {

@@ -9,7 +9,6 @@ use super::{
     api::limits,
     commands::{self, Edit},
     import::{CellFinding, Limits, Reading, Row, Severity},
-    pages::officials_only,
     rejects,
     report::{Report, bad_rows, tally},
     store::drafts::{self, ImportRow},
@@ -28,7 +27,7 @@ use crate::{
 const ROWS: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
-    let import = Access::May(Action::ImportInstitutions);
+    let import = Access::Official(Action::ImportInstitutions);
     vec![
         Route::get("/b/imports", import, || web::get().to(list)),
         Route::post("/b/imports", import, || web::post().to(upload)),
@@ -59,7 +58,6 @@ async fn show_list(
     caller: &Caller,
     error: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(caller)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = drafts::latest(&mut conn, 50).await?;
     conn.commit().await?;
@@ -191,7 +189,6 @@ async fn show(
     query: &OneQuery,
     error: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(caller)?;
     let (import, reading) = load(state, caller, id).await?;
     let (good_total, _) = tally(&reading);
     let numbers = bad_rows(&reading);
@@ -290,7 +287,6 @@ async fn rejected(
     caller: Caller,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(&caller)?;
     let (_, reading) = load(&state, &caller, *id).await?;
     let lang = crate::web::Lang::of(&request);
     let bytes = tokio::task::spawn_blocking(move || rejects::workbook(&reading, lang)).await;

@@ -17,4 +17,7 @@ pub mod words;
 
 pub use commands::{ids_of_codes, ids_of_import};
 pub use error::RegisterError;
-pub use store::register::register_is_empty;
+pub use store::{
+    drafts::{ImportRow, latest as latest_imports},
+    register::{Totals, register_is_empty, totals},
+};

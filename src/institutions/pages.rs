@@ -27,21 +27,16 @@ const ROWS: i64 = 50;
 
 /// The routes of these pages and of the imports'.
 pub fn routes() -> Vec<Route> {
-    let read = Access::May(Action::ReadRegister);
+    let read = Access::Official(Action::ReadRegister);
     let mut routes = vec![
         Route::get("/b/institutions", read, || web::get().to(list)),
         Route::get("/b/institutions/{credit_code}", read, || web::get().to(one)),
-        Route::post("/b/institutions/{credit_code}/proposals", Access::May(Action::ProposeListing), || {
+        Route::post("/b/institutions/{credit_code}/proposals", Access::Official(Action::ProposeListing), || {
             web::post().to(propose)
         }),
     ];
     routes.extend(import_pages::routes());
     routes
-}
-
-/// The pages under `/b` are for officials; an institution has its own.
-pub(crate) fn officials_only(caller: &Caller) -> Result<(), Problem> {
-    if caller.actor.role.is_institution() { Err(Problem::forbidden()) } else { Ok(()) }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,7 +81,6 @@ async fn list(
     caller: Caller,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(&caller)?;
     let filter = Filter {
         q: query.q.trim().to_owned(),
         status: query.status.clone(),
@@ -183,7 +177,6 @@ async fn one(
     caller: Caller,
     code: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(&caller)?;
     show(&request, &state, &caller, &code, Typed::default()).await
 }
 

@@ -5,18 +5,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Approval, Ground, ListError, ListMove, Verdict,
+    Ground, ListError, ListMove, Verdict,
     commands::{self, Proposals},
     store::{self, ApprovalFilter},
 };
 use crate::{
     identity::{Action, Caller},
-    institutions::{
-        self,
-        api::{cursor, limit},
-    },
+    institutions,
     kernel::credit_code,
-    web::{Access, FieldError, Input, Problem, Query, Route, page::State},
+    web::{Access, FieldError, Input, Paging, Problem, Query, Route, page::State},
 };
 
 /// The routes of the API.
@@ -116,16 +113,12 @@ async fn approvals(state: State, caller: Caller, query: Query<ApprovalsQuery>) -
             return Err(Problem::invalid(vec![error]));
         }
     };
-    let limit = limit(query.limit);
-    let filter =
-        ApprovalFilter { pending, institution: None, before: cursor(query.cursor.as_deref())?, limit: limit + 1 };
+    let paging = Paging::of(query.limit, query.cursor.as_deref());
+    let filter = ApprovalFilter { pending, institution: None, before: paging.id()?, limit: paging.rows() };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let mut rows = store::approvals(&mut conn, filter, caller.now).await?;
+    let rows = store::approvals(&mut conn, filter, caller.now).await?;
     conn.commit().await?;
-    let more = i64::try_from(rows.len()).is_ok_and(|n| n > limit);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = more.then(|| rows.last().map(|row| row.id.to_string())).flatten();
-    Ok(HttpResponse::Ok().json(json!({"items": rows, "next_cursor": next})))
+    Ok(paging.items(rows, |row| row.id.to_string(), |row| row).into())
 }
 
 #[derive(Debug, Clone, Deserialize)]

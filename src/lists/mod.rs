@@ -4,7 +4,6 @@
 
 pub mod api;
 pub mod commands;
-pub mod desk;
 mod error;
 mod model;
 mod overview;
@@ -16,3 +15,4 @@ pub use commands::propose;
 pub use error::ListError;
 pub use model::{Approval, Ground, ListEntry, ListMove, ListStatus, Proposal, Refused, Verdict};
 pub use overview::{OpenStep, Overview, history, overview};
+pub use store::longest_waiting as waiting;

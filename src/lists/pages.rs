@@ -7,12 +7,11 @@ use serde::Deserialize;
 use super::{
     Approval, ListError, ListMove, Verdict,
     commands::{self, Decided, Proposals, Proposed},
-    desk,
     store::{self, ApprovalFilter},
 };
 use crate::{
     identity::{Action, Caller},
-    institutions::{self, pages::officials_only, words},
+    institutions::{self, words},
     kernel::Finding,
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
@@ -23,15 +22,13 @@ use crate::{
 /// Proposals a page.
 const ROWS: i64 = 100;
 
-/// The routes of these pages and of the workbench.
+/// The routes of these pages.
 pub fn routes() -> Vec<Route> {
-    let mut routes = vec![
-        Route::get("/b/approvals", Access::May(Action::ReadRegister), || web::get().to(approvals)),
-        Route::post("/b/approvals", Access::May(Action::DecideApproval), || web::post().to(decide)),
-        Route::post("/b/lists/propose", Access::May(Action::ProposeListing), || web::post().to(propose)),
-    ];
-    routes.extend(desk::routes());
-    routes
+    vec![
+        Route::get("/b/approvals", Access::Official(Action::ReadRegister), || web::get().to(approvals)),
+        Route::post("/b/approvals", Access::Official(Action::DecideApproval), || web::post().to(decide)),
+        Route::post("/b/lists/propose", Access::Official(Action::ProposeListing), || web::post().to(propose)),
+    ]
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -122,7 +119,6 @@ async fn show(
     query: &ApprovalsQuery,
     trouble: Trouble,
 ) -> Result<HttpResponse, Problem> {
-    officials_only(caller)?;
     let before = query.before.unwrap_or_default();
     let waiting = ApprovalFilter { pending: true, institution: None, before, limit: ROWS + 1 };
     let past = ApprovalFilter { pending: false, institution: None, before: 0, limit: 20 };

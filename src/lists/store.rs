@@ -308,27 +308,36 @@ pub async fn approval(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Res
     row.map(Approval::try_from).transpose()
 }
 
-/// How many proposals of the visible range wait, and how many of them this user may not decide because they are their own.
-pub async fn count_pending(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<(i64, i64), DbError> {
+/// How many proposals of the visible range wait, and those of them that wait the longest.
+pub async fn longest_waiting(
+    conn: &mut ScopedConn,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<(i64, Vec<Approval>), DbError> {
     #[derive(QueryableByName)]
-    struct Counts {
+    struct Count {
         #[diesel(sql_type = BigInt)]
-        pending: i64,
-        #[diesel(sql_type = BigInt)]
-        own: i64,
+        n: i64,
     }
     let (lo, hi) = conn.scope().range();
-    let counts: Counts = sql_query(
-        "SELECT count(*) AS pending, count(*) FILTER (WHERE proposed_by = $4) AS own FROM approvals \
-         WHERE tenant_id BETWEEN $2 AND $3 AND state = 'pending' AND expires_at > $1",
+    let count: Count = sql_query(
+        "SELECT count(*) AS n FROM approvals WHERE tenant_id BETWEEN $2 AND $3 AND state = 'pending' AND expires_at > $1",
     )
     .bind::<Timestamptz, _>(now)
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
-    .bind::<BigInt, _>(user)
     .get_result(conn.sql())
     .await?;
-    Ok((counts.pending, counts.own))
+    let rows: Vec<ApprovalRow> = sql_query(format!(
+        "{APPROVALS} WHERE a.tenant_id BETWEEN $2 AND $3 AND a.state = 'pending' AND a.expires_at > $1 ORDER BY a.id LIMIT $4"
+    ))
+    .bind::<Timestamptz, _>(now)
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?;
+    Ok((count.n, rows.into_iter().map(Approval::try_from).collect::<Result<_, _>>()?))
 }
 
 /// The institutions that the proposals `ids` are about.

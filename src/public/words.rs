@@ -2,7 +2,7 @@
 
 use crate::{
     kernel::credit_code::{CreditCodeError, normalise},
-    web::Lang,
+    web::{Lang, show},
 };
 
 /// Words in one language, for templates.
@@ -91,15 +91,7 @@ impl Words {
 
     /// 1 Monday to 7 Sunday.
     pub fn weekday(self, day: &u8) -> &'static str {
-        match day {
-            1 => self.0.t("周一", "Mon"),
-            2 => self.0.t("周二", "Tue"),
-            3 => self.0.t("周三", "Wed"),
-            4 => self.0.t("周四", "Thu"),
-            5 => self.0.t("周五", "Fri"),
-            6 => self.0.t("周六", "Sat"),
-            _ => self.0.t("周日", "Sun"),
-        }
+        show::weekday(self.0, u32::from(*day))
     }
 }
 

@@ -18,6 +18,7 @@ pub fn routes() -> Vec<Route> {
     ];
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());
     routes.extend(crate::lists::api::routes());

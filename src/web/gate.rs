@@ -91,8 +91,11 @@ fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
     match access {
         Access::Anyone | Access::Machine => None,
         Access::SignedIn => actor.is_none().then(Problem::unauthorized),
-        Access::May(action) => match actor {
+        Access::May(action) | Access::Official(action) => match actor {
             None => Some(Problem::unauthorized()),
+            Some(actor) if matches!(access, Access::Official(_)) && actor.role.is_institution() => {
+                Some(Problem::forbidden())
+            }
             Some(actor) if may(actor.role, action) => None,
             Some(_) => Some(Problem::forbidden()),
         },

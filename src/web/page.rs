@@ -111,6 +111,11 @@ impl Page {
         show::day(self.lang, day.plain(), self.today)
     }
 
+    /// The weekday of a day.
+    pub fn weekday(&self, day: impl Plain<NaiveDate>) -> &'static str {
+        show::weekday(self.lang, day.plain().weekday().number_from_monday())
+    }
+
     /// The day in Beijing of an instant.
     pub fn day_of(&self, at: impl Plain<DateTime<Utc>>) -> String {
         self.day(at.plain().with_timezone(&crate::kernel::clock::BEIJING).date_naive())

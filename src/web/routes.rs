@@ -16,6 +16,8 @@ pub enum Access {
     SignedIn,
     /// Whose role the permission table gives this action.
     May(Action),
+    /// An official whose role the permission table gives this action; institutions have pages of their own.
+    Official(Action),
     /// A machine user by signed request (headers `X-Mj-*`); its body is read by the handler.
     Machine,
 }

@@ -58,6 +58,19 @@ pub fn level_badge(lang: Lang, level: &str) -> String {
     format!(r#"<span class="lv lv--{class}">{}{}</span>"#, icons::level_icon(level), level_word(lang, level))
 }
 
+/// The word of a weekday, 1 Monday to 7 Sunday.
+pub fn weekday(lang: Lang, number: u32) -> &'static str {
+    match number {
+        1 => lang.t("周一", "Mon"),
+        2 => lang.t("周二", "Tue"),
+        3 => lang.t("周三", "Wed"),
+        4 => lang.t("周四", "Thu"),
+        5 => lang.t("周五", "Fri"),
+        6 => lang.t("周六", "Sat"),
+        _ => lang.t("周日", "Sun"),
+    }
+}
+
 /// The word of a list status as parents read it.
 pub fn list_word(lang: Lang, status: &str) -> &'static str {
     match status {

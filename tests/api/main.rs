@@ -5,4 +5,5 @@ mod courses;
 mod escrow;
 mod isolation;
 mod register;
+mod samples;
 mod sessions;

@@ -123,6 +123,10 @@ async fn parents_find_a_school_by_name_pinyin_initials_and_code() {
         assert!(visitor.get(bad).await.text().await.unwrap().contains("请先不要缴费"), "{bad}");
     }
     let unknown = visitor.get("/i/52331002MJ0000018U").await;
-    assert_eq!(unknown.status(), StatusCode::SEE_OTHER, "a code of nobody's is answered by the page that verifies codes");
+    assert_eq!(
+        unknown.status(),
+        StatusCode::SEE_OTHER,
+        "a code of nobody's is answered by the page that verifies codes"
+    );
     assert_eq!(unknown.headers()["location"], "/v/52331002MJ0000018U");
 }

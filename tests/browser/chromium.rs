@@ -49,7 +49,7 @@ impl Browser {
         let options = json!({
             "binary": "/usr/bin/chromium",
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=zh-CN"],
+                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=zh-CN", "--accept-lang=zh-CN,zh"],
         });
         // Below 500 px the window itself cannot go; the phone's view is set by emulation.
         let options = if width < 500 {
@@ -95,6 +95,14 @@ impl Browser {
         let field = self.wait(css).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
+    }
+
+    /// Sets a field that is not typed into letter by letter, such as a date.
+    pub async fn set(&self, css: &str, value: &str) {
+        let field = serde_json::to_value(&self.wait(css).await).unwrap();
+        let script =
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', {bubbles: true}))";
+        self.client.execute(script, vec![field, json!(value)]).await.unwrap();
     }
 
     /// Chooses an option by its value.

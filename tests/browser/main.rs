@@ -5,4 +5,6 @@
 mod app;
 mod chromium;
 mod looks;
+#[path = "../api/samples.rs"]
+mod samples;
 mod story;

@@ -92,11 +92,13 @@ pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<V
         .await?)
 }
 
-/// How many accounts the caller's range has, and to which day the bank's data reach.
+/// How many accounts the caller's range has, what is in them, and to which day the bank's data reach.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Extent {
     #[diesel(sql_type = BigInt)]
     pub accounts: i64,
+    #[diesel(sql_type = BigInt)]
+    pub balance_fen: i64,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub latest: Option<DateTime<Utc>>,
 }
@@ -105,7 +107,7 @@ pub struct Extent {
 pub async fn extent(conn: &mut ScopedConn) -> Result<Extent, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(
-        "SELECT count(*) AS accounts, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status = 'active'",
+        "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status = 'active'",
     )
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)

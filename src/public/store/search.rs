@@ -207,7 +207,8 @@ mod tests {
              AND (rank, name, institution_id) > ($6, $7, $8) ORDER BY rank, name, institution_id LIMIT $9"
         );
         assert_eq!(values.len(), 9);
-        let (sql, values) = narrowed(&Search::default(), true, None, &21);
+        let search = Search::default();
+        let (sql, values) = narrowed(&search, true, None, &21);
         assert!(sql.ends_with("WHERE true ORDER BY rank, name, institution_id LIMIT $1"), "{sql}");
         assert_eq!(values.len(), 1);
     }

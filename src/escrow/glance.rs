@@ -1,0 +1,71 @@
+//! What the workbench shows of escrow: how much money, how many warnings, the gravest of them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    brief,
+    store::{accounts, warnings},
+};
+use crate::{
+    db::{DbError, ScopedConn},
+    web::Lang,
+};
+
+/// The state of escrow in the caller's range.
+#[derive(Debug, Clone)]
+pub struct Glance {
+    /// Accounts whose gravest open warning is red.
+    pub red: i64,
+    /// Accounts whose gravest open warning is orange.
+    pub orange: i64,
+    /// Accounts whose gravest open warning is yellow or blue.
+    pub lesser: i64,
+    /// All balances together.
+    pub balance_fen: i64,
+    /// To when the bank's data reach.
+    pub latest: Option<DateTime<Utc>>,
+    /// The gravest, first.
+    pub rows: Vec<GlanceRow>,
+}
+
+/// One account with an open warning.
+#[derive(Debug, Clone)]
+pub struct GlanceRow {
+    pub account_id: i64,
+    pub institution_name: String,
+    pub level: String,
+    pub reason: String,
+    pub due_on: Option<NaiveDate>,
+}
+
+impl Glance {
+    /// Accounts with an open warning.
+    pub fn warned(&self) -> i64 {
+        self.red + self.orange + self.lesser
+    }
+}
+
+/// The state of escrow in the caller's range, with at most `limit` rows.
+pub async fn glance(conn: &mut ScopedConn, lang: Lang, limit: i64) -> Result<Glance, DbError> {
+    let counts = warnings::counts(conn).await?;
+    let of = |level: &str| counts.iter().filter(|count| count.level == level).map(|count| count.accounts).sum::<i64>();
+    let extent = accounts::extent(conn).await?;
+    let rows = warnings::watch(conn, None, "", limit).await?;
+    Ok(Glance {
+        red: of("red"),
+        orange: of("orange"),
+        lesser: of("yellow") + of("blue"),
+        balance_fen: extent.balance_fen,
+        latest: extent.latest,
+        rows: rows
+            .into_iter()
+            .map(|row| GlanceRow {
+                account_id: row.account_id,
+                reason: brief::reason(lang, &row.kind, &row.evidence),
+                institution_name: row.institution_name,
+                level: row.level,
+                due_on: row.due_on,
+            })
+            .collect(),
+    })
+}
