@@ -15,14 +15,15 @@ def main():
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
     parser.add_argument("--seconds", type=int, default=8, help="seconds of load a round")
+    parser.add_argument("--data", help="data folder to keep, so that the next run finds the register there")
     parser.add_argument("--only", choices=["search", "ingest", "pages"], help="one measurement; nothing is written")
     args = parser.parse_args()
     only = args.only
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mingjian-bench-files-"))
-    service = Service()
+    service = Service(args.data)
     found = report.Found(rounds=args.rounds, seconds=args.seconds)
     try:
-        print("bench: importing the register", flush=True)
+        print("bench: the register", flush=True)
         found.schools = measure.load_register(service, folder)
         # A fresh process, so that the import leaves no trace in its memory.
         service.restart()

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHOOLS = 200_000
-FIRST = "启青乐晨思慧星博凌海木知明新优卓佳童文华智育英才德雅诚信立达远航睿思颖聪嘉禾春阳"
-SECOND = "明禾学光源泉河雅云棠兰行成程诺越音韵艺彩苗芽树林帆舟翼飞鹏翔宇宙乐欣悦蕾"
+# Two characters make a brand: 3,600 of them, each borne by some 55 schools across the country.
+FIRST = "启青乐晨思慧星博凌海木知明新优卓佳童文华智育英才德雅诚信立达远航睿颖聪嘉禾春阳江山东南西北金玉书墨诗画琴棋弦歌舞跃跳梦希"
+SECOND = "学光源泉河云棠兰行成程诺越音韵艺彩苗芽树林帆舟翼飞鹏翔宇宙欣悦蕾悟道理心语言风月花叶石溪田园桥路门窗塔灯火水土空竹松梅荷"
 KINDS = [
     ("文化艺术类", "美术"), ("文化艺术类", "舞蹈"), ("文化艺术类", "钢琴"), ("文化艺术类", "书法"),
     ("体育类", "篮球"), ("体育类", "游泳"), ("体育类", "跆拳道"),
@@ -46,11 +47,11 @@ def registers(folder):
     for number in range(SCHOOLS):
         # Counties take turns, so each has about as many; brands and kinds change out of step with them.
         code, place = places[number % len(places)]
-        brand = FIRST[number * 7 % 36] + SECOND[number * 11 // 36 % 36]
+        brand = FIRST[number * 7 % 60] + SECOND[number * 11 // 60 % 60]
         category, kind = KINDS[number // 3 % len(KINDS)]
         short = place[:-1] if len(place) > 2 else place
         provinces.setdefault(code[:2], []).append(
-            f"{short}{brand}{kind}培训中心,{credit_code(code, number % 100_000)},民办非企业单位,{code},{place},"
+            f"{short}{brand}{kind}培训中心,{credit_code(code, number % 100_000)},民办非企业单位,{code},,"
             f"{place}建设街 {number % 300 + 1} 号,{category},{kind},样教民1{code}7{number:07}号,{place}教育局,"
             f"2025-09-01,2028-08-31,陈明,154{number:08},样例银行,9999{code}{number:07},320.00,正常\n"
         )
@@ -62,15 +63,14 @@ def registers(folder):
 
 def searches():
     """Addresses of first pages as parents ask for them, by kind; each kind is a fifth of the load."""
-    places = [place for place in counties() if len(place[1]) > 2]
-    brands = [FIRST[at * 5 % 36] + SECOND[at * 7 % 36] for at in range(10)]
+    places = counties()
+    brands = [FIRST[at * 5 % 60] + SECOND[at * 7 % 60] for at in range(10)]
     paths = {
-        "brand": [f"q={quote(brand)}" for brand in brands],
-        "kind in a city": [f"q={quote(KINDS[at][1])}&region={places[at * 251][0][:4]}00" for at in range(10)],
-        "brand and kind": [f"q={quote(FIRST[at] + ' ' + KINDS[at][1])}&category={category}"
-                           for at, category in enumerate(["arts"] * 4 + ["sports"] * 3 + ["sci_tech"] * 3)],
-        "county": [f"region={places[at * 197][0]}" for at in range(10)],
-        "front page": [""] * 10,
+        "a brand": [f"q={quote(brand)}" for brand in brands],
+        "a county": [f"region={places[at * 197][0]}" for at in range(10)],
+        "the arts in a county": [f"region={places[at * 251][0]}&category=arts" for at in range(10)],
+        "a category": [f"category={('arts', 'sports')[at % 2]}" for at in range(10)],
+        "the front page": [""] * 10,
     }
     return {kind: [f"/api/v1/public/institutions?{query}" for query in queries] for kind, queries in paths.items()}
 

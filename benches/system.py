@@ -63,11 +63,11 @@ class Server:
 
 
 class Service(Server):
-    """mingjian with its own PostgreSQL in a folder that goes with it."""
+    """mingjian with its own PostgreSQL in a data folder, which goes with it unless the caller named it."""
 
-    def __init__(self):
-        self.data = pathlib.Path(tempfile.gettempdir()) / f"mingjian-bench-{os.getpid()}"
-        shutil.rmtree(self.data, ignore_errors=True)
+    def __init__(self, kept=None):
+        self.kept = kept is not None
+        self.data = pathlib.Path(kept or pathlib.Path(tempfile.gettempdir()) / f"mingjian-bench-{os.getpid()}").absolute()
         self.start()
 
     def start(self):
@@ -79,7 +79,8 @@ class Service(Server):
 
     def stop(self):
         super().stop()
-        shutil.rmtree(self.data, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.data, ignore_errors=True)
 
     def restart(self):
         """The same data, a fresh process."""
@@ -109,7 +110,7 @@ class Service(Server):
 
     def sign_in(self, role, region):
         """A new account's authorisation header."""
-        name = f"bench.{role}.{region}"
+        name = f"bench.{role}.{region}.{time.time_ns()}"
         self.run("user", "add", "--role", role, "--region", region, "--password-stdin", "--second-factor", "off", name,
                  stdin=PASSWORD + "\n")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -143,14 +144,14 @@ def wrk(port, paths, seconds, connections=16):
             f"local paths = {{{quoted}}}\nlocal at = 0\n"
             "function request() at = at % #paths + 1; return wrk.format('GET', paths[at]) end\n"
             "function done(summary, latency) io.write(string.format('RESULT %f %f %d\\n', summary.requests / summary.duration * 1e6,"
-            " latency:percentile(99) / 1000, summary.errors.status + summary.errors.read + summary.errors.timeout)) end\n"
+            " latency:percentile(99) / 1000, summary.errors.status + summary.errors.timeout + summary.errors.read)) end\n"
         )
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, f"http://127.0.0.1:{port}"]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rate, p99, errors = re.search(r"RESULT (\S+) (\S+) (\d+)", text).groups()
     if int(errors):
-        raise SystemExit(f"bench: {errors} requests failed on port {port}")
+        raise SystemExit(f"bench: {errors} requests failed on port {port}: {text}")
     return float(rate), float(p99)
 
 

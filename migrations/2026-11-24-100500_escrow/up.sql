@@ -106,27 +106,6 @@ CREATE POLICY append ON entries FOR INSERT
 GRANT SELECT ON entries TO mingjian_app;
 GRANT SELECT, INSERT ON entries TO mingjian_ingest;
 
--- Where a large batch is copied to before it enters `entries`, because COPY refuses tables with row-level security. Rows
--- live no longer than the transaction that brought them; only the ingest role may touch them.
-CREATE UNLOGGED TABLE entries_staging (
-    tenant_id            int         NOT NULL,
-    batch                bigint      NOT NULL,
-    booked_at            timestamptz NOT NULL,
-    bank_ref             text        NOT NULL COLLATE "C",
-    seq                  int         NOT NULL,
-    value_on             date,
-    credit               boolean     NOT NULL,
-    reversal             boolean     NOT NULL,
-    amount_fen           bigint      NOT NULL,
-    kind                 text        NOT NULL COLLATE "C",
-    statement_id         bigint      NOT NULL,
-    counterparty_name    text,
-    counterparty_account text,
-    remittance           text,
-    balance_after_fen    bigint
-);
-GRANT SELECT, INSERT, DELETE ON entries_staging TO mingjian_ingest;
-
 -- A month of entries gets its partition when the first entry of it comes. The ingest role may call this and no other DDL.
 CREATE FUNCTION ensure_entries_month(month date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -138,6 +138,10 @@ impl<'a> Uses<'a> {
         self.next += 1;
         // Equal synthetic references are equal lines: only their count matters.
         if origin == Origin::Assigned {
+            if self.seen.is_empty() {
+                // Nearly every reference comes once, and a statement may have a million.
+                self.seen.reserve_exact(1);
+            }
             self.seen.push(Use { entry, statement, number: self.next });
         }
         Verdict::Number(self.next)
