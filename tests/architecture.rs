@@ -1,5 +1,7 @@
 //! The house rules, read off the source: what is pure stays pure, features keep to themselves, every route is listed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

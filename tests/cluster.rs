@@ -1,5 +1,7 @@
 //! The private PostgreSQL: it survives violence, stops when told, and says clearly why it cannot start.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::{
     fs,
     io::{BufRead, BufReader},

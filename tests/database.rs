@@ -1,5 +1,7 @@
 //! The database itself: what the schema promises, and what the runtime roles cannot do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 #[path = "api/app.rs"]
 #[allow(dead_code, reason = "this program needs only some of what the harness offers")]
 mod app;

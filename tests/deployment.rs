@@ -1,5 +1,6 @@
 //! The container files say what is true: variables exist, files and stages are there, nothing runs as root or unpinned.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::expect_used, reason = "an expectation that does not hold is how a test fails")]
 
 #[path = "deployment/dockerfile.rs"]

@@ -1,5 +1,6 @@
 //! Every dependency may be used under a licence that we have looked at, and no licence is allowed without need.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::expect_used, reason = "an expectation that does not hold is how a test fails")]
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! `mingjian simulate escrow` as other programs call it: files in, one JSON document and an exit status out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 use std::{

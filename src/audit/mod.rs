@@ -5,5 +5,6 @@
 mod model;
 pub mod pages;
 pub mod store;
+mod words;
 
 pub use model::Event;

@@ -5,9 +5,12 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::store::{self, EventRow, Search};
+use super::{
+    store::{self, EventRow, Search},
+    words,
+};
 use crate::{
-    identity::{Action, Caller},
+    identity::{Action, Caller, Role},
     web::{Access, Page, Problem, Query, Route, page::State},
 };
 
@@ -86,6 +89,19 @@ struct ListPage<'a> {
     query: &'a ListQuery,
     events: Vec<(EventRow, Vec<Change>)>,
     next: Option<i64>,
+}
+
+impl ListPage<'_> {
+    fn action(&self, event: &EventRow) -> String {
+        words::action(self.page.lang, &event.action)
+    }
+
+    fn role(&self, event: &EventRow) -> String {
+        event.actor_role.parse::<Role>().map_or_else(
+            |_| event.actor_role.clone(),
+            |role| self.page.lang.t(role.words().0, role.words().1).to_owned(),
+        )
+    }
 }
 
 async fn list(

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::commands::CourseRequest;
+use super::{commands::CourseRequest, model::TimeOfDay};
 use crate::{
     kernel::Fen,
     web::{FieldError, SafeForm},
@@ -277,15 +277,17 @@ impl CourseForm {
                         "请填写完整：日期、上课、下课。",
                         "Give date, start and end.",
                     ));
-                } else if name != "date" && text.parse::<super::model::TimeOfDay>().is_err() {
+                } else if name == "date" {
+                    read(&mut object, errors, name, &path, kind, text);
+                } else if let Some(time) = TimeOfDay::from_typed(text) {
+                    read(&mut object, errors, name, &path, kind, &time.to_string());
+                } else {
                     errors.push(FieldError::new(
                         &path,
                         "format",
                         format!("“{text}”不是时间，请写成 18:30。"),
                         format!("\"{text}\" is not a time; write 18:30."),
                     ));
-                } else {
-                    read(&mut object, errors, name, &path, kind, text);
                 }
             }
             sessions.push(Value::Object(object));

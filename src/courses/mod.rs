@@ -3,12 +3,16 @@
 //! [`model`] is the filing as it is sent, stored and shown; [`rules`] judges it without clock, database or HTTP.
 
 pub mod api;
+mod calendar_pages;
 pub mod commands;
 pub mod form;
+mod form_pages;
 pub mod model;
 pub mod pages;
 pub mod rules;
+mod shown;
 pub mod store;
+mod words;
 
 pub use model::{Filing, InvalidFiling, Known};
 pub use rules::{Verdict, check};

@@ -1,343 +1,39 @@
-//! Pages of course filing: the institution's form with every finding beside its field, the bureau's queue.
+//! Lists of course filings, one filing as it was sent, and the bureau's decision.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde::Deserialize;
 
 use super::{
-    commands::{self, CourseDecision, CourseError, Step, status_zh},
+    calendar_pages,
+    commands::{self, CourseDecision, CourseError, status_zh},
     form::CourseForm,
-    model::{Category, CertificateStage, Delivery, Role, Stage},
-    rules::Verdict,
+    form_pages,
+    model::{Delivery, Stage},
+    shown::{Shown, shown},
     store::{self, CourseRow, Filer},
 };
 use crate::{
     identity::{Action, Caller},
-    kernel::{Finding, Severity},
+    kernel::Finding,
     web::{
-        Access, FieldError, Page, Problem, Query, Route, SafeForm,
+        Access, Page, Problem, Query, Route, SafeForm,
         page::{State, see_other},
     },
 };
 
 /// The feature's pages.
 pub fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::get("/org", Access::May(Action::FileCourse), || web::get().to(home)),
         Route::get("/org/courses", Access::May(Action::FileCourse), || web::get().to(own_list)),
-        Route::get("/org/courses/new", Access::May(Action::FileCourse), || web::get().to(new)),
-        Route::post("/org/courses/new", Access::May(Action::FileCourse), || web::post().to(post_new)),
-        Route::get("/org/courses/{id}", Access::May(Action::FileCourse), || web::get().to(edit)),
-        Route::post("/org/courses/{id}", Access::May(Action::FileCourse), || web::post().to(post_edit)),
         Route::get("/b/courses", Access::Official(Action::ReadRegister), || web::get().to(queue)),
         Route::get("/b/courses/{id}", Access::Official(Action::ReadRegister), || web::get().to(review)),
         Route::post("/b/courses/{id}", Access::Official(Action::DecideCourse), || web::post().to(post_review)),
-    ]
-}
-
-/// A finding as the pages show it: a rule's, or a text that could not be read.
-struct Shown {
-    class: &'static str,
-    tag: &'static str,
-    icon: &'static str,
-    word: String,
-    rule: String,
-    path: String,
-    message: String,
-    fix: String,
-    basis: String,
-    evidence: String,
-}
-
-fn shown(page: &Page, finding: &Finding) -> Shown {
-    let (class, tag, icon, word) = match finding.severity {
-        Severity::Block => ("block", "bad", "cross", page.t("须改正", "Must be mended")),
-        Severity::Refer => ("refer", "info", "circle", page.t("须核定", "An official decides")),
-        Severity::Warn => ("warn", "warn", "triangle", page.t("请留意", "Please note")),
-    };
-    let evidence = finding
-        .evidence
-        .iter()
-        .map(|(name, value)| format!("{name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-    Shown {
-        class,
-        tag,
-        icon,
-        word: word.to_owned(),
-        rule: finding.rule.to_string(),
-        path: finding.path.clone(),
-        message: page.t(&finding.message_zh, &finding.message_en).to_owned(),
-        fix: page.t(&finding.fix_zh, &finding.fix_en).to_owned(),
-        basis: finding.legal_basis.to_string(),
-        evidence: evidence.collect::<Vec<_>>().join(" · "),
-    }
-}
-
-fn shown_error(page: &Page, error: &FieldError) -> Shown {
-    Shown {
-        class: "block",
-        tag: "bad",
-        icon: "cross",
-        word: page.t("须改正", "Must be mended").to_owned(),
-        rule: error.rule.clone(),
-        path: error.path.clone(),
-        message: page.t(&error.message_zh, &error.message_en).to_owned(),
-        fix: String::new(),
-        basis: String::new(),
-        evidence: String::new(),
-    }
-}
-
-/// The id of the field that a finding speaks of, so that its link leads there.
-fn anchor(path: &str) -> String {
-    path.replace("course.sessions[", "session-")
-        .replace("instructors[", "person-")
-        .replace("].", "-")
-        .replace("course.", "")
-        .replace(['[', ']', '.'], "-")
-}
-
-#[derive(Template)]
-#[template(path = "courses/form.html")]
-struct FormPage<'a> {
-    page: &'a Page,
-    filer: &'a Filer,
-    form: &'a CourseForm,
-    id: Option<i64>,
-    returned: Option<&'a str>,
-    findings: &'a [Shown],
-    checked: bool,
-    categories: &'a [Category],
-}
-
-impl FormPage<'_> {
-    fn at(&self, path: &str) -> Vec<&Shown> {
-        self.findings.iter().filter(|finding| finding.path == path && finding.class != "warn").collect()
-    }
-
-    fn row(&self, at: &usize, field: &str) -> Vec<&Shown> {
-        self.at(&format!("course.sessions[{at}].{field}"))
-    }
-
-    fn person(&self, at: &usize, field: &str) -> Vec<&Shown> {
-        self.at(&format!("instructors[{at}].{field}"))
-    }
-
-    fn blocking(&self) -> Vec<&Shown> {
-        self.findings.iter().filter(|finding| finding.class == "block").collect()
-    }
-
-    fn anchor(&self, path: &str) -> String {
-        anchor(path)
-    }
-
-    fn value<'b>(&self, person: &'b std::collections::BTreeMap<String, String>, name: &str) -> &'b str {
-        person.get(name).map_or("", String::as_str)
-    }
-
-    fn is(&self, name: &str, value: &str) -> bool {
-        self.form.get(name) == value
-    }
-
-    fn person_is(&self, person: &std::collections::BTreeMap<String, String>, name: &str, value: &str) -> bool {
-        self.value(person, name) == value
-    }
-
-    fn stages(&self) -> Vec<(String, &'static str)> {
-        named(
-            self.page,
-            [Stage::Preschool, Stage::Primary, Stage::Junior, Stage::Senior, Stage::Adult]
-                .map(|s| (s.to_string(), s.zh(), s.en())),
-        )
-    }
-
-    fn deliveries(&self) -> Vec<(String, &'static str)> {
-        named(self.page, [Delivery::Offline, Delivery::Online].map(|d| (d.to_string(), d.zh(), d.en())))
-    }
-
-    fn roles(&self) -> Vec<(String, &'static str)> {
-        named(self.page, [Role::Teaching, Role::Research, Role::Other].map(|r| (r.to_string(), r.zh(), r.en())))
-    }
-
-    fn certificate_stages(&self) -> Vec<(String, &'static str)> {
-        use CertificateStage::{Higher, Junior, Preschool, Primary, Senior, Vocational};
-        named(
-            self.page,
-            [Preschool, Primary, Junior, Senior, Vocational, Higher].map(|s| (s.to_string(), s.zh(), s.en())),
-        )
-    }
-}
-
-fn named<const N: usize>(page: &Page, words: [(String, &'static str, &'static str); N]) -> Vec<(String, &'static str)> {
-    words.into_iter().map(|(id, zh, en)| (id, page.t(zh, en))).collect()
-}
-
-const CATEGORIES: [Category; 7] = [
-    Category::Academic,
-    Category::Arts,
-    Category::Sports,
-    Category::SciTech,
-    Category::Vocational,
-    Category::Childcare,
-    Category::Comprehensive,
-];
-
-/// What a form came to, for showing it again.
-#[derive(Default)]
-struct Outcome {
-    verdict: Option<Verdict>,
-    errors: Vec<FieldError>,
-}
-
-struct FormView<'a> {
-    request: &'a HttpRequest,
-    caller: &'a Caller,
-    id: Option<i64>,
-    returned: Option<String>,
-}
-
-async fn show_form(
-    view: FormView<'_>,
-    state: &State,
-    form: CourseForm,
-    outcome: Outcome,
-) -> Result<HttpResponse, Problem> {
-    let institution = view.caller.actor.institution.ok_or_else(Problem::forbidden)?;
-    let mut conn = view.caller.actor.scope().begin(&state.pools).await?;
-    let filer = store::filer(&mut conn, view.caller.actor.tenant, institution).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    let page = Page::new(view.request, "课程备案", "Course filing");
-    let checked = outcome.verdict.is_some() || !outcome.errors.is_empty();
-    let mut findings: Vec<Shown> = outcome.errors.iter().map(|error| shown_error(&page, error)).collect();
-    findings.extend(outcome.verdict.iter().flat_map(|verdict| &verdict.findings).map(|finding| shown(&page, finding)));
-    let refused = findings.iter().any(|finding| finding.class == "block");
-    let form = form.with_room(2, 1);
-    let status = if checked && refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    page.render_as(
-        status,
-        &FormPage {
-            page: &page,
-            filer: &filer,
-            form: &form,
-            id: view.id,
-            returned: view.returned.as_deref(),
-            findings: &findings,
-            checked,
-            categories: &CATEGORIES,
-        },
-    )
-}
-
-async fn new(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
-    let institution = caller.actor.institution.ok_or_else(Problem::forbidden)?;
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    let form = CourseForm::blank(&filer.category);
-    show_form(
-        FormView { request: &request, caller: &caller, id: None, returned: None },
-        &state,
-        form,
-        Outcome::default(),
-    )
-    .await
-}
-
-async fn own_course(state: &State, caller: &Caller, id: i64) -> Result<CourseRow, Problem> {
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let row = store::course(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    Ok(row)
-}
-
-async fn edit(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
-    let row = own_course(&state, &caller, *id).await?;
-    if !matches!(row.status.as_str(), "draft" | "returned") {
-        return show_course(&request, &row, Vec::new());
-    }
-    let form = CourseForm::from_stored(&row.form);
-    let view = FormView {
-        request: &request,
-        caller: &caller,
-        id: Some(*id),
-        returned: row.comment.filter(|_| row.status == "returned"),
-    };
-    show_form(view, &state, form, Outcome::default()).await
-}
-
-async fn post_new(
-    request: HttpRequest,
-    state: State,
-    caller: Caller,
-    posted: SafeForm,
-) -> Result<HttpResponse, Problem> {
-    post(&request, &state, &caller, None, &posted).await
-}
-
-async fn post_edit(
-    request: HttpRequest,
-    state: State,
-    caller: Caller,
-    id: web::Path<i64>,
-    posted: SafeForm,
-) -> Result<HttpResponse, Problem> {
-    own_course(&state, &caller, *id).await?;
-    post(&request, &state, &caller, Some(*id), &posted).await
-}
-
-/// The buttons of the form: more rows, repeat weekly, check, keep as draft, submit.
-async fn post(
-    request: &HttpRequest,
-    state: &State,
-    caller: &Caller,
-    id: Option<i64>,
-    posted: &SafeForm,
-) -> Result<HttpResponse, Problem> {
-    let mut form = CourseForm::from_post(posted);
-    let view = FormView { request, caller, id, returned: None };
-    match posted.get("do") {
-        "more" => show_form(view, state, form.with_room(5, 1), Outcome::default()).await,
-        "repeat" => {
-            let days = posted.get("repeat_from").parse().ok().zip(posted.get("repeat_to").parse().ok());
-            let weekdays: Vec<u32> = posted.all("repeat_on").iter().filter_map(|day| day.parse().ok()).collect();
-            let mut outcome = Outcome::default();
-            match days {
-                Some((from, to)) if !weekdays.is_empty() => {
-                    form.repeat(from, to, &weekdays, posted.get("repeat_start"), posted.get("repeat_end"))
-                }
-                _ => outcome.errors.push(FieldError::new(
-                    "course.repeat_from",
-                    "required",
-                    "按周排课须填写起止日期，并至少选一个星期几。",
-                    "To repeat weekly give both dates and at least one weekday.",
-                )),
-            }
-            show_form(view, state, form, outcome).await
-        }
-        "draft" => {
-            let id = commands::file(&state.pools, &state.calendar, caller, id, &form, Step::Draft).await?;
-            Ok(see_other(&format!("/org/courses/{id}")))
-        }
-        "submit" => match commands::file(&state.pools, &state.calendar, caller, id, &form, Step::Submit).await {
-            Ok(id) => Ok(see_other(&format!("/org/courses/{id}"))),
-            Err(CourseError::Unreadable(errors)) => {
-                show_form(view, state, form, Outcome { errors, verdict: None }).await
-            }
-            Err(CourseError::Blocked(verdict)) => {
-                show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(*verdict) }).await
-            }
-            Err(error) => Err(error.into()),
-        },
-        _ => match commands::check(&state.pools, &state.calendar, caller, &form).await {
-            Ok(judged) => {
-                show_form(view, state, form, Outcome { errors: Vec::new(), verdict: Some(judged.verdict) }).await
-            }
-            Err(CourseError::Unreadable(errors)) => {
-                show_form(view, state, form, Outcome { errors, verdict: None }).await
-            }
-            Err(error) => Err(error.into()),
-        },
-    }
+    ];
+    routes.extend(form_pages::routes());
+    routes.extend(calendar_pages::routes());
+    routes
 }
 
 #[derive(Template)]
@@ -456,7 +152,11 @@ impl ShowPage<'_> {
     }
 }
 
-fn show_course(request: &HttpRequest, row: &CourseRow, findings: Vec<Shown>) -> Result<HttpResponse, Problem> {
+pub(super) fn show_course(
+    request: &HttpRequest,
+    row: &CourseRow,
+    findings: Vec<Shown>,
+) -> Result<HttpResponse, Problem> {
     show_course_as(StatusCode::OK, request, row, findings, None)
 }
 
@@ -530,14 +230,9 @@ async fn post_review(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::anchor;
-
-    #[test]
-    fn a_finding_leads_to_its_field() {
-        assert_eq!(anchor("course.sessions[3].end"), "session-3-end");
-        assert_eq!(anchor("course.fee_fen"), "fee_fen");
-        assert_eq!(anchor("instructors[0].teacher_certificate"), "person-0-teacher_certificate");
-    }
+pub(super) async fn own_course(state: &State, caller: &Caller, id: i64) -> Result<CourseRow, Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let row = store::course(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
+    conn.commit().await?;
+    Ok(row)
 }

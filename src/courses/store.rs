@@ -252,6 +252,29 @@ pub async fn longest_waiting(conn: &mut ScopedConn, limit: i64) -> Result<(i64, 
     Ok((count.n, rows))
 }
 
+/// The school calendar of a county.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct CalendarRow {
+    #[diesel(sql_type = Jsonb)]
+    pub vacations: Value,
+    #[diesel(sql_type = Jsonb)]
+    pub school_hours: Value,
+    /// Where it stands, e.g. the number of the notice.
+    #[diesel(sql_type = Text)]
+    pub source: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The school calendar of the caller's county, if it was set.
+pub async fn calendar(conn: &mut ScopedConn) -> Result<Option<CalendarRow>, DbError> {
+    Ok(sql_query("SELECT vacations, school_hours, source, updated_at FROM school_calendars WHERE tenant_id = $1")
+        .bind::<Integer, _>(conn.tenant())
+        .get_result(conn.sql())
+        .await
+        .optional()?)
+}
+
 /// Writes the school calendar of the caller's county.
 pub async fn set_calendar(
     conn: &mut ScopedConn,

@@ -2,7 +2,7 @@
 //!
 //! All figures come from the evidence that the detector kept, so a sentence can say nothing that the record does not.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     kernel::Fen,
@@ -84,45 +84,6 @@ pub fn reason(lang: Lang, kind: &str, evidence: &Value) -> String {
     }
 }
 
-/// One input of a warning, named and with its unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    /// As the formula names it.
-    pub name: String,
-    pub value: String,
-}
-
-/// The value, the threshold and all other inputs that the formula speaks of, in the evidence's order.
-pub fn inputs(evidence: &Value) -> Vec<Input> {
-    let empty = Map::new();
-    let fields = evidence.as_object().unwrap_or(&empty);
-    let unit = fields.get("unit").and_then(Value::as_str).unwrap_or_default();
-    fields
-        .iter()
-        .filter(|(name, value)| !matches!(name.as_str(), "unit" | "formula" | "policy_version") && !value.is_null())
-        .map(|(name, value)| Input { name: name.clone(), value: shown(name, value, unit) })
-        .collect()
-}
-
-fn shown(name: &str, value: &Value, unit: &str) -> String {
-    let unit = match name {
-        "value" | "threshold" => unit,
-        _ if name.ends_with("_fen") => "fen",
-        _ if name.ends_with("_bp") => "bp",
-        _ => "",
-    };
-    match (value.as_i64(), unit) {
-        (Some(fen), "fen") => money(fen),
-        (Some(bp), "bp") => show::percent(bp),
-        _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-    }
-}
-
-/// The formula as the detector computes it.
-pub fn formula(evidence: &Value) -> &str {
-    evidence.get("formula").and_then(Value::as_str).unwrap_or_default()
-}
-
 /// The word of a warning's status.
 pub fn status_word(lang: Lang, status: &str) -> &'static str {
     match status {
@@ -169,14 +130,5 @@ mod tests {
             "低于最低余额",
             "evidence that lacks its fields is not guessed"
         );
-    }
-
-    #[test]
-    fn inputs_carry_their_units() {
-        let evidence = json!({"value": 4000, "threshold": 3500, "unit": "bp", "formula": "x", "amount_fen": 100, "share_bp": 4000, "window_days": 7, "order_ref": null});
-        let shown: Vec<String> =
-            inputs(&evidence).into_iter().map(|input| format!("{}={}", input.name, input.value)).collect();
-        assert_eq!(shown, ["value=40.0%", "threshold=35.0%", "amount_fen=¥1.00", "share_bp=40.0%", "window_days=7"]);
-        assert_eq!(formula(&evidence), "x");
     }
 }

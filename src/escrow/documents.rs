@@ -200,14 +200,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_tells_where_the_next_begins_and_the_last_that_it_is_the_last() {
-        let page = |rows: Vec<i64>| Items::page(rows, 2, ToString::to_string, |row| row);
-        assert_eq!((page(vec![1, 2, 3]).items, page(vec![1, 2, 3]).next_cursor), (vec![1, 2], Some("2".to_owned())));
-        assert_eq!((page(vec![1, 2]).items, page(vec![1, 2]).next_cursor), (vec![1, 2], None));
-        assert_eq!(page(vec![]).next_cursor, None);
-    }
-
-    #[test]
     fn an_entry_has_the_same_receipt_whenever_it_comes() {
         assert_eq!(entry_id(331_002, 7, "A1"), entry_id(331_002, 7, "A1"));
         assert_ne!(entry_id(331_002, 7, "A1"), entry_id(331_003, 7, "A1"));

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod balances;
+mod basis;
 pub mod brief;
 pub mod commands;
 pub mod detector;

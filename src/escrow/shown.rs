@@ -1,12 +1,12 @@
 //! Accounts, warnings and entries made ready for a page.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Timelike, Utc};
 use serde_json::{Value, json};
 
 use super::{
     balances,
-    brief::{self, Input},
-    detector,
+    basis::{self, Input},
+    brief, detector,
     documents::Balance,
     model::{self, Refusal, Status, Step},
     store::{
@@ -74,9 +74,13 @@ pub struct ShownWarning {
 }
 
 impl ShownWarning {
-    /// The instant of a detector's step.
-    pub fn at(&self, step: &detector::Step) -> DateTime<Utc> {
-        step.at.to_utc()
+    /// When a detector's step was: the day alone where the bank gave no time and where a whole day was judged.
+    pub fn when(&self, page: &Page, step: &detector::Step) -> String {
+        let local = step.at.with_timezone(&BEIJING);
+        match (local.hour(), local.minute(), local.second()) {
+            (0, 0, 0) | (23, 59, 59) => page.day(local.date_naive()),
+            _ => page.time(step.at.to_utc()),
+        }
     }
 
     pub fn is_open(&self) -> bool {
@@ -94,8 +98,8 @@ pub fn warning(lang: Lang, caller: &Caller, warning: Warning, actions: &[Action]
     let second_officer = steps.contains(&Step::Resolve) && try_step(Step::Resolve) == Some(Err(Refusal::SecondOfficer));
     ShownWarning {
         claim: brief::claim(lang, &warning.kind, &warning.evidence),
-        formula: brief::formula(&warning.evidence).to_owned(),
-        inputs: brief::inputs(&warning.evidence),
+        formula: basis::formula(lang, &warning.evidence),
+        inputs: basis::inputs(lang, &warning.evidence),
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
         open,
@@ -168,6 +172,13 @@ pub async fn balances_of(conn: &mut ScopedConn, account: &Account, today: NaiveD
     Ok(balances::thinned(&balances::by_day(account.balance_fen, &movements, from, to)))
 }
 
+/// The balance at which the gravest open warning was raised.
+fn line(page: &Page, shown: &ShownWarning) -> Option<Value> {
+    let fen = basis::line_fen(&shown.warning.kind, &shown.warning.evidence)?;
+    let text = format!("{} {}", page.t("预警线", "Threshold"), page.yuan(fen));
+    Some(json!({"value": fen, "text": text, "lv": shown.warning.level}))
+}
+
 /// The chart's data block. `<` is escaped, so that nothing in it can end the block.
 pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String {
     let by_day: serde_json::Map<String, Value> =
@@ -181,9 +192,11 @@ pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String 
         })
     };
     let marks: Vec<Value> = shown.iter().filter(|warning| warning.is_open()).filter_map(at).collect();
+    let lines: Vec<Value> =
+        shown.iter().find(|warning| warning.is_open()).and_then(|w| line(page, w)).into_iter().collect();
     let words = json!({"balance": page.t("账户余额", "Balance"), "forecast": page.t("预警", "Warning"),
                        "need": page.t("应留存额", "Required balance"), "today": page.t("今天", "Today")});
     let facts = json!({"days": points.iter().map(|point| point.date).collect::<Vec<_>>(), "today": page.today(), "unit": "fen",
-                       "balance": by_day, "forecast": {}, "need": {}, "marks": marks, "words": words});
+                       "balance": by_day, "forecast": {}, "need": {}, "marks": marks, "lines": lines, "words": words});
     facts.to_string().replace('<', "\\u003c")
 }

@@ -43,6 +43,26 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role's name in Chinese and in English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Role::MinistryOfficer => ("教育部监管员", "Ministry officer"),
+            Role::ProvinceOfficer => ("省级监管员", "Province officer"),
+            Role::CityOfficer => ("市级监管员", "City officer"),
+            Role::BureauAdmin => ("教育局管理员", "Bureau administrator"),
+            Role::Approver => ("审批员", "Approver"),
+            Role::Inspector => ("检查员", "Inspector"),
+            Role::FinanceOfficer => ("资金监管员", "Finance officer"),
+            Role::DepartmentOfficer => ("主管部门人员", "Department officer"),
+            Role::TownshipOfficer => ("乡镇街道人员", "Township officer"),
+            Role::Auditor => ("审计员", "Auditor"),
+            Role::InstitutionAdmin => ("机构管理员", "Institution administrator"),
+            Role::InstitutionStaff => ("机构人员", "Institution staff"),
+            Role::SchoolUser => ("学校用户", "School user"),
+            Role::Bank => ("银行", "Bank"),
+        }
+    }
+
     /// Whether the role belongs to an institution and sees nothing but it.
     pub fn is_institution(self) -> bool {
         matches!(self, Role::InstitutionAdmin | Role::InstitutionStaff)

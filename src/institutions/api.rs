@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_and_cursors() {
+    fn flags_are_read() {
         for (given, expected) in [
             (None, Some(false)),
             (Some(""), Some(true)),
@@ -159,9 +159,5 @@ mod tests {
         ] {
             assert_eq!(flag("partial", given).ok(), expected, "{given:?}");
         }
-        for (given, expected) in [(None, Some(0)), (Some(""), Some(0)), (Some("17"), Some(17)), (Some("x"), None)] {
-            assert_eq!(cursor(given).ok(), expected, "{given:?}");
-        }
-        assert_eq!((limit(None), limit(Some(0)), limit(Some(200)), limit(Some(201))), (50, 1, 200, 200));
     }
 }

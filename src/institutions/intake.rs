@@ -162,7 +162,7 @@ async fn file_accounts(
     let events = filing
         .iter()
         .map(|(id, facts)| Event {
-            action: "account.filed",
+            action: "escrow.account_filed",
             subject_kind: "escrow_account",
             subject_id: facts.escrow_account_no.clone(),
             institution: Some(*id),

@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn each_precondition_blocks_by_itself() {
-        let cases: [(&str, fn(&mut Standing), Severity); 6] = [
+        type Change = fn(&mut Standing);
+        let cases: [(&str, Change, Severity); 6] = [
             ("institution.licence_no", |s| s.licence_no.clear(), Severity::Block),
             ("institution.licence_to", |s| s.licence_to = None, Severity::Refer),
             ("institution.status", |s| s.status = Status::Suspended, Severity::Block),

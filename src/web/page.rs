@@ -205,6 +205,7 @@ impl Page {
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
+            (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()

@@ -1,5 +1,7 @@
 //! Stories told over HTTP, against the real service with its own PostgreSQL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod app;
 mod courses;
 mod escrow;

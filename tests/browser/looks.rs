@@ -32,7 +32,16 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
         browser.sign_in(&officer).await;
-        for path in ["/b", "/b/approvals", "/b/courses", "/b/escrow", "/b/institutions", "/b/imports", "/b/audit"] {
+        for path in [
+            "/b",
+            "/b/approvals",
+            "/b/courses",
+            "/b/escrow",
+            "/b/institutions",
+            "/b/imports",
+            "/b/calendar",
+            "/b/audit",
+        ] {
             check(&browser, path).await;
         }
         browser.close().await;

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use unicode_normalization::UnicodeNormalization;
 
 use super::Known;
 
@@ -168,6 +169,19 @@ impl TimeOfDay {
         TimeOfDay((hour * 60 + minute) % (24 * 60))
     }
 
+    /// A time as people type it: also `9:00`, full-width digits and colon, `9点`, `18时30分`.
+    pub fn from_typed(text: &str) -> Option<TimeOfDay> {
+        let plain: String = text.nfkc().filter(|letter| !letter.is_whitespace()).collect();
+        let plain = plain.replace(['点', '时'], ":").replace('分', "");
+        let (hour, minute) = plain.split_once(':')?;
+        let two = |part: &str, empty: bool| match part.len() {
+            0 if empty => Some("00".to_owned()),
+            1 | 2 => Some(format!("{part:0>2}")),
+            _ => None,
+        };
+        format!("{}:{}", two(hour, false)?, two(minute, text.contains(['点', '时']))?).parse().ok()
+    }
+
     /// Minutes since midnight.
     pub fn minutes(self) -> i32 {
         i32::from(self.0)
@@ -297,6 +311,24 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn times_are_taken_as_people_type_them() {
+        for (typed, time) in [
+            ("18:30", "18:30"),
+            ("9:00", "09:00"),
+            ("９：０５", "09:05"),
+            (" 20 : 31 ", "20:31"),
+            ("9点", "09:00"),
+            ("18时30分", "18:30"),
+            ("8点5分", "08:05"),
+        ] {
+            assert_eq!(TimeOfDay::from_typed(typed).map(|t| t.to_string()).as_deref(), Some(time), "{typed}");
+        }
+        for typed in ["", "9", "18:", ":30", "24:00", "18:60", "1:2:3", "evening", "018:30"] {
+            assert_eq!(TimeOfDay::from_typed(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
     fn times_are_two_digits_each_within_the_day() {
         for (text, expected) in [
             ("00:00", Some(0)),
@@ -364,7 +396,7 @@ mod tests {
 
         #[test]
         fn reading_never_panics(text in "\\PC{0,12}") {
-            let _ = (text.parse::<TimeOfDay>(), text.parse::<SquareMetres>(), strict_day(&text), Subject::named(&text));
+            let _ = (text.parse::<TimeOfDay>(), TimeOfDay::from_typed(&text), text.parse::<SquareMetres>(), strict_day(&text), Subject::named(&text));
         }
     }
 }

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::kernel::{Finding, Severity};
+use crate::{
+    courses::words,
+    kernel::{Finding, Severity},
+};
 
 /// A rule: its id, what it is about, where it comes from, and how a breach is mended.
 #[derive(Debug)]
@@ -48,18 +51,18 @@ impl Rule {
 
     /// The rule applies, but `missing` (paths of the input) is not known: an official decides.
     pub(super) fn unknown(&self, path: impl Into<String>, missing: &[String]) -> Finding {
-        let list = missing.join(", ");
+        let (zh, en) = words::fields(missing);
         let mut finding = self.found(
             Severity::Refer,
             path,
             (
-                format!("{}无法判断：缺少 {list}。", self.title_zh),
-                format!("Cannot tell about {}; missing: {list}.", self.title_en),
+                format!("{}无法判断：不知道{zh}。", self.title_zh),
+                format!("Cannot tell about {}: {en} is not known.", self.title_en),
             ),
             json!({ "missing": missing }),
         );
-        finding.fix_zh = format!("填写 {list}。");
-        finding.fix_en = format!("Give {list}.");
+        finding.fix_zh = format!("补充{zh}。");
+        finding.fix_en = format!("Give {en}.");
         finding
     }
 }

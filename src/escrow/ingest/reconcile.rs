@@ -87,7 +87,7 @@ pub fn replace(stored: &[StoredWarning], found: Vec<Warning>) -> Vec<Write> {
         let same = |row: &&StoredWarning| {
             row.warning.kind == warning.kind && row.status.is_open() && warning.resolved_at.is_none()
         };
-        match rows.iter().position(|row| same(&row)) {
+        match rows.iter().position(same) {
             Some(place) => writes.extend(update(rows.remove(place), warning)),
             None => writes.push(Write::Insert(warning)),
         }
@@ -231,7 +231,7 @@ mod tests {
     fn a_level_that_people_gave_stays() {
         let mut row = stored(1, Status::Escalated, None, warning(W1, &[step(5, Yellow, "b")]));
         row.warning.level = Red;
-        assert_eq!(replace(&[row.clone()], vec![warning(W1, &[step(5, Yellow, "b")])]), []);
+        assert_eq!(replace(std::slice::from_ref(&row), vec![warning(W1, &[step(5, Yellow, "b")])]), []);
         let more = warning(W1, &[step(5, Yellow, "b"), step(6, Orange, "c")]);
         match &replace(&[row], vec![more])[..] {
             [Write::Update { status: Status::Escalated, warning, .. }] => assert_eq!(warning.level, Red),
@@ -242,14 +242,14 @@ mod tests {
     #[test]
     fn what_people_closed_is_opened_by_new_facts_only() {
         let row = stored(1, Status::Resolved, Some("王静怡"), warning(W1, &[step(5, Orange, "b")]));
-        assert_eq!(replace(&[row.clone()], vec![warning(W1, &[step(5, Orange, "b")])]), []);
+        assert_eq!(replace(std::slice::from_ref(&row), vec![warning(W1, &[step(5, Orange, "b")])]), []);
         assert_eq!(
-            replace(&[row.clone()], vec![warning(W1, &[step(5, Yellow, "b")])]),
+            replace(std::slice::from_ref(&row), vec![warning(W1, &[step(5, Yellow, "b")])]),
             [],
             "less grave than they thought"
         );
         let graver = warning(W1, &[step(5, Red, "b")]);
-        assert_eq!(replace(&[row.clone()], vec![graver.clone()]), [Write::Insert(graver)]);
+        assert_eq!(replace(std::slice::from_ref(&row), vec![graver.clone()]), [Write::Insert(graver)]);
         let late =
             vec![warning(W1, &[step(4, Yellow, "a"), step(5, Orange, "b")]), warning(W1, &[step(9, Orange, "c")])];
         assert_eq!(replace(&[row], late), [Write::Insert(warning(W1, &[step(4, Yellow, "a"), step(9, Orange, "c")]))]);
@@ -258,10 +258,10 @@ mod tests {
     #[test]
     fn a_warning_without_ground_is_withdrawn_and_comes_back_with_it() {
         let row = stored(1, Status::Raised, None, warning(WarningKind::BelowMin, &[step(5, Red, "b")]));
-        let writes = replace(&[row.clone()], vec![]);
+        let writes = replace(std::slice::from_ref(&row), vec![]);
         assert_eq!(writes, [Write::Update { id: 1, status: Status::Withdrawn, warning: row.warning.clone() }]);
         let gone = StoredWarning { status: Status::Withdrawn, ..row.clone() };
-        assert_eq!(replace(&[gone.clone()], vec![]), []);
+        assert_eq!(replace(std::slice::from_ref(&gone), vec![]), []);
         assert_eq!(
             replace(&[gone], vec![row.warning.clone()]),
             [Write::Update { id: 1, status: Status::Raised, warning: row.warning }]

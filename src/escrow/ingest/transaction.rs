@@ -22,11 +22,11 @@ impl Transaction {
 
     /// Makes everything done here durable.
     pub(super) async fn commit(mut self) -> Result<(), DbError> {
-        if let Some(client) = self.0.take() {
-            if let Err(error) = client.batch_execute("COMMIT").await {
-                drop(Object::take(client));
-                return Err(error.into());
-            }
+        if let Some(client) = self.0.take()
+            && let Err(error) = client.batch_execute("COMMIT").await
+        {
+            drop(Object::take(client));
+            return Err(error.into());
         }
         Ok(())
     }

@@ -96,9 +96,12 @@ struct Use<'a> {
     number: u32,
 }
 
+/// Account and currency, within which a reference is used once.
+type Ledger<'a> = (Option<&'a str>, Option<&'a str>);
+
 /// One verdict per entry of each draft.
 fn judge(drafts: &[Draft]) -> Vec<Vec<Verdict>> {
-    let mut uses: HashMap<(Option<&str>, Option<&str>), HashMap<&str, Uses<'_>>> = HashMap::new();
+    let mut uses: HashMap<Ledger<'_>, HashMap<&str, Uses<'_>>> = HashMap::new();
     let mut verdicts = Vec::with_capacity(drafts.len());
     for (index, draft) in drafts.iter().enumerate() {
         let statement = &draft.statement;

@@ -30,7 +30,7 @@ pub(super) fn stream(bytes: &[u8], names: &[&str]) -> Result<Vec<u8>, Broken> {
     };
     let file = File { bytes, sector, table: allocation_table(bytes, sector)? };
     let directory = file.chain(u32_at(bytes, 48)?)?;
-    let entries: Vec<Entry> = directory.as_chunks::<128>().0.iter().map(|slot| Entry::read(slot)).collect();
+    let entries: Vec<Entry> = directory.as_chunks::<128>().0.iter().map(Entry::read).collect();
     let root = entries.first().ok_or(Broken)?;
     let wanted = names
         .iter()

@@ -12,12 +12,18 @@ use super::{
     rows::{Row, Skip, Written},
 };
 
+/// What a totals line says of credits and of debits.
+pub(super) type Sums = (Option<i64>, Option<i64>);
+
+/// The rows of one account and currency, each with its number.
+type Group = (Option<String>, Option<String>, Vec<(Row, u64)>);
+
 /// The rows under one header.
 #[derive(Debug, Default)]
 pub(super) struct Section {
     pub head: Head,
     /// The row and the credit and debit sums of a totals line.
-    pub totals: Option<(u64, (Option<i64>, Option<i64>))>,
+    pub totals: Option<(u64, Sums)>,
     columns: Option<Columns>,
     sheet: Option<String>,
     rows: Vec<(Row, u64)>,
@@ -50,7 +56,7 @@ impl Section {
         settle_signs(&mut self.rows);
         let chinese = self.columns.as_ref().is_some_and(Columns::is_chinese);
         let fallback = self.head.currency.clone().or_else(|| chinese.then(|| "CNY".to_owned()));
-        let mut groups: Vec<(Option<String>, Option<String>, Vec<(Row, u64)>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for (mut row, number) in std::mem::take(&mut self.rows) {
             let account = row.account.take().or_else(|| self.head.account.clone());
             let currency = row.currency.take().or_else(|| fallback.clone());

@@ -1,0 +1,213 @@
+//! What a warning rests on, in words that an officer can check by hand: the formula, each input with its name and unit,
+//! and the balance at which the threshold was reached. Pure.
+//!
+//! Names and figures come from the evidence that the detector kept; nothing is computed anew but the line of the chart.
+
+use chrono::{DateTime, FixedOffset, Timelike};
+use serde_json::{Map, Value};
+
+use crate::{
+    kernel::Fen,
+    web::{Lang, show},
+};
+
+/// One input of a warning, named and with its unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// The inputs in the order in which a person reads them: field of the evidence, name in Chinese, in English.
+const NAMES: [(&str, &str, &str); 24] = [
+    ("value", "测得", "Measured"),
+    ("threshold", "预警线", "Threshold"),
+    ("at", "发生时间", "When"),
+    ("bank_ref", "银行流水号", "Bank's reference"),
+    ("window_days", "统计天数", "Days looked back"),
+    ("amount_fen", "转出金额", "Amount withdrawn"),
+    ("balance_before_fen", "转出前余额", "Balance before it"),
+    ("share_bp", "占比", "Share"),
+    ("share_floor_fen", "按占比预警的起点金额", "Least amount for the share to count"),
+    ("debits_fen", "期内转出", "Paid out in the period"),
+    ("balance_at_start_fen", "期初余额", "Balance at its start"),
+    ("credits_fen", "期内转入", "Paid in during it"),
+    ("base_fen", "期内可用资金", "Money at hand in it"),
+    ("exempt_fen", "其中退费、冲正（不计入）", "Refunds and reversals, not counted"),
+    ("matched_fen", "其中有划拨单的", "Covered by release orders"),
+    ("matched_bp", "有划拨单的占比", "Share covered by orders"),
+    ("balance_fen", "余额", "Balance"),
+    ("minimum_fen", "最低余额", "Minimum balance"),
+    ("fixed_fen", "其中固定下限", "Of it the fixed floor"),
+    ("unearned_fen", "未消课金额", "Fees not yet earned"),
+    ("unearned_bp", "按未消课金额计的比例", "Share of unearned fees to be kept"),
+    ("of_minimum_bp", "达到最低余额的", "Part of the minimum"),
+    ("bank_days_below", "连续低于的银行工作日", "Bank days below it"),
+    ("order_ref", "对应的划拨或退费单", "Release or refund order"),
+];
+
+/// Every input that the evidence holds, each once.
+pub fn inputs(lang: Lang, evidence: &Value) -> Vec<Input> {
+    let empty = Map::new();
+    let fields = evidence.as_object().unwrap_or(&empty);
+    let unit = fields.get("unit").and_then(Value::as_str).unwrap_or_default();
+    let mut inputs: Vec<Input> = NAMES
+        .iter()
+        .filter_map(|(field, zh, en)| Some((*field, lang.t(zh, en), fields.get(*field)?)))
+        .filter(|(field, _, value)| !value.is_null() && !said_before(field, value, fields))
+        .map(|(field, name, value)| Input { name, value: shown(field, value, unit) })
+        .collect();
+    if fields.get("capped") == Some(&Value::Bool(true)) {
+        let reached = fields.get("reached_level").and_then(Value::as_str).unwrap_or_default();
+        let level = show::level_word(lang, reached);
+        let value = match lang {
+            Lang::Zh => format!("按金额达到{level}，因有单据降为蓝色"),
+            Lang::En => format!("{level} by the amount, blue because orders cover it"),
+        };
+        inputs.push(Input { name: lang.t("降级", "Lowered"), value });
+    }
+    inputs
+}
+
+/// Whether a field repeats the measured value.
+fn said_before(field: &str, value: &Value, fields: &Map<String, Value>) -> bool {
+    matches!(field, "share_bp" | "amount_fen" | "balance_fen")
+        && fields.get("value") == Some(value)
+        && fields.get("unit").and_then(Value::as_str) == Some(if field.ends_with("_bp") { "bp" } else { "fen" })
+}
+
+fn shown(field: &str, value: &Value, unit: &str) -> String {
+    let unit = match field {
+        "value" | "threshold" => unit,
+        _ if field.ends_with("_fen") => "fen",
+        _ if field.ends_with("_bp") => "bp",
+        _ => "",
+    };
+    match (value.as_i64(), unit) {
+        (Some(fen), "fen") => Fen(fen).yuan(),
+        (Some(bp), "bp") => show::percent(bp),
+        _ if field == "at" => instant(value.as_str().unwrap_or_default()),
+        _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
+/// Day and time, or the day alone where the bank gave no time and where a whole day was judged.
+fn instant(text: &str) -> String {
+    let Ok(at) = text.parse::<DateTime<FixedOffset>>() else { return text.to_owned() };
+    let whole_day = matches!((at.hour(), at.minute(), at.second()), (0, 0, 0) | (23, 59, 59));
+    at.format(if whole_day { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+}
+
+/// The formula in words; one that this version does not know is shown as the detector wrote it.
+pub fn formula(lang: Lang, evidence: &Value) -> String {
+    let written = evidence.get("formula").and_then(Value::as_str).unwrap_or_default();
+    let (zh, en) = match written {
+        "amount_fen >= threshold" => ("转出金额 ≥ 预警线", "amount withdrawn ≥ threshold"),
+        "amount_fen * 10000 / balance_before_fen >= threshold, and amount_fen >= share_floor_fen" => (
+            "转出金额 ÷ 转出前余额 ≥ 预警线，且转出金额 ≥ 起点金额",
+            "amount withdrawn ÷ balance before it ≥ threshold, and amount ≥ least amount",
+        ),
+        "balance_before_fen <= 0 counts as 10000 bp, and amount_fen >= share_floor_fen" => (
+            "转出前余额为零或为负，占比按 100% 计，且转出金额 ≥ 起点金额",
+            "the balance before it was zero or less, which counts as 100 %, and amount ≥ least amount",
+        ),
+        "debits_fen * 10000 / (balance_at_start_fen + credits_fen) >= threshold" => {
+            ("期内转出 ÷（期初余额 + 期内转入）≥ 预警线", "paid out ÷ (balance at the start + paid in) ≥ threshold")
+        }
+        "balance_fen < minimum_fen * of_minimum_bp / 10000" => {
+            ("日终余额 < 最低余额 × 比例", "balance at the end of the day < minimum × part")
+        }
+        "balance_fen < minimum_fen on consecutive bank days" => {
+            ("日终余额连续多个银行工作日 < 最低余额", "balance < minimum on consecutive bank days")
+        }
+        other => (other, other),
+    };
+    lang.t(zh, en).to_owned()
+}
+
+/// The balance at or below which the warning was raised, in fen: the line of the chart.
+pub fn line_fen(kind: &str, evidence: &Value) -> Option<i64> {
+    let field = |name: &str| evidence.get(name).and_then(Value::as_i64);
+    let threshold = field("threshold")?;
+    let base = match kind {
+        "FUND-LARGE-SINGLE" => field("balance_before_fen")?,
+        "FUND-CUM-ROLLING" => field("base_fen")?,
+        "FUND-BELOW-MIN" => return Some(threshold),
+        _ => return None,
+    };
+    let gone = match evidence.get("unit").and_then(Value::as_str)? {
+        "fen" => i128::from(threshold),
+        "bp" => i128::from(base) * i128::from(threshold) / 10_000,
+        _ => return None,
+    };
+    i64::try_from(i128::from(base) - gone).ok().filter(|line| *line >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pairs(evidence: &Value) -> Vec<String> {
+        inputs(Lang::Zh, evidence).into_iter().map(|input| format!("{}={}", input.name, input.value)).collect()
+    }
+
+    #[test]
+    fn inputs_carry_names_and_units_and_are_said_once() {
+        let evidence = json!({"value": 4000, "threshold": 3500, "unit": "bp", "formula": "x", "amount_fen": 100, "share_bp": 4000,
+            "window_days": 7, "order_ref": null, "capped": false, "reached_level": "orange", "at": "2026-03-17T00:00:00+08:00"});
+        assert_eq!(
+            pairs(&evidence),
+            ["测得=40.0%", "预警线=35.0%", "发生时间=2026-03-17", "统计天数=7", "转出金额=¥1.00"]
+        );
+        let capped =
+            json!({"capped": true, "reached_level": "red", "order_ref": "R-1", "at": "2026-03-17T16:42:00+08:00"});
+        assert_eq!(
+            pairs(&capped),
+            ["发生时间=2026-03-17 16:42:00", "对应的划拨或退费单=R-1", "降级=按金额达到红色，因有单据降为蓝色"]
+        );
+    }
+
+    /// Whatever the detector writes has a name here, so that no page shows the name of a field.
+    #[test]
+    fn every_field_of_the_evidence_has_a_name() {
+        let detector = concat!(
+            include_str!("detector/large_single.rs"),
+            include_str!("detector/cum_rolling.rs"),
+            include_str!("detector/below_min.rs")
+        );
+        let mut seen = 0;
+        for line in
+            detector.lines().map(str::trim).filter(|line| line.starts_with("(\"") && line.ends_with(".into()),"))
+        {
+            let field = line[2..].split('"').next().unwrap();
+            let apart = matches!(field, "unit" | "formula" | "minimum_formula" | "reached_level" | "capped");
+            assert!(apart || NAMES.iter().any(|(name, _, _)| *name == field), "{field} has no name");
+            seen += 1;
+        }
+        assert!(seen > 30, "the detector's fields were found: {seen}");
+    }
+
+    #[test]
+    fn formulas_are_in_words() {
+        let evidence = json!({"formula": "debits_fen * 10000 / (balance_at_start_fen + credits_fen) >= threshold"});
+        assert_eq!(formula(Lang::Zh, &evidence), "期内转出 ÷（期初余额 + 期内转入）≥ 预警线");
+        assert_eq!(formula(Lang::En, &json!({"formula": "new_one >= 3"})), "new_one >= 3");
+    }
+
+    #[test]
+    fn the_line_is_the_balance_at_which_the_threshold_is_reached() {
+        let share = json!({"unit": "bp", "threshold": 3500, "balance_before_fen": 45_720_000});
+        assert_eq!(line_fen("FUND-LARGE-SINGLE", &share), Some(29_718_000));
+        let amount = json!({"unit": "fen", "threshold": 5_000_000, "balance_before_fen": 45_720_000});
+        assert_eq!(line_fen("FUND-LARGE-SINGLE", &amount), Some(40_720_000));
+        let rolling = json!({"unit": "bp", "threshold": 3000, "base_fen": 45_720_000});
+        assert_eq!(line_fen("FUND-CUM-ROLLING", &rolling), Some(32_004_000));
+        assert_eq!(line_fen("FUND-BELOW-MIN", &json!({"unit": "fen", "threshold": 7})), Some(7));
+        assert_eq!(
+            line_fen("FUND-LARGE-SINGLE", &json!({"unit": "bp", "threshold": 3500, "balance_before_fen": -5})),
+            None
+        );
+    }
+}
