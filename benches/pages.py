@@ -29,7 +29,7 @@ PAGES = {
 REACHES = [("county", "bureau_admin", "331002"), ("city", "city_officer", "331000"),
            ("province", "province_officer", "330000"), ("ministry", "ministry_officer", "000000")]
 FILL = f"""
-TRUNCATE entries, statements, warnings, warning_actions;
+TRUNCATE entries, statements, warnings, warning_actions, courses CASCADE;
 SELECT ensure_entries_month((date '2025-04-01' + make_interval(months => m))::date) FROM generate_series(0, 11) m;
 CREATE TEMP TABLE chosen AS
   SELECT tenant_id, id, institution_id, row_number() OVER (ORDER BY tenant_id, id) - 1 AS n FROM

@@ -36,6 +36,8 @@ CREATE POLICY write ON escrow_accounts
 GRANT SELECT, INSERT ON escrow_accounts TO mingjian_app;
 GRANT SELECT, UPDATE ON escrow_accounts TO mingjian_ingest;
 CREATE INDEX escrow_accounts_by_institution ON escrow_accounts (tenant_id, institution_id);
+-- A city, a province and the ministry list theirs in order of id, far beyond one bureau.
+CREATE INDEX escrow_accounts_by_id ON escrow_accounts (id);
 -- An institution has one dedicated account in use at a time (FUND-ACCOUNT-UNIQUE).
 CREATE UNIQUE INDEX escrow_accounts_one_active ON escrow_accounts (tenant_id, institution_id) WHERE status = 'active';
 
@@ -171,6 +173,8 @@ GRANT SELECT, UPDATE ON warnings TO mingjian_app;
 GRANT SELECT, INSERT, UPDATE ON warnings TO mingjian_ingest;
 CREATE UNIQUE INDEX warnings_one_open ON warnings (tenant_id, account_id, kind) WHERE status NOT IN ('resolved', 'withdrawn');
 CREATE INDEX warnings_by_account ON warnings (tenant_id, account_id, id);
+-- A city, a province and the ministry list theirs in order of id, far beyond one bureau.
+CREATE INDEX warnings_by_id ON warnings (id);
 CREATE INDEX warnings_open ON warnings (tenant_id, level, raised_at DESC) WHERE status NOT IN ('resolved', 'withdrawn');
 
 -- What people did about a warning; the institution's answers are among them.

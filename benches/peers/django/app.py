@@ -21,9 +21,7 @@ settings.configure(
             "NAME": "mingjian",
             # A connection lives as long as its worker.
             "CONN_MAX_AGE": None,
-            # Statements are sent with their values apart and planned for any value: with the values the planner takes a
-            # rare brand for a common one and reads half the table, which somebody would soon have found out.
-            "OPTIONS": {"options": "-c jit=off -c plan_cache_mode=force_generic_plan", "server_side_binding": True},
+            "OPTIONS": {"options": "-c jit=off"},
         }
     },
     REST_FRAMEWORK={
@@ -39,6 +37,7 @@ django.setup()
 from django.contrib.postgres.fields import ArrayField  # noqa: E402  (models need the settings above)
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import models  # noqa: E402
+from django.db.models import F  # noqa: E402
 from django.urls import path  # noqa: E402
 from rest_framework import serializers  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
@@ -100,10 +99,12 @@ class Search(APIView):
         asked = request.query_params
         found = Institution.objects.order_by("rank", "name", "institution_id")
         if asked.get("q"):
-            found = found.filter(tokens__contains=tokens(asked["q"]))
+            # Along the index of the order PostgreSQL would read half the table for a rare brand; somebody would soon
+            # have found that out, and that a sum of nothing keeps it from doing so.
+            found = found.filter(tokens__contains=tokens(asked["q"])).order_by(F("rank") + 0, "name", "institution_id")
         if asked.get("region"):
             code = int(asked["region"])
-            found = found.filter(tenant_id__range=(code, code + 99 if code % 100 == 0 else code))
+            found = found.filter(tenant_id__range=(code, code + 99)) if code % 100 == 0 else found.filter(tenant_id=code)
         if asked.get("category"):
             found = found.filter(category=asked["category"])
         rows = list(found.only("institution_id", "name", "rank", "card")[: PAGE + 1])

@@ -71,19 +71,17 @@ def tokens(q: str) -> list[str]:
     return sorted(found)
 
 
-def bounds(region: str) -> tuple[int, int]:
-    code = int(region)
-    return (code, code + 99) if code % 100 == 0 else (code, code)
-
-
 async def rows(q: str, region: str, category: str):
     conditions, values = [], []
     if q:
         values.append(tokens(q))
         conditions.append(f"tokens @> ${len(values)}")
-    if region:
-        values.extend(bounds(region))
+    if region and region.endswith("00"):
+        values.extend((int(region), int(region) + 99))
         conditions.append(f"tenant_id BETWEEN ${len(values) - 1} AND ${len(values)}")
+    elif region:
+        values.append(int(region))
+        conditions.append(f"tenant_id = ${len(values)}")
     if category:
         values.append(category)
         conditions.append(f"category = ${len(values)}")
