@@ -21,20 +21,24 @@ use crate::{identity::may, secrets::random};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Who may call each method on each path.
+/// Who may call each method on each path: by path, a few methods each.
 #[derive(Debug, Clone)]
-pub struct AccessTable(Arc<HashMap<(Method, &'static str), Access>>);
+pub struct AccessTable(Arc<HashMap<&'static str, Vec<(Method, Access)>>>);
 
 impl AccessTable {
     /// The table of these routes.
     pub fn new(routes: &[Route]) -> AccessTable {
-        AccessTable(Arc::new(routes.iter().map(|route| ((route.method.clone(), route.path), route.access)).collect()))
+        let mut paths: HashMap<&'static str, Vec<(Method, Access)>> = HashMap::new();
+        for route in routes {
+            paths.entry(route.path).or_default().push((route.method.clone(), route.access));
+        }
+        AccessTable(Arc::new(paths))
     }
 
     fn of(&self, request: &ServiceRequest) -> Option<Access> {
         let pattern = request.match_pattern()?;
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-        self.0.iter().find(|((m, path), _)| *m == method && *path == pattern).map(|(_, access)| *access)
+        self.0.get(pattern.as_str())?.iter().find(|(known, _)| *known == method).map(|(_, access)| *access)
     }
 }
 

@@ -92,9 +92,10 @@ pub async fn warnings(
 ) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) \
-         AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
-         AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7"
+        "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT w.tenant_id, w.id FROM warnings w \
+         WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
+         AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7) \
+         ORDER BY w.id DESC"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
