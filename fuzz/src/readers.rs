@@ -213,7 +213,8 @@ pub fn push(bytes: &[u8]) {
     let sum = |entries: &[Entry]| entries.iter().map(|entry| i128::from(entry.effect_fen())).sum::<i128>();
     let (count, all) = (entries.len(), sum(&entries));
     let mut statements = [Incoming { entries, ..Incoming::default() }];
-    if let Ok((taken, repeated)) = ingest::collect(&mut statements, &[0]) {
+    let collected = ingest::collect(&mut statements, &[0], chrono::NaiveDate::MAX);
+    if let Ok(ingest::Collected { entries: taken, repeated, .. }) = collected {
         assert_eq!(taken.len() as i64 + repeated[0], count as i64, "every entry is taken or a repetition");
         let refs: HashSet<&str> = taken.iter().map(|entry| entry.bank_ref.as_str()).collect();
         assert_eq!(refs.len(), taken.len());

@@ -164,6 +164,8 @@ async fn list_balances(
     let account = of_range(&mut conn, *id).await?;
     let movements = entries::days(&mut conn, account.tenant_id, account.id, midnight.to_utc()).await?;
     conn.commit().await?;
+    // What was there before the latest run of statements is not known from the present balance.
+    let from = account.opening_on.map_or(from, |on| from.max(on));
     let items = balances::by_day(account.balance_fen, &movements, from, to);
     Ok(Items { items, next_cursor: None }.into())
 }
@@ -191,7 +193,8 @@ async fn add_statement(
     let received = upload::take_in(&state, &caller, file).await?;
     let part = received.into_iter().next().ok_or_else(Problem::internal)?;
     Ok(HttpResponse::Ok().json(json!({
-        "statement_id": part.statement_id, "inserted": part.inserted, "duplicates": part.duplicates, "warnings": part.warnings,
+        "statement_id": part.statement_id, "inserted": part.inserted, "duplicates": part.duplicates, "gap": part.gap,
+        "warnings": part.warnings,
     })))
 }
 

@@ -2,9 +2,12 @@
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::store::{
-    accounts::Account,
-    entries::{self, Entry, Place},
+use super::{
+    shown::midnight,
+    store::{
+        accounts::Account,
+        entries::{self, Entry, Place},
+    },
 };
 use crate::{
     db::{DbError, ScopedConn},
@@ -64,7 +67,8 @@ pub(super) fn workbook(lang: Lang, account: &Account, entries: &[Entry]) -> Resu
     };
     let mut balance = account.balance_fen;
     for (row, entry) in (1u32..).zip(entries) {
-        line(sheet, row, entry, balance, &formats)?;
+        let known = account.opening_on.is_none_or(|on| midnight(on) <= entry.booked_at);
+        line(sheet, row, entry, known.then_some(balance), &formats)?;
         balance = balance.saturating_sub(entry.effect_fen());
     }
     workbook.save_to_buffer()
@@ -76,14 +80,22 @@ struct Formats {
     money: Format,
 }
 
-fn line(sheet: &mut Worksheet, row: u32, entry: &Entry, balance: i64, formats: &Formats) -> Result<(), XlsxError> {
+fn line(
+    sheet: &mut Worksheet,
+    row: u32,
+    entry: &Entry,
+    balance: Option<i64>,
+    formats: &Formats,
+) -> Result<(), XlsxError> {
     let local = entry.booked_at.with_timezone(&BEIJING).naive_local();
     sheet.write_datetime_with_format(row, 0, &local.date(), &formats.day)?;
     if entry.has_time() {
         sheet.write_datetime_with_format(row, 1, &local.time(), &formats.time)?;
     }
     sheet.write_number_with_format(row, if entry.credit { 2 } else { 3 }, yuan(entry.amount_fen), &formats.money)?;
-    sheet.write_number_with_format(row, 4, yuan(balance), &formats.money)?;
+    if let Some(balance) = balance {
+        sheet.write_number_with_format(row, 4, yuan(balance), &formats.money)?;
+    }
     for (at, text) in [
         (5, entry.counterparty_name.as_deref()),
         (6, entry.counterparty_account.as_deref()),

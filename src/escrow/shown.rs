@@ -137,7 +137,9 @@ pub async fn entries_of(
         .map(|entry| {
             let after = balance;
             balance = balance.saturating_sub(entry.effect_fen());
-            ShownEntry { fired: fired(&entry), balance_fen: Some(after), entry }
+            // Before the latest run of statements the balance is not known from the present one.
+            let known = account.opening_on.is_none_or(|on| midnight(on) <= entry.booked_at);
+            ShownEntry { fired: fired(&entry), balance_fen: known.then_some(after), entry }
         })
         .collect();
     let missing: Vec<&str> =

@@ -6,7 +6,11 @@ use super::{
     ingest::{self, Delivery, IngestError, Received, Target},
     statement::{self, Format, Limits},
 };
-use crate::{db::DbError, identity::Caller, web::AppState};
+use crate::{
+    db::DbError,
+    identity::{Action, Caller, may},
+    web::AppState,
+};
 
 /// A file as it was handed over.
 #[derive(Debug)]
@@ -23,6 +27,9 @@ pub struct File {
 
 /// Reads the file and takes it in. A file whose balances do not agree with its entries stays out until somebody decides.
 pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Vec<Received>, IngestError> {
+    if !may(caller.actor.role, Action::UploadStatement) {
+        return Err(IngestError::Forbidden);
+    }
     let limits = Limits {
         max_bytes_unpacked: state.max_unpacked(),
         max_entries: state.service.max_entries,

@@ -9,3 +9,4 @@ mod isolation;
 mod register;
 mod samples;
 mod sessions;
+mod statements;

@@ -112,6 +112,14 @@ impl AccountState {
         self.undetermined.iter().map(shape).collect()
     }
 
+    /// The history breaks off and goes on at `opening`: what moved between is unknown. Nothing is judged by what was
+    /// before; warnings that are open stay so until what comes closes them.
+    pub fn begin_anew(&mut self, opening: Opening) {
+        let open = std::mem::take(&mut self.open);
+        let undetermined = std::mem::take(&mut self.undetermined);
+        *self = AccountState { open, undetermined, last_at: self.last_at, ..AccountState::new(opening) };
+    }
+
     /// People closed the open warning of `kind`; the next event of the kind raises a new one.
     pub fn resolve(&mut self, kind: WarningKind) {
         self.open.remove(&kind);

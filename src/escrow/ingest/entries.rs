@@ -3,7 +3,7 @@
 //! Pure. An entry without a time of day stands at midnight in Beijing and keeps its place in the day by `seq`; one with
 //! a time needs none, and entries of one instant count in the order of their references.
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 
@@ -82,14 +82,61 @@ pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().with_timezone(&Utc)
 }
 
-/// All entries of one account in one delivery, in order of booking; what the delivery itself repeats is left out and
-/// counted, by statement.
-pub fn collect(statements: &mut [Incoming], places: &[usize]) -> Result<(Vec<NewEntry>, Vec<i64>), IngestError> {
+/// How far the entries of one statement reach, those included that are no news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    pub first_at: DateTime<Utc>,
+    pub last_on: NaiveDate,
+    /// The effect of all of them on the balance.
+    pub effect_fen: i64,
+    /// The effect of those of the first day.
+    pub first_day_fen: i64,
+}
+
+impl Extent {
+    fn of(entry: &NewEntry) -> Extent {
+        let effect_fen = entry.effect_fen();
+        Extent { first_at: entry.booked_at, last_on: entry.booked_on(), effect_fen, first_day_fen: effect_fen }
+    }
+
+    fn and(self, other: Extent) -> Extent {
+        let first_day_fen = match self.first_on().cmp(&other.first_on()) {
+            Ordering::Less => self.first_day_fen,
+            Ordering::Equal => self.first_day_fen.saturating_add(other.first_day_fen),
+            Ordering::Greater => other.first_day_fen,
+        };
+        Extent {
+            first_at: self.first_at.min(other.first_at),
+            last_on: self.last_on.max(other.last_on),
+            effect_fen: self.effect_fen.saturating_add(other.effect_fen),
+            first_day_fen,
+        }
+    }
+
+    fn first_on(&self) -> NaiveDate {
+        self.first_at.with_timezone(&BEIJING).date_naive()
+    }
+}
+
+/// What one account gets of a delivery.
+#[derive(Debug)]
+pub struct Collected {
+    /// In order of booking, each reference once.
+    pub entries: Vec<NewEntry>,
+    /// By statement, how many entries the delivery gave twice.
+    pub repeated: Vec<i64>,
+    /// How far the entries of each statement reach; those without any are absent.
+    pub extents: HashMap<usize, Extent>,
+}
+
+/// All entries of one account in one delivery; none may be booked after `last`.
+pub fn collect(statements: &mut [Incoming], places: &[usize], last: NaiveDate) -> Result<Collected, IngestError> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();
     for place in places {
+        errors.extend(future_days(&statements[*place], last).into_iter().take(TOLD_MAX - errors.len()));
         let given = std::mem::take(&mut statements[*place].entries).into_iter().enumerate();
-        let good = given.filter_map(|(index, entry)| match checked(entry, *place) {
+        let good = given.filter_map(|(index, entry)| match checked(entry, *place, last) {
             Ok(entry) => Some(entry),
             Err((field, error)) => {
                 if errors.len() < TOLD_MAX {
@@ -108,9 +155,38 @@ pub fn collect(statements: &mut [Incoming], places: &[usize]) -> Result<(Vec<New
     if !errors.is_empty() {
         return Err(IngestError::Invalid(errors));
     }
+    // Entries of one statement stand together still.
+    let extents = entries.chunk_by(|a, b| a.statement == b.statement).filter_map(|own| {
+        let all = own.iter().map(Extent::of).reduce(Extent::and)?;
+        Some((own.first()?.statement, all))
+    });
+    let extents = extents.collect();
     let mut repeated = vec![0; statements.len()];
     let entries = without_repeats(entries, &mut repeated)?;
-    Ok((in_order(entries), repeated))
+    Ok(Collected { entries: in_order(entries), repeated, extents })
+}
+
+/// The balances of a statement that are dated after `last`.
+fn future_days(statement: &Incoming, last: NaiveDate) -> Vec<FieldError> {
+    let days = [("opening_on", statement.opening_on), ("closing_on", statement.closing_on)];
+    let late = days.into_iter().filter_map(|(field, day)| Some((field, day.filter(|day| *day > last)?)));
+    late.map(|(field, day)| in_future(field, day)).collect()
+}
+
+fn in_future(field: &str, day: NaiveDate) -> FieldError {
+    let (zh, en) = match field {
+        "opening_on" => ("期初余额日期", "The date of the opening balance"),
+        "closing_on" => ("期末余额日期", "The date of the closing balance"),
+        _ => ("记账日期", "The booking date"),
+    };
+    FieldError::new(
+        field,
+        "future",
+        format!("{zh} {day} 晚于今天（北京时间）。请向银行核对日期，改正后重新报送。"),
+        format!(
+            "{en}, {day}, is later than today in Beijing. Check the date with the bank, correct it and send it again."
+        ),
+    )
 }
 
 /// The order in which the detector takes entries in.
@@ -164,7 +240,7 @@ fn fault(field: &'static str, rule: &str, zh: &str, en: &str) -> Fault {
     (field, FieldError::new("", rule, zh, en))
 }
 
-fn checked(entry: Entry, statement: usize) -> Result<NewEntry, Fault> {
+fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, Fault> {
     let length = entry.bank_ref.chars().count();
     if entry.bank_ref.trim().is_empty() || length > REF_MAX || entry.bank_ref.chars().any(char::is_control) {
         return Err(fault(
@@ -189,6 +265,9 @@ fn checked(entry: Entry, statement: usize) -> Result<NewEntry, Fault> {
             "记账日期须在 1990 至 2099 年之间",
             "the booking date lies in the years 1990 to 2099",
         ));
+    }
+    if entry.booked_on > last {
+        return Err(("booked_on", in_future("booked_on", entry.booked_on)));
     }
     let booked_at = match entry.booked_at {
         Some(at) if at.with_timezone(&BEIJING).date_naive() != entry.booked_on => {
@@ -263,8 +342,50 @@ pub(super) mod tests {
         }
     }
 
+    /// An entry without a time of day, as it is stored.
+    pub fn booked(on: NaiveDate, effect_fen: i64) -> NewEntry {
+        let given = Entry {
+            direction: if effect_fen < 0 { Direction::Debit } else { Direction::Credit },
+            ..entry("r", &on.to_string(), effect_fen.abs())
+        };
+        checked(given, 0, NaiveDate::MAX).unwrap()
+    }
+
     fn collected(entries: Vec<Entry>) -> Result<(Vec<NewEntry>, Vec<i64>), IngestError> {
-        collect(&mut [Incoming { entries, ..Incoming::default() }], &[0])
+        let last = "2099-12-31".parse().unwrap();
+        let found = collect(&mut [Incoming { entries, ..Incoming::default() }], &[0], last)?;
+        Ok((found.entries, found.repeated))
+    }
+
+    #[test]
+    fn a_statement_reaches_from_its_first_entry_to_its_last_whether_news_or_not() {
+        let twice = vec![entry("a", "2026-03-01", 5), entry("b", "2026-03-02", 6), entry("a", "2026-03-01", 5)];
+        let mut statements = [
+            Incoming { entries: vec![entry("a", "2026-03-01", 5)], ..Incoming::default() },
+            Incoming { entries: twice, ..Incoming::default() },
+        ];
+        let found = collect(&mut statements, &[0, 1], "2026-03-02".parse().unwrap()).unwrap();
+        let extent = found.extents[&1];
+        assert_eq!(extent.first_at, midnight("2026-03-01".parse().unwrap()));
+        assert_eq!(
+            (extent.last_on.to_string().as_str(), extent.effect_fen, extent.first_day_fen),
+            ("2026-03-02", -16, -10)
+        );
+    }
+
+    #[test]
+    fn nothing_may_be_dated_after_the_day_it_comes() {
+        let last = "2026-03-19".parse().unwrap();
+        let on = |day: &str| Some(day.parse().unwrap());
+        let named = |statement: Incoming| match collect(&mut [statement], &[0], last) {
+            Err(IngestError::Invalid(errors)) => errors.into_iter().map(|error| error.path).collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(named(Incoming { closing_on: on("2062-11-26"), ..Incoming::default() }), ["closing_on"]);
+        assert_eq!(named(Incoming { opening_on: on("2026-03-20"), ..Incoming::default() }), ["opening_on"]);
+        let late = vec![entry("a", "2026-03-19", 5), entry("b", "2026-03-20", 6)];
+        assert_eq!(named(Incoming { entries: late, ..Incoming::default() }), ["entries[1].booked_on"]);
+        assert!(named(Incoming { closing_on: on("2026-03-19"), ..Incoming::default() }).is_empty());
     }
 
     #[test]

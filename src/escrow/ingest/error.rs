@@ -14,6 +14,8 @@ use crate::{
 /// A refusal.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
+    #[error("the role may not take entries in")]
+    Forbidden,
     #[error("the bureau has no such escrow account")]
     UnknownAccount(Option<String>),
     #[error("the statement is for the account {found}, not for {wanted}")]
@@ -62,6 +64,7 @@ fn unprocessable(kind: &'static str, zh: String, en: String) -> Problem {
 impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Problem {
         match error {
+            IngestError::Forbidden => Problem::forbidden(),
             IngestError::UnknownAccount(number) => {
                 let number = number.map(|number| format!(" {number}")).unwrap_or_default();
                 Problem::new(

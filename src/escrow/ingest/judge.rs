@@ -1,6 +1,7 @@
 //! Runs the detector over an account's entries: onward from the stored state, or over its whole history.
 //!
-//! Both ways give the same balance and the same warnings. Which days are over is told by the statements' closing days
+//! Both ways give the same balance and the same warnings. Where the account's statements do not hang together the history
+//! is judged run by run, each on its own opening (see [`chain`](super::chain)). Which days are over is told by the statements' closing days
 //! and by later entries, never by the clock, so the order of deliveries does not matter.
 
 use std::collections::VecDeque;
@@ -8,41 +9,32 @@ use std::collections::VecDeque;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
+    chain::Run,
     entries::{NewEntry, midnight},
     reconcile::Closure,
 };
-use crate::escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning, WarningKind};
+use crate::{
+    escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning, WarningKind},
+    kernel::clock::BEIJING,
+};
 
-/// Where an account's balance is anchored: so many fen before the first entry of a local day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anchor {
-    pub fen: i64,
-    pub on: NaiveDate,
-}
-
-impl Anchor {
-    /// The earlier of two, whichever was delivered first; of one day the lesser, so that the order does not matter.
-    pub fn earlier(self, other: Anchor) -> Anchor {
-        if (other.on, other.fen) < (self.on, self.fen) { other } else { self }
-    }
-}
-
-/// The opening that the detector begins with. `before_anchor_fen` is the effect of all entries before the anchor's day,
-/// `has_before` whether there are any; without an anchor the bank's balance after the first entry serves, else zero.
+/// The opening that the detector begins with. `first_run` is the earliest run of statements, `before_fen` the effect of
+/// all entries before its first day, `has_before` whether there are any; without a run the bank's balance after the first
+/// entry serves, else zero.
 pub fn opening(
-    anchor: Option<Anchor>,
-    before_anchor_fen: i64,
+    first_run: Option<&Run>,
+    before_fen: i64,
     has_before: bool,
     first: Option<(i64, Option<i64>)>,
 ) -> Option<Opening> {
-    let Some(anchor) = anchor else {
+    let Some(run) = first_run else {
         let balance_fen = match first {
             Some((effect, Some(after))) => after.checked_sub(effect)?,
             _ => 0,
         };
         return Some(Opening { balance_fen, on: None });
     };
-    Some(Opening { balance_fen: anchor.fen.checked_sub(before_anchor_fen)?, on: (!has_before).then_some(anchor.on) })
+    Some(Opening { balance_fen: run.opening_fen.checked_sub(before_fen)?, on: (!has_before).then_some(run.on) })
 }
 
 impl NewEntry {
@@ -83,16 +75,22 @@ fn close(
     through: Option<NaiveDate>,
     changes: &mut Vec<Change>,
 ) -> Result<(), DetectorError> {
-    match through.and_then(|day| day.succ_opt()) {
-        Some(next) => state.close_days_until(grounds, midnight(next) - TimeDelta::microseconds(1), changes),
-        None => Ok(()),
-    }
+    through.map_or(Ok(()), |day| state.close_days_until(grounds, end_of(day), changes))
 }
 
-/// A run over the whole history.
+/// The last instant of a local day.
+fn end_of(day: NaiveDate) -> DateTime<Utc> {
+    midnight(day.succ_opt().unwrap_or(NaiveDate::MAX)) - TimeDelta::microseconds(1)
+}
+
+/// A pass over the whole history.
 pub struct Replay<'a> {
     state: AccountState,
     grounds: &'a Grounds<'a>,
+    /// The last day that the run under way is known to.
+    until: Option<NaiveDate>,
+    /// The runs that follow.
+    later: VecDeque<Run>,
     /// What people closed, in order.
     closures: VecDeque<Closure>,
     changes: Vec<Change>,
@@ -100,18 +98,40 @@ pub struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// Before the first entry; `closures` are what people closed.
-    pub fn new(opening: Opening, grounds: &'a Grounds<'a>, mut closures: Vec<Closure>) -> Replay<'a> {
+    /// Before the first entry; `closures` are what people closed, `runs` the runs of statements in order of time.
+    pub fn new(opening: Opening, grounds: &'a Grounds<'a>, mut closures: Vec<Closure>, runs: &[Run]) -> Replay<'a> {
         closures.sort_by_key(|closure| closure.through);
-        let state = AccountState::new(opening);
-        Replay { state, grounds, closures: closures.into(), changes: Vec::new(), found: Vec::new() }
+        let mut later: VecDeque<Run> = runs.iter().copied().collect();
+        let until = later.pop_front().map(|first| first.until);
+        let (state, closures) = (AccountState::new(opening), closures.into());
+        Replay { state, grounds, until, later, closures, changes: Vec::new(), found: Vec::new() }
     }
 
     /// Takes the next entry in.
     pub fn take(&mut self, entry: &Entry) -> Result<(), DetectorError> {
+        let on = entry.booked_at.with_timezone(&BEIJING).date_naive();
+        while let Some(next) = self.later.pop_front_if(|run| run.on <= on) {
+            self.cross_to(next)?;
+        }
         self.close_by_people(entry.booked_at)?;
         self.state.push(self.grounds, entry, &mut self.changes)?;
+        self.until = self.until.max(Some(on));
         self.fold();
+        Ok(())
+    }
+
+    /// Ends the run under way and begins the next; the days between belong to neither.
+    fn cross_to(&mut self, next: Run) -> Result<(), DetectorError> {
+        if let Some(until) = self.until {
+            self.close_by_people(end_of(until))?;
+            close(&mut self.state, self.grounds, Some(until), &mut self.changes)?;
+            self.fold();
+        }
+        while let Some(closure) = self.closures.pop_front_if(|closure| closure.through < midnight(next.on)) {
+            self.state.resolve(closure.kind);
+        }
+        self.state.begin_anew(Opening { balance_fen: next.opening_fen, on: Some(next.on) });
+        self.until = Some(next.until);
         Ok(())
     }
 
@@ -133,8 +153,11 @@ impl<'a> Replay<'a> {
 
     /// Closes the days that are over; the state to go on from, and all warnings of the history.
     pub fn finish(mut self, closed_through: Option<NaiveDate>) -> Result<(AccountState, Vec<Warning>), DetectorError> {
-        if let Some(over) = closed_through.and_then(|day| day.succ_opt()) {
-            self.close_by_people(midnight(over) - TimeDelta::microseconds(1))?;
+        while let Some(next) = self.later.pop_front() {
+            self.cross_to(next)?;
+        }
+        if let Some(over) = closed_through {
+            self.close_by_people(end_of(over))?;
         }
         close(&mut self.state, self.grounds, closed_through, &mut self.changes)?;
         self.fold();

@@ -2,8 +2,9 @@
 //!
 //! In one transaction: entries that are new, the account's balance and detector state, its warnings, the audit trail and
 //! the mails that follow. The account is locked meanwhile, so that a reference stays unique within it for good. What came
-//! before changes nothing, and the order of deliveries does not matter (see [`judge`]).
+//! before changes nothing, and the order of deliveries does not matter (see [`judge`] and [`chain`]).
 
+mod chain;
 mod copy;
 mod entries;
 mod error;
@@ -15,7 +16,8 @@ mod store;
 mod transaction;
 mod work;
 
-pub use entries::{NewEntry, collect};
+pub use chain::Gap;
+pub use entries::{Collected, NewEntry, collect};
 pub use error::IngestError;
 pub use model::{Delivery, Incoming, Push, Received, Target, WarningNews};
 pub use work::receive;

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Gap;
 use crate::escrow::{
     detector::{Level, WarningKind},
     statement::{Document, Entry, Statement},
@@ -31,14 +32,6 @@ pub struct Incoming {
     /// Whether its own arithmetic holds.
     pub balanced: Option<bool>,
     pub entries: Vec<Entry>,
-}
-
-impl Incoming {
-    /// The first local day that its opening balance stands before. Some banks date an opening by the day before, so
-    /// the day of the first entry decides.
-    pub(super) fn opening_day(&self, first_entry_on: Option<NaiveDate>) -> Option<NaiveDate> {
-        first_entry_on.or(self.opening_on).or(self.closing_on)
-    }
 }
 
 impl From<Statement> for Incoming {
@@ -115,6 +108,8 @@ pub struct Received {
     pub statement_id: Option<i64>,
     pub inserted: i64,
     pub duplicates: i64,
+    /// Movements that the account's statements do not show, beside the first of these statements that has such a gap.
+    pub gap: Option<Gap>,
     /// Warnings that this delivery raised, aggravated or closed.
     pub warnings: Vec<WarningNews>,
 }

@@ -1,21 +1,25 @@
 //! The ingest itself.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use futures_util::{StreamExt, pin_mut};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::{
     IngestError,
-    entries::{self, Conflict, Content, NewEntry, TOLD_MAX, midnight},
-    judge::{self, Anchor, Replay},
+    chain::{Claim, Run, Sums, Verdict, chain},
+    entries::{self, Conflict, Extent, NewEntry, TOLD_MAX, midnight},
+    judge::{self, Replay},
     model::{Delivery, Incoming, PUSH, Received, Target},
     news::Teller,
     reconcile::{self, StoredWarning, Write},
     store::{
-        accounts::{self, Account, Outcome, Record},
+        accounts::{self, Account, Claimed, Outcome, Record},
         entries::{self as rows, Owner},
         warnings,
     },
@@ -27,8 +31,8 @@ use crate::{
         detector::{AccountState, DetectorError, Grounds, Warning},
         policy::Policy,
     },
-    identity::Caller,
-    kernel::Calendar,
+    identity::{Action, Caller, may},
+    kernel::{Calendar, clock::BEIJING},
     web::AppState,
 };
 
@@ -47,10 +51,16 @@ struct Batch {
 /// Balances, warnings, mails and the record are written together with the entries, or nothing is. The answer has one part
 /// for each account, in order of their ids.
 pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> Result<Vec<Received>, IngestError> {
+    let action = if delivery.format == PUSH { Action::PushEntries } else { Action::UploadStatement };
+    if !may(caller.actor.role, action) {
+        return Err(IngestError::Forbidden);
+    }
     let scope = Scope::system(caller.actor.tenant);
     let places = find_accounts(state, scope, &delivery).await?;
-    let prepared = tokio::task::spawn_blocking(move || prepare(delivery, places)).await;
-    let (delivery, batches, repeated) = prepared.map_err(|e| DbError::Pool(e.to_string()))??;
+    // A bank's clock may be ahead of ours around midnight; a day further is a mistake.
+    let last = caller.now.with_timezone(&BEIJING).date_naive() + Days::new(1);
+    let prepared = tokio::task::spawn_blocking(move || prepare(delivery, places, last)).await;
+    let Prepared { delivery, batches, repeated, extents } = prepared.map_err(|e| DbError::Pool(e.to_string()))??;
     let months = months(&batches);
     if !months.is_empty() {
         rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, &months).await?;
@@ -63,6 +73,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         calendar: Arc::clone(&state.calendar),
         delivery: &delivery,
         repeated: &repeated,
+        extents: &extents,
     };
     let public_url = state.public_url();
     let teller =
@@ -108,18 +119,30 @@ async fn find_accounts(
     Ok(accounts)
 }
 
-type Prepared = (Delivery, Vec<Batch>, Vec<i64>);
+/// A delivery, ready to be taken in.
+struct Prepared {
+    delivery: Delivery,
+    batches: Vec<Batch>,
+    repeated: Vec<i64>,
+    extents: HashMap<usize, Extent>,
+}
 
-/// Orders the entries by account; what the delivery repeats is counted by statement.
-fn prepare(mut delivery: Delivery, accounts: BTreeMap<i64, Vec<usize>>) -> Result<Prepared, IngestError> {
+/// Orders the entries by account; what the delivery repeats is counted by statement. Nothing may be dated after `last`.
+fn prepare(
+    mut delivery: Delivery,
+    accounts: BTreeMap<i64, Vec<usize>>,
+    last: NaiveDate,
+) -> Result<Prepared, IngestError> {
     let mut batches = Vec::with_capacity(accounts.len());
     let mut repeated = vec![0; delivery.statements.len()];
+    let mut extents = HashMap::new();
     for (account, places) in accounts {
-        let (entries, again) = entries::collect(&mut delivery.statements, &places)?;
-        places.iter().for_each(|place| repeated[*place] = again[*place]);
-        batches.push(Batch { account, places, entries: Arc::new(entries) });
+        let found = entries::collect(&mut delivery.statements, &places, last)?;
+        places.iter().for_each(|place| repeated[*place] = found.repeated[*place]);
+        extents.extend(found.extents);
+        batches.push(Batch { account, places, entries: Arc::new(found.entries) });
     }
-    Ok((delivery, batches, repeated))
+    Ok(Prepared { delivery, batches, repeated, extents })
 }
 
 fn months(batches: &[Batch]) -> Vec<NaiveDate> {
@@ -145,6 +168,30 @@ struct Work<'a> {
     delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.
     repeated: &'a [i64],
+    /// How far the entries of each statement reach.
+    extents: &'a HashMap<usize, Extent>,
+}
+
+/// What of a batch the account has already.
+struct Sifted {
+    /// By statement, how many entries are no news.
+    duplicates: Vec<i64>,
+    /// The earliest of these entries of each statement, as stored.
+    first_at: HashMap<usize, DateTime<Utc>>,
+}
+
+/// On what the balance rests after a batch.
+struct Standing {
+    /// The account's runs; `None` where they are what they were and were not looked up.
+    runs: Option<Vec<Run>>,
+    /// Whether any run is another than before.
+    moved: bool,
+    /// Whether the batch's entries all come after what is stored.
+    in_order: bool,
+    /// Of the batch's statements that claim a balance, by place.
+    verdicts: HashMap<usize, Verdict>,
+    /// Statements on record that are now worth another.
+    rejudged: Vec<(Claimed, Verdict)>,
 }
 
 /// What the detector made of an account.
@@ -170,10 +217,11 @@ impl Work<'_> {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
             }
         }
-        let anchor = self.anchor(&account, &batch);
-        let duplicates = self.leave_out_known(&account, &mut batch).await?;
+        let sifted = self.leave_out_known(&account, &mut batch).await?;
+        let claims = self.claims(&batch, &sifted);
+        let standing = self.standing(&account, &batch, &claims).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
-        let ids = self.record(&account, &batch, &fresh, &duplicates).await?;
+        let ids = self.record(&account, &batch, &fresh, &sifted.duplicates, (&claims, &standing)).await?;
         let owner = Owner {
             tenant: self.tenant(),
             account: account.id,
@@ -182,7 +230,8 @@ impl Work<'_> {
         };
         let closed_through = self.closed_through(&account, &batch);
         // The first entries of an account are its whole history and need no reading back.
-        let first = (account.entry_count == 0).then(|| self.judge_first(&batch.entries, anchor, closed_through));
+        let first = (account.entry_count == 0)
+            .then(|| self.judge_first(&batch.entries, standing.runs.clone().unwrap_or_default(), closed_through));
         let added = rows::add(&self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
@@ -193,28 +242,32 @@ impl Work<'_> {
         }
         let stored = warnings::of_account(&self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
-        let duplicates: i64 = duplicates.iter().sum();
+        let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
         let mut news = Vec::new();
-        if self.changes_anything(&account, &batch, anchor) {
+        if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on {
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at);
             let judged = match first {
                 Some(run) => {
                     let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
                     Judged { detector, writes: reconcile::replace(&stored, found) }
                 }
-                None => self.judge(&account, &stored, &batch.entries, anchor, closed_through).await?,
+                None => self.judge(&account, &stored, &batch.entries, &standing, closed_through).await?,
+            };
+            let anchor = match &standing.runs {
+                Some(runs) => runs.last().map(|run| (run.opening_fen, run.on)),
+                None => account.opening_fen.zip(account.opening_on),
             };
             let outcome = Outcome {
-                opening_fen: anchor.map(|anchor| anchor.fen),
-                opening_on: anchor.map(|anchor| anchor.on),
+                opening_fen: anchor.map(|(fen, _)| fen),
+                opening_on: anchor.map(|(_, on)| on),
                 balance_fen: judged.detector.balance_fen(),
                 entry_count: account.entry_count + inserted,
                 last_booked_at: last,
                 statement_on: closed_through,
                 detector: judged.detector,
             };
-            accounts::update(&self.tx, self.tenant(), account.id, &outcome).await?;
+            accounts::update(&self.tx, self.tenant(), &account, &outcome).await?;
             news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;
             let after = json!({"file_name": self.delivery.file_name, "format": self.delivery.format, "inserted": inserted,
                                "duplicates": duplicates, "balance_fen": outcome.balance_fen});
@@ -234,49 +287,103 @@ impl Work<'_> {
             statement_id,
             inserted,
             duplicates,
+            gap: batch.places.iter().find_map(|place| standing.verdicts.get(place)?.gap),
             warnings: news,
         })
     }
 
-    /// The account's anchor after this batch.
-    fn anchor(&self, account: &Account, batch: &Batch) -> Option<Anchor> {
-        let stored = account.opening_fen.zip(account.opening_on).map(|(fen, on)| Anchor { fen, on });
-        let named = self.statements(batch).filter_map(|(place, statement)| {
-            let first = batch.entries.iter().find(|entry| entry.statement == place).map(NewEntry::booked_on);
-            Some(Anchor { fen: statement.opening_fen?, on: statement.opening_day(first)? })
-        });
-        stored.into_iter().chain(named).reduce(Anchor::earlier)
+    /// What the batch's statements claim of the balance, by place.
+    fn claims(&self, batch: &Batch, sifted: &Sifted) -> Vec<(usize, Claim)> {
+        let claim = |(place, statement): (usize, &Incoming)| {
+            let extent = self.extents.get(&place).map(|extent| Extent {
+                first_at: sifted.first_at.get(&place).map_or(extent.first_at, |stored| extent.first_at.min(*stored)),
+                ..*extent
+            });
+            Some((place, Claim::of(statement, extent.as_ref())?))
+        };
+        self.statements(batch).filter_map(claim).collect()
     }
 
-    /// Takes out what the account has already; by statement, how many entries are no news.
-    async fn leave_out_known(&self, account: &Account, batch: &mut Batch) -> Result<Vec<i64>, IngestError> {
+    /// Finds out which statements hang together with the batch's own. Where these just go on from the balance, nothing
+    /// of the account's history is read.
+    async fn standing(
+        &self,
+        account: &Account,
+        batch: &Batch,
+        claims: &[(usize, Claim)],
+    ) -> Result<Standing, IngestError> {
+        let mut in_order = account.entry_count == 0;
+        if !in_order {
+            let last_claim = accounts::last_claim_at(&self.tx, self.tenant(), account.id).await?;
+            let first = batch.entries.first().map(|entry| entry.booked_at);
+            in_order = self.follow_on(account, &batch.entries).await? && (first.is_none() || last_claim <= first);
+            if in_order && goes_on(account, &batch.entries, claims) {
+                let verdicts = claims.iter().map(|(place, _)| (*place, Verdict { linked: true, gap: None })).collect();
+                return Ok(Standing { runs: None, moved: false, in_order, verdicts, rejudged: Vec::new() });
+            }
+        }
+        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
+        let old: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
+        let all: Vec<Claim> = old.iter().copied().chain(claims.iter().map(|(_, claim)| *claim)).collect();
+        let sums = self.sums(account, &all, &batch.entries).await?;
+        let before = chain(&old, &sums).ok_or(IngestError::TooLarge)?;
+        let after = chain(&all, &sums).ok_or(IngestError::TooLarge)?;
+        let (kept, new) = after.verdicts.split_at(old.len());
+        let changed = |(claimed, verdict): &(Claimed, Verdict)| {
+            (verdict.balanced(claimed.adds_up), verdict.gap) != (claimed.balanced, claimed.gap)
+        };
+        Ok(Standing {
+            moved: before.runs != after.runs,
+            runs: Some(after.runs),
+            in_order,
+            verdicts: claims.iter().map(|(place, _)| *place).zip(new.iter().copied()).collect(),
+            rejudged: stored.into_iter().zip(kept.iter().copied()).filter(changed).collect(),
+        })
+    }
+
+    /// The effect of what is stored and of `more` before each place that the claims ask about.
+    async fn sums(&self, account: &Account, claims: &[Claim], more: &[NewEntry]) -> Result<Sums, IngestError> {
+        let instants = Sums::instants(claims);
+        let between = if account.entry_count == 0 || instants.is_empty() {
+            Vec::new()
+        } else {
+            rows::effects(&self.tx, self.tenant(), account.id, &instants).await?
+        };
+        Ok(Sums::new(&instants, &between, more))
+    }
+
+    /// Takes out what the account has already.
+    async fn leave_out_known(&self, account: &Account, batch: &mut Batch) -> Result<Sifted, IngestError> {
         let mut duplicates = self
             .repeated
             .iter()
             .enumerate()
             .map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 })
             .collect::<Vec<_>>();
+        let mut first_at = HashMap::new();
         if account.entry_count == 0 || batch.entries.is_empty() {
-            return Ok(duplicates);
+            return Ok(Sifted { duplicates, first_at });
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
-        let known: HashMap<String, Content> =
-            rows::known(&self.tx, self.tenant(), account.id, &refs).await?.into_iter().collect();
+        let known = rows::known(&self.tx, self.tenant(), account.id, &refs).await?;
+        let known: HashMap<&str, &rows::Known> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
         let mut conflicts = Vec::new();
         Arc::make_mut(&mut batch.entries).retain(|entry| {
-            let Some(stored) = known.get(&entry.bank_ref) else { return true };
-            if *stored == entry.content() {
+            let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
+            if stored.content == entry.content() {
                 duplicates[entry.statement] += 1;
+                let first = first_at.entry(entry.statement).or_insert(stored.booked_at);
+                *first = stored.booked_at.min(*first);
             } else if conflicts.len() < TOLD_MAX {
                 conflicts.push(Conflict {
                     bank_ref: entry.bank_ref.clone(),
-                    stored: *stored,
+                    stored: stored.content,
                     received: entry.content(),
                 });
             }
             false
         });
-        if conflicts.is_empty() { Ok(duplicates) } else { Err(IngestError::Conflict(conflicts)) }
+        if conflicts.is_empty() { Ok(Sifted { duplicates, first_at }) } else { Err(IngestError::Conflict(conflicts)) }
     }
 
     /// Records the batch's statements; ids by place in the delivery, 0 where nothing new came and none was kept before.
@@ -286,20 +393,20 @@ impl Work<'_> {
         batch: &Batch,
         fresh: &[i64],
         duplicates: &[i64],
+        (claims, standing): (&[(usize, Claim)], &Standing),
     ) -> Result<Vec<i64>, IngestError> {
+        let mut claims = claims.iter().peekable();
         let mut ids = vec![0; self.delivery.statements.len()];
         for (place, statement) in self.statements(batch) {
-            let follows = self.follows(account, batch, place, statement).await?;
+            let claim = claims.next_if(|(of, _)| *of == place).map(|(_, claim)| *claim);
             let record = Record {
                 account_id: account.id,
                 file_name: &self.delivery.file_name,
                 sha256: &self.delivery.sha256,
                 format: &self.delivery.format,
                 statement,
-                balanced: match (statement.balanced, follows) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (balanced, follows) => balanced.or(follows),
-                },
+                claim,
+                verdict: standing.verdicts.get(&place).copied().unwrap_or_default(),
                 inserted: fresh[place],
                 duplicates: duplicates[place],
             };
@@ -314,49 +421,16 @@ impl Work<'_> {
                 None => accounts::add_statement(&self.tx, self.caller, &record).await?,
             };
         }
-        Ok(ids)
-    }
-
-    /// Whether a statement's opening balance is the account's balance before it; `None` where either is unknown.
-    async fn follows(
-        &self,
-        account: &Account,
-        batch: &Batch,
-        place: usize,
-        statement: &Incoming,
-    ) -> Result<Option<bool>, IngestError> {
-        let first = batch.entries.iter().find(|entry| entry.statement == place).map(NewEntry::booked_on);
-        let (Some(opening), Some(on)) = (statement.opening_fen, statement.opening_day(first)) else { return Ok(None) };
-        let (Some(anchor_fen), Some(anchor_on)) = (account.opening_fen, account.opening_on) else { return Ok(None) };
-        if on < anchor_on {
-            return Ok(None);
+        for (claimed, verdict) in &standing.rejudged {
+            let balanced = verdict.balanced(claimed.adds_up);
+            accounts::set_verdict(&self.tx, self.tenant(), claimed.id, balanced, verdict.gap).await?;
         }
-        let until = midnight(on);
-        let stored = if account.last_booked_at.is_none_or(|last| last < until) {
-            account.balance_fen
-        } else {
-            let (effect, _) =
-                rows::effect(&self.tx, self.tenant(), account.id, Some(midnight(anchor_on)), until).await?;
-            anchor_fen.saturating_add(effect)
-        };
-        let new = batch
-            .entries
-            .iter()
-            .take_while(|entry| entry.booked_at < until)
-            .filter(|entry| entry.booked_on() >= anchor_on);
-        let expected = new.fold(stored, |sum, entry| sum.saturating_add(entry.effect_fen()));
-        Ok(Some(expected == opening))
+        Ok(ids)
     }
 
     /// The last day that is known to be over.
     fn closed_through(&self, account: &Account, batch: &Batch) -> Option<NaiveDate> {
         self.statements(batch).filter_map(|(_, statement)| statement.closing_on).max().max(account.statement_on)
-    }
-
-    fn changes_anything(&self, account: &Account, batch: &Batch, anchor: Option<Anchor>) -> bool {
-        !batch.entries.is_empty()
-            || anchor.map(|anchor| (anchor.fen, anchor.on)) != account.opening_fen.zip(account.opening_on)
-            || self.closed_through(account, batch) != account.statement_on
     }
 
     /// Runs the detector: onward where the news follow on what is stored, else over the whole history.
@@ -365,12 +439,11 @@ impl Work<'_> {
         account: &Account,
         stored: &[StoredWarning],
         entries: &[NewEntry],
-        anchor: Option<Anchor>,
+        standing: &Standing,
         closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
-        let moved = anchor.map(|anchor| (anchor.fen, anchor.on)) != account.opening_fen.zip(account.opening_on);
-        if !moved
-            && self.follow_on(account, entries).await?
+        if !standing.moved
+            && standing.in_order
             && let Some(mut detector) = account.detector.clone()
         {
             let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
@@ -381,7 +454,18 @@ impl Work<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.replay(account, stored, anchor, closed_through).await
+        match &standing.runs {
+            Some(runs) => self.replay(account, stored, runs, closed_through).await,
+            None => self.replay(account, stored, &self.runs(account).await?, closed_through).await,
+        }
+    }
+
+    /// The account's runs, its new entries and statements among them.
+    async fn runs(&self, account: &Account) -> Result<Vec<Run>, IngestError> {
+        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
+        let claims: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
+        let sums = self.sums(account, &claims, &[]).await?;
+        Ok(chain(&claims, &sums).ok_or(IngestError::TooLarge)?.runs)
     }
 
     /// Whether the batch's entries all come after what is stored.
@@ -399,18 +483,19 @@ impl Work<'_> {
     fn judge_first(
         &self,
         entries: &Arc<Vec<NewEntry>>,
-        anchor: Option<Anchor>,
+        runs: Vec<Run>,
         closed_through: Option<NaiveDate>,
     ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
         let (policy, calendar, entries) = (Arc::clone(&self.policy), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
             let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
-            let early = entries.iter().take_while(|entry| anchor.is_some_and(|anchor| entry.booked_on() < anchor.on));
+            let begins = runs.first();
+            let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
                 early.fold((0_i64, 0), |(sum, n), entry| (sum.saturating_add(entry.effect_fen()), n + 1));
             let first = entries.first().map(|entry| (entry.effect_fen(), entry.balance_after_fen));
-            let opening = judge::opening(anchor, before, count > 0, first).ok_or(IngestError::TooLarge)?;
-            let mut replay = Replay::new(opening, &grounds, Vec::new());
+            let opening = judge::opening(begins, before, count > 0, first).ok_or(IngestError::TooLarge)?;
+            let mut replay = Replay::new(opening, &grounds, Vec::new(), &runs);
             for entry in entries.iter() {
                 replay.take(&entry.for_detector())?;
             }
@@ -422,11 +507,12 @@ impl Work<'_> {
         &self,
         account: &Account,
         stored: &[StoredWarning],
-        anchor: Option<Anchor>,
+        runs: &[Run],
         closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
-        let (before, count) = match anchor {
-            Some(anchor) => rows::effect(&self.tx, self.tenant(), account.id, None, midnight(anchor.on)).await?,
+        let begins = runs.first();
+        let (before, count) = match begins {
+            Some(run) => rows::effect(&self.tx, self.tenant(), account.id, midnight(run.on)).await?,
             None => (0, 0),
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
@@ -439,9 +525,9 @@ impl Work<'_> {
                 Some(run) => run,
                 None => {
                     let first = Some((past.effect_fen(), past.balance_after_fen));
-                    let opening = judge::opening(anchor, before, count > 0, first).ok_or(IngestError::TooLarge)?;
+                    let opening = judge::opening(begins, before, count > 0, first).ok_or(IngestError::TooLarge)?;
                     let closures = stored.iter().filter_map(StoredWarning::closure).collect();
-                    replay.insert(Replay::new(opening, &grounds, closures))
+                    replay.insert(Replay::new(opening, &grounds, closures, runs))
                 }
             };
             run.take(&past.for_detector())?;
@@ -450,6 +536,32 @@ impl Work<'_> {
         let (detector, found) = run.finish(closed_through)?;
         Ok(Judged { detector, writes: reconcile::replace(stored, found) })
     }
+}
+
+/// Whether what the batch's statements claim is the account's balance at their places, all of which come after what is
+/// stored or at the end of it.
+fn goes_on(account: &Account, entries: &[NewEntry], claims: &[(usize, Claim)]) -> bool {
+    let now = i128::from(account.balance_fen);
+    if claims.is_empty() {
+        return true;
+    }
+    if account.opening_fen.is_none() {
+        return false;
+    }
+    // A further statement of the account's last day, all of it news: its place is that of its first entry.
+    if let ([(place, claim)], Some(first)) = (claims, entries.first())
+        && (first.statement, first.booked_at) == (*place, claim.at)
+        && account.last_booked_at.is_some_and(|last| on(claim.at) == on(last))
+    {
+        return i128::from(claim.opening_fen) == now;
+    }
+    let own: Vec<Claim> = claims.iter().map(|(_, claim)| *claim).collect();
+    let sums = Sums::new(&Sums::instants(&own), &[], entries);
+    own.iter().all(|claim| account.last_booked_at < Some(claim.at) && sums.base(claim) == now)
+}
+
+fn on(at: DateTime<Utc>) -> NaiveDate {
+    at.with_timezone(&BEIJING).date_naive()
 }
 
 fn by_statement(entries: &[NewEntry], statements: usize) -> Vec<i64> {

@@ -207,6 +207,13 @@ pub struct Statement {
     pub closing_fen: Option<i64>,
     #[diesel(sql_type = Nullable<Bool>)]
     pub balanced: Option<bool>,
+    /// Between these two days movements of so many fen are on no statement.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub gap_after: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub gap_before: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub gap_fen: Option<i64>,
     #[diesel(sql_type = Integer)]
     pub inserted: i32,
     #[diesel(sql_type = Integer)]
@@ -225,8 +232,8 @@ pub async fn statements(
     limit: i64,
 ) -> Result<Vec<Statement>, DbError> {
     Ok(sql_query(
-        "SELECT id, file_name, format, closing_on, closing_fen, balanced, inserted, duplicates, received_at, received_by \
-         FROM statements WHERE tenant_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT $3",
+        "SELECT id, file_name, format, closing_on, closing_fen, balanced, gap_after, gap_before, gap_fen, inserted, duplicates, \
+         received_at, received_by FROM statements WHERE tenant_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT $3",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(account)

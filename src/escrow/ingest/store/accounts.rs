@@ -6,7 +6,10 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 use crate::{
     escrow::{
         detector::AccountState,
-        ingest::{Incoming, Target},
+        ingest::{
+            Incoming, Target,
+            chain::{Claim, Gap, Verdict},
+        },
     },
     identity::Caller,
 };
@@ -18,6 +21,7 @@ pub struct Account {
     pub institution_id: i64,
     pub institution_name: String,
     pub account_no: String,
+    pub active: bool,
     pub opening_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
     pub balance_fen: i64,
@@ -36,6 +40,7 @@ impl From<Row> for Account {
             institution_id: row.get("institution_id"),
             institution_name: row.get("name"),
             account_no: row.get("account_no"),
+            active: row.get("active"),
             opening_fen: row.get("opening_fen"),
             opening_on: row.get("opening_on"),
             balance_fen: row.get("balance_fen"),
@@ -69,7 +74,7 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let row = client
         .query_opt(
-            "SELECT a.id, a.institution_id, i.name, a.account_no, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+            "SELECT a.id, a.institution_id, i.name, a.account_no, a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
              a.last_booked_at, a.statement_on, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
@@ -91,15 +96,15 @@ pub struct Outcome {
     pub detector: AccountState,
 }
 
-/// Writes the outcome.
-pub async fn update(client: &Client, tenant: i32, id: i64, outcome: &Outcome) -> Result<(), Error> {
+/// Writes the outcome; for the account in use also what parents see of it, the day up to which it is watched.
+pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
     client
         .execute(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
              last_booked_at = $7, statement_on = $8, detector = $9 WHERE tenant_id = $1 AND id = $2",
             &[
                 &tenant,
-                &id,
+                &account.id,
                 &outcome.opening_fen,
                 &outcome.opening_on,
                 &outcome.balance_fen,
@@ -110,6 +115,14 @@ pub async fn update(client: &Client, tenant: i32, id: i64, outcome: &Outcome) ->
             ],
         )
         .await?;
+    if account.active && outcome.statement_on != account.statement_on {
+        client
+            .execute(
+                "UPDATE public_institutions SET statement_on = $3 WHERE tenant_id = $1 AND institution_id = $2",
+                &[&tenant, &account.institution_id, &outcome.statement_on],
+            )
+            .await?;
+    }
     Ok(())
 }
 
@@ -121,7 +134,8 @@ pub struct Record<'a> {
     pub sha256: &'a [u8],
     pub format: &'a str,
     pub statement: &'a Incoming,
-    pub balanced: Option<bool>,
+    pub claim: Option<Claim>,
+    pub verdict: Verdict,
     pub inserted: i64,
     pub duplicates: i64,
 }
@@ -144,8 +158,10 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
     let row = client
         .query_one(
             "INSERT INTO statements (tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
-             opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id",
+             opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
+             end_fen, first_day_fen, gap_after, gap_before, gap_fen) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+             RETURNING id",
             &[
                 &caller.actor.tenant,
                 &record.account_id,
@@ -157,13 +173,95 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
                 &record.statement.closing_fen,
                 &record.statement.opening_on,
                 &record.statement.closing_on,
-                &record.balanced,
+                &record.verdict.balanced(record.statement.balanced),
                 &count(record.inserted),
                 &count(record.duplicates),
                 &caller.now,
                 &caller.actor.display_name,
+                &record.statement.balanced,
+                &record.claim.map(|claim| claim.at),
+                &record.claim.map(|claim| claim.last_on),
+                &record.claim.map(|claim| claim.closing_fen),
+                &record.claim.and_then(|claim| claim.first_day_fen),
+                &record.verdict.gap.map(|gap| gap.after),
+                &record.verdict.gap.map(|gap| gap.before),
+                &record.verdict.gap.map(|gap| gap.fen),
             ],
         )
         .await?;
     Ok(row.get(0))
+}
+
+/// A statement that names an opening balance, as it is on record.
+#[derive(Debug)]
+pub struct Claimed {
+    pub id: i64,
+    pub claim: Claim,
+    pub adds_up: Option<bool>,
+    pub balanced: Option<bool>,
+    pub gap: Option<Gap>,
+}
+
+impl Claimed {
+    fn of(row: &Row) -> Option<Claimed> {
+        let claim = Claim {
+            at: row.get::<_, Option<DateTime<Utc>>>("at")?,
+            opening_fen: row.get("opening_fen"),
+            last_on: row.get::<_, Option<NaiveDate>>("last_on")?,
+            closing_fen: row.get("end_fen"),
+            first_day_fen: row.get("first_day_fen"),
+        };
+        let gap = || {
+            Some(Gap {
+                after: row.get::<_, Option<_>>("gap_after")?,
+                before: row.get("gap_before"),
+                fen: row.get("gap_fen"),
+            })
+        };
+        let (id, adds_up, balanced) = (row.get("id"), row.get("adds_up"), row.get("balanced"));
+        Some(Claimed { id, claim, adds_up, balanced, gap: gap() })
+    }
+}
+
+/// All statements of an account that name an opening balance. Those recorded before a claim was kept count from the day
+/// of their opening.
+pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
+    let rows = client
+        .query(
+            "SELECT id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
+             coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
+             first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen \
+             FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
+            &[&tenant, &account],
+        )
+        .await?;
+    Ok(rows.iter().filter_map(Claimed::of).collect())
+}
+
+/// The latest place at which a statement on record claims a balance.
+pub async fn last_claim_at(client: &Client, tenant: i32, account: i64) -> Result<Option<DateTime<Utc>>, Error> {
+    let row = client
+        .query_one(
+            "SELECT max(first_at) FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
+            &[&tenant, &account],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Writes what a statement on record is now worth.
+pub async fn set_verdict(
+    client: &Client,
+    tenant: i32,
+    id: i64,
+    balanced: Option<bool>,
+    gap: Option<Gap>,
+) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE statements SET balanced = $3, gap_after = $4, gap_before = $5, gap_fen = $6 WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &id, &balanced, &gap.map(|gap| gap.after), &gap.map(|gap| gap.before), &gap.map(|gap| gap.fen)],
+        )
+        .await?;
+    Ok(())
 }

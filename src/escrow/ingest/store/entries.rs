@@ -28,8 +28,25 @@ pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), 
     Ok(())
 }
 
+/// An entry that the account has.
+#[derive(Debug)]
+pub struct Known {
+    pub bank_ref: String,
+    pub booked_at: DateTime<Utc>,
+    pub content: Content,
+}
+
+impl From<Row> for Known {
+    fn from(row: Row) -> Known {
+        let booked_at: DateTime<Utc> = row.get(1);
+        let booked_on = booked_at.with_timezone(&BEIJING).date_naive();
+        let content = Content { booked_on, credit: row.get(2), amount_fen: row.get(3) };
+        Known { bank_ref: row.get(0), booked_at, content }
+    }
+}
+
 /// Which of `refs` the account has, with what.
-pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<(String, Content)>, Error> {
+pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<Known>, Error> {
     let rows = client
         .query(
             "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen FROM unnest($3::text[]) AS r (bank_ref) \
@@ -37,33 +54,38 @@ pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) ->
             &[&tenant, &account, &refs],
         )
         .await?;
-    let content = |row: &Row| {
-        let booked_at: DateTime<Utc> = row.get(1);
-        Content {
-            booked_on: booked_at.with_timezone(&BEIJING).date_naive(),
-            credit: row.get(2),
-            amount_fen: row.get(3),
-        }
-    };
-    Ok(rows.iter().map(|row| (row.get(0), content(row))).collect())
+    Ok(rows.into_iter().map(Known::from).collect())
 }
 
-/// The effect on the balance of all entries before `until`, from `from` on, and how many there are.
-pub async fn effect(
-    client: &Client,
-    tenant: i32,
-    account: i64,
-    from: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
-) -> Result<(i64, i64), Error> {
+/// The effect on the balance of all entries before `until`, and how many there are.
+pub async fn effect(client: &Client, tenant: i32, account: i64, until: DateTime<Utc>) -> Result<(i64, i64), Error> {
     let row = client
         .query_one(
             "SELECT coalesce(sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END), 0)::bigint, count(*) FROM entries \
-             WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3::timestamptz, '-infinity') AND booked_at < $4",
-            &[&tenant, &account, &from, &until],
+             WHERE tenant_id = $1 AND account_id = $2 AND booked_at < $3",
+            &[&tenant, &account, &until],
         )
         .await?;
     Ok((row.get(0), row.get(1)))
+}
+
+/// The effect of the entries from one of `instants`, which are in order, to the next: by the number of the one (from 1;
+/// 0 is before the first). One pass over the account.
+pub async fn effects(
+    client: &Client,
+    tenant: i32,
+    account: i64,
+    instants: &[DateTime<Utc>],
+) -> Result<Vec<(usize, i128)>, Error> {
+    let rows = client
+        .query(
+            "SELECT width_bucket(booked_at, $3::timestamptz[]), sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END)::text \
+             FROM entries WHERE tenant_id = $1 AND account_id = $2 GROUP BY 1",
+            &[&tenant, &account, &instants],
+        )
+        .await?;
+    let place = |row: &Row| usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
+    Ok(rows.iter().map(|row| (place(row), row.get::<_, &str>(1).parse().unwrap_or_default())).collect())
 }
 
 /// Place and reference of the account's last entry at an instant.
