@@ -91,19 +91,22 @@ async fn entries_in_any_order_come_to_the_same_balance_and_warnings() {
     assert_eq!(seen[0], seen[1]);
 }
 
-struct Bank {
+/// A bank with a key of its own.
+pub struct Bank {
     key: String,
     secret: String,
 }
 
 impl Bank {
-    fn of(world: &World) -> Bank {
+    /// Of the county.
+    pub fn of(world: &World) -> Bank {
         let made = app().run(&["key", "add", "--role", "bank", "--region", &world.county.to_string(), "台州银行"], "");
         let made: Value = serde_json::from_str(&made).unwrap();
         Bank { key: made["key"].as_str().unwrap().to_owned(), secret: made["secret"].as_str().unwrap().to_owned() }
     }
 
-    async fn push(&self, body: &str, nonce: &str, tamper: Option<(&str, &str)>) -> Response {
+    /// Pushes a body, signed, with one header tampered with.
+    pub async fn push(&self, body: &str, nonce: &str, tamper: Option<(&str, &str)>) -> Response {
         let path = "/api/v1/bank/entries";
         let timestamp = chrono::DateTime::parse_from_rfc3339(NOW).unwrap().timestamp().to_string();
         let signed = signature(self.secret.as_bytes(), &timestamp, nonce, "POST", path, body.as_bytes());

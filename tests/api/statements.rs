@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{World, app},
+    escrow::Bank,
     samples::{GRAB, Line, OPENING, camt},
 };
 
@@ -167,6 +168,12 @@ async fn nothing_is_believed_of_the_future() {
     let id = world.account_id().await;
     let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
     assert_eq!((&account["statement_on"], &account["balance_fen"]), (&Value::Null, &json!(0)), "nothing was kept");
+    let bank = Bank::of(&world);
+    let entry = json!({"bank_ref": "F1", "booked_on": "2026-03-20", "direction": "credit", "amount_fen": 100});
+    let pushed =
+        bank.push(&json!({"account": world.account, "entries": [entry]}).to_string(), "nonce-future-0001", None).await;
+    assert_eq!(pushed.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(pushed.text().await.unwrap().contains("entries[0].booked_on"));
     // The bank's clock may be a little ahead.
     sent(&world, dated("CLBD", "2026-03-17", "2026-03-19")).await;
 }

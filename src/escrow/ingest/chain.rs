@@ -142,6 +142,13 @@ pub struct Gap {
     pub fen: i64,
 }
 
+impl Gap {
+    /// Whether no day is missing: the statement contradicts others of its own days.
+    pub fn is_within(&self) -> bool {
+        self.after == self.before
+    }
+}
+
 /// How a claim stands to the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verdict {

@@ -165,3 +165,45 @@ impl<'a> Replay<'a> {
         Ok((self.state, self.found))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        escrow::{ingest::entries::tests::booked, policy::Policy},
+        kernel::Calendar,
+    };
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// Kind and evidence base of what a replay finds, and the balance in the end.
+    fn replayed(runs: &[Run], entries: &[NewEntry]) -> (Vec<(WarningKind, DateTime<Utc>)>, i64) {
+        let (policy, calendar) = (Policy::default(), Calendar::default());
+        let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
+        let begin = opening(runs.first(), 0, false, None).unwrap();
+        let mut replay = Replay::new(begin, &grounds, Vec::new(), runs);
+        entries.iter().for_each(|entry| replay.take(&entry.for_detector()).unwrap());
+        let (state, found) = replay.finish(runs.last().map(|run| run.until)).unwrap();
+        (found.iter().map(|warning| (warning.kind, warning.raised_at.to_utc())).collect(), state.balance_fen())
+    }
+
+    #[test]
+    fn each_run_is_judged_on_its_own_opening_and_nothing_between_them() {
+        let run = |on: &str, opening_fen, until: &str| Run { on: day(on), opening_fen, until: day(until) };
+        let old = run("2026-01-05", 40_000_000, "2026-01-05");
+        let new = run("2026-03-16", 20_000_000, "2026-03-17");
+        let entries = [booked(day("2026-01-05"), 100), booked(day("2026-03-17"), -8_000_000)];
+        let (found, balance) = replayed(&[old, new], &entries);
+        assert_eq!(balance, 12_000_000);
+        // Two fifths of what the new run opened with, though a fifth of what was there before the gap.
+        assert!(found.iter().any(|(kind, _)| *kind == WarningKind::LargeSingle), "{found:?}");
+        assert_eq!((found, balance), replayed(&[new], &entries[1..]));
+        // The old run alone decides about its own days.
+        let grab = [booked(day("2026-01-05"), -39_999_000), booked(day("2026-03-17"), 100)];
+        let (found, _) = replayed(&[old, new], &grab);
+        let (alone, _) = replayed(&[old], &grab[..1]);
+        assert_eq!(found, alone, "the days without statements raise nothing");
+    }
+}
