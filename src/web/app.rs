@@ -48,7 +48,6 @@ pub fn app(
     let routes = routes();
     App::new()
         .app_data(web::Data::new(state))
-        .app_data(web::Data::new(gate::AccessTable::new(&routes)))
         .app_data(web::Data::new(crate::public::Reader::default()))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())
@@ -65,11 +64,10 @@ fn register(config: &mut web::ServiceConfig, routes: Vec<Route>) {
         }
     }
     for path in paths {
-        let mut resource = web::resource(path);
-        for route in routes.iter().filter(|route| route.path == path) {
-            resource = resource.route((route.handler)());
-        }
-        config.service(resource);
+        let own = || routes.iter().filter(|route| route.path == path);
+        let resource = own().fold(web::resource(path), |resource, route| resource.route((route.handler)()));
+        let table = gate::AccessTable::new(own());
+        config.service(resource.wrap(from_fn(move |request, next| gate::enforce(table.clone(), request, next))));
     }
 }
 

@@ -5,6 +5,7 @@
 mod app;
 mod courses;
 mod escrow;
+mod gate;
 mod isolation;
 mod register;
 mod samples;
