@@ -76,6 +76,7 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive")
 }
 
+/// The database answers. Migrations were applied before the service listened.
 async fn readyz(state: super::page::State) -> Result<HttpResponse, Problem> {
     let client = state.pools.public().get().await.map_err(crate::db::DbError::from)?;
     // An empty query still takes the whole way to the server and back.
