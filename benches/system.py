@@ -74,7 +74,7 @@ class Service(Server):
         port = free_port()
         super().__init__(
             [PROGRAM, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}", "--max-upload-mb", "1024"],
-            "/readyz", port, env={"MINGJIAN_CLOCK": "2026-03-18T09:00:00+08:00", "RUST_LOG": "warn"},
+            "/readyz", port, env={"MINGJIAN_CLOCK": "2026-03-18T09:00:00+08:00", "RUST_LOG": "error"},
         )
 
     def stop(self):

@@ -6,6 +6,8 @@ use crate::web::Lang;
 pub fn action(lang: Lang, action: &str) -> String {
     let (zh, en) = match action {
         "session.begun" => ("登录", "Signed in"),
+        "session.ended" => ("会话结束", "Session ended"),
+        "key.added" => ("新增机器密钥", "Machine key added"),
         "user.added" => ("新增账号", "Account added"),
         "import.uploaded" => ("上传表格", "Spreadsheet uploaded"),
         "import.mended" => ("改正表格", "Spreadsheet mended"),

@@ -81,7 +81,7 @@ impl Database {
         Ok(Database { pools, secrets, directory, owner, admin, cluster })
     }
 
-    /// How an administrator connects to the same database, for `mingjian database` and drills.
+    /// How an administrator connects to the same database, for tests and drills.
     pub fn admin(&self) -> &Config {
         &self.admin
     }

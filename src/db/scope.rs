@@ -58,6 +58,11 @@ impl Scope {
         Scope { lo: 0, hi: 999_999, tenant: 0, institution: None, user }
     }
 
+    /// Nothing at all: an empty range, for an account whose bureau is none.
+    pub fn nowhere(user: i64) -> Scope {
+        Scope { lo: 1, hi: 0, tenant: -1, institution: None, user }
+    }
+
     /// A user of one institution, in the bureau that supervises it.
     pub fn institution(tenant: i32, institution: i64, user: i64) -> Scope {
         Scope { lo: tenant, hi: tenant, tenant, institution: Some(institution), user }

@@ -231,27 +231,26 @@ async fn signed_body(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// Who signed a request.
-async fn signer(request: &HttpRequest, state: &State, body: &[u8]) -> Result<Caller, Problem> {
+/// The headers of a signed request.
+fn signed(request: &HttpRequest) -> Signed<'_> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let now = state.clock.now();
-    let signed = Signed {
+    Signed {
         key: header("x-mj-key"),
         timestamp: header("x-mj-timestamp"),
         nonce: header("x-mj-nonce"),
         signature: header("x-mj-signature"),
         method: request.method().as_str(),
         path: request.uri().path_and_query().map_or("", |path| path.as_str()),
-        body,
-    };
-    let actor = machine::authenticate(&state.pools, &state.secrets, signed, now).await?;
-    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
-    Ok(Caller { actor, request_id, now })
+    }
 }
 
 async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let recognised = machine::recognise(&state.pools, &state.secrets, signed(&request), now).await?;
     let body = signed_body(payload, state.max_upload()).await?;
-    let caller = signer(&request, &state, &body).await?;
+    let actor = machine::authenticate(&state.pools, recognised, signed(&request), &body, now).await?;
+    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
+    let caller = Caller { actor, request_id, now };
     if !may(caller.actor.role, Action::PushEntries) {
         return Err(Problem::forbidden());
     }

@@ -72,11 +72,15 @@ pub async fn sign_in(
     request_id: &str,
     now: DateTime<Utc>,
 ) -> Result<SignedIn, SignInError> {
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let account = store::account_by_name(&mut conn, username.trim()).await?;
+    let account = {
+        let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+        store::account_by_name(&mut conn, username.trim()).await?
+    };
+    // The connection is given back first: guessers must not hold all of them while their guesses are hashed.
     let hash = account.as_ref().filter(|a| a.status == "active").and_then(|a| a.password_hash.clone());
     let matches = password.len() <= 4 * password::LENGTH_MAX && password::verify(password.to_owned(), hash).await;
     let account = account.filter(|_| matches).ok_or(SignInError::Refused)?;
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     let session = session_id();
     let actor = actor_of(&account, &session)?;
     let refresh = RefreshToken::issue(actor.tenant, &session);
@@ -98,6 +102,46 @@ pub async fn sign_in(
     Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: Some(refresh.text()), actor })
 }
 
+/// What became of a refresh token.
+enum Refreshed {
+    /// The account, and whether the token was rotated.
+    Goes(Account, bool),
+    /// It was ours, and its session is over.
+    Ended,
+    /// It is none of ours.
+    Unknown,
+}
+
+/// Ends a session and says so in the audit trail; nothing where it had ended before.
+async fn end(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    session: &str,
+    now: DateTime<Utc>,
+    reason: &str,
+    request_id: &str,
+) -> Result<(), DbError> {
+    let Some(account) = store::end_session(conn, tenant, session, now, reason).await? else { return Ok(()) };
+    let actor = Actor {
+        user_id: account.id,
+        display_name: account.display_name,
+        role: account.role.parse().map_err(|_| DbError::Pool(format!("no role {}", account.role)))?,
+        institution: account.institution_id,
+        session: session.to_owned(),
+        tenant,
+    };
+    let caller = Caller { actor, request_id: request_id.to_owned(), now };
+    let event = Event {
+        action: "session.ended",
+        subject_kind: "session",
+        subject_id: session.to_owned(),
+        institution: account.institution_id,
+        reason: Some(reason),
+        ..Event::default()
+    };
+    audit::store::append(conn, &caller, event).await
+}
+
 /// Changes a refresh token for a new pair. A token used twice ends its session: it was stolen, or its thief was first.
 ///
 /// `grace` forgives a second use that follows the first closely: browsers need it, programs get none.
@@ -106,6 +150,7 @@ pub async fn refresh(
     tokens: &Tokens,
     text: &str,
     grace: Duration,
+    request_id: &str,
     now: DateTime<Utc>,
 ) -> Result<SignedIn, SignInError> {
     let token = RefreshToken::parse(text).ok_or(SignInError::SessionEnded)?;
@@ -113,43 +158,46 @@ pub async fn refresh(
     let next = RefreshToken::issue(token.tenant, &token.session);
     let outcome = AsyncPgConnection::transaction(
         &mut conn,
-        async |conn: &mut AsyncPgConnection| -> Result<Option<(Account, bool)>, SignInError> {
+        async |conn: &mut AsyncPgConnection| -> Result<Refreshed, SignInError> {
             let Some(used_before) = store::use_refresh(conn, token.tenant, &token.hash(), now).await? else {
-                return Ok(None);
+                return Ok(Refreshed::Unknown);
             };
             if used_before.is_some_and(|at| grace <= now - at) {
-                store::end_session(conn, token.tenant, &token.session, now, "refresh token used twice").await?;
-                return Ok(None);
+                end(conn, token.tenant, &token.session, now, "refresh token used twice", request_id).await?;
+                return Ok(Refreshed::Ended);
             }
             let Some(account) = store::account_of_session(conn, token.tenant, &token.session, now).await? else {
-                return Ok(None);
+                return Ok(Refreshed::Ended);
             };
             if used_before.is_none() {
                 store::add_refresh(conn, token.tenant, &next.hash(), &token.session).await?;
             }
-            Ok(Some((account, used_before.is_none())))
+            Ok(Refreshed::Goes(account, used_before.is_none()))
         },
     )
     .await?;
-    let Some((account, rotated)) = outcome else {
-        tokens.end(&token.session, now);
-        return Err(SignInError::SessionEnded);
+    let (account, rotated) = match outcome {
+        Refreshed::Goes(account, rotated) => (account, rotated),
+        Refreshed::Ended => {
+            tokens.end(&token.session, now);
+            return Err(SignInError::SessionEnded);
+        }
+        // Whoever sent it may have made up the session's name: nothing ends by it.
+        Refreshed::Unknown => return Err(SignInError::SessionEnded),
     };
     let actor = actor_of(&account, &token.session)?;
     Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: rotated.then(|| next.text()), actor })
 }
 
 /// Ends the session of an access or refresh token; its access tokens are refused from now on.
-pub async fn sign_out(
-    pools: &Pools,
-    tokens: &Tokens,
-    tenant: i32,
-    session: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let mut conn = pools.auth().get().await?;
-    store::end_session(&mut conn, tenant, session, now, "signed out").await?;
-    tokens.end(session, now);
+pub async fn sign_out(pools: &Pools, tokens: &Tokens, caller: &Caller) -> Result<(), SignInError> {
+    let (tenant, session) = (caller.actor.tenant, caller.actor.session.as_str());
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SignInError> {
+        Ok(end(conn, tenant, session, caller.now, "signed out", &caller.request_id).await?)
+    })
+    .await?;
+    tokens.end(session, caller.now);
     Ok(())
 }
 
@@ -275,11 +323,20 @@ pub async fn end_by_refresh(
     pools: &Pools,
     tokens: &Tokens,
     token: &RefreshToken,
+    request_id: &str,
     now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let mut conn = pools.auth().get().await?;
-    if store::refresh_exists(&mut conn, token.tenant, &token.hash()).await? {
-        store::end_session(&mut conn, token.tenant, &token.session, now, "signed out").await?;
+) -> Result<(), SignInError> {
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    let ours =
+        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<bool, SignInError> {
+            let ours = store::refresh_exists(conn, token.tenant, &token.hash()).await?;
+            if ours {
+                end(conn, token.tenant, &token.session, now, "signed out", request_id).await?;
+            }
+            Ok(ours)
+        })
+        .await?;
+    if ours {
         tokens.end(&token.session, now);
     }
     Ok(())

@@ -3,11 +3,13 @@
 //! The signature is HMAC-SHA256 over timestamp, nonce, method, path with query and the body's SHA-256, a line each.
 
 use chrono::{DateTime, Duration, Utc};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Actor, Role, store};
+use super::{Actor, Caller, Role, store};
 use crate::{
+    audit::{self, Event},
     db::{DbError, Pools},
     kernel::RegionCode,
     secrets::{Secrets, keyed_hash, random},
@@ -30,7 +32,6 @@ pub struct Signed<'a> {
     pub method: &'a str,
     /// With the query.
     pub path: &'a str,
-    pub body: &'a [u8],
 }
 
 /// Why a signed request is refused.
@@ -56,36 +57,66 @@ fn tenant_of(key: &str) -> Option<i32> {
     key.strip_prefix("mjk-")?.split('-').next()?.parse().ok()
 }
 
+/// A key that is known, with its secret: what is found out before the body is read.
+#[derive(Debug)]
+pub struct Recognised {
+    tenant: i32,
+    key: String,
+    name: String,
+    role: Role,
+    secret: Vec<u8>,
+}
+
+/// Looks at the headers alone: an unknown key, a stale timestamp or a nonce of another length is refused before anything
+/// of the body is taken in.
+pub async fn recognise(
+    pools: &Pools,
+    secrets: &Secrets,
+    head: Signed<'_>,
+    now: DateTime<Utc>,
+) -> Result<Recognised, SignatureError> {
+    if !(16..=64).contains(&head.nonce.len()) {
+        return Err(SignatureError::NonceShape);
+    }
+    let sent_at = head.timestamp.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    if sent_at.is_none_or(|sent_at| (now - sent_at).abs() > SKEW_MAX) {
+        return Err(SignatureError::Refused);
+    }
+    let tenant = tenant_of(head.key).ok_or(SignatureError::Refused)?;
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    let key = store::machine_key(&mut conn, tenant, head.key, now).await?.ok_or(SignatureError::Refused)?;
+    Ok(Recognised {
+        tenant,
+        key: head.key.to_owned(),
+        role: key.role.parse().map_err(|_| SignatureError::Refused)?,
+        secret: secrets.open(head.key, &key.sealed_secret).map_err(|_| SignatureError::Refused)?,
+        name: key.name,
+    })
+}
+
 /// Who signed the request; uses its nonce up.
 pub async fn authenticate(
     pools: &Pools,
-    secrets: &Secrets,
+    recognised: Recognised,
     request: Signed<'_>,
+    body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Actor, SignatureError> {
-    if !(16..=64).contains(&request.nonce.len()) {
-        return Err(SignatureError::NonceShape);
-    }
-    let sent_at = request.timestamp.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let tenant = tenant_of(request.key).ok_or(SignatureError::Refused)?;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let key = store::machine_key(&mut conn, tenant, request.key, now).await?.ok_or(SignatureError::Refused)?;
-    let secret = secrets.open(request.key, &key.sealed_secret).map_err(|_| SignatureError::Refused)?;
-    let expected = signature(&secret, request.timestamp, request.nonce, request.method, request.path, request.body);
-    let genuine = bool::from(expected.as_bytes().ct_eq(request.signature.as_bytes()));
-    if !genuine || sent_at.is_none_or(|sent_at| (now - sent_at).abs() > SKEW_MAX) {
+    let expected = signature(&recognised.secret, request.timestamp, request.nonce, request.method, request.path, body);
+    if !bool::from(expected.as_bytes().ct_eq(request.signature.as_bytes())) {
         return Err(SignatureError::Refused);
     }
-    if !store::use_nonce(&mut conn, tenant, request.key, request.nonce, now, now - NONCE_LIFE).await? {
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    if !store::use_nonce(&mut conn, recognised.tenant, &recognised.key, request.nonce, now, now - NONCE_LIFE).await? {
         return Err(SignatureError::NonceUsed);
     }
     Ok(Actor {
         user_id: 0,
-        display_name: key.name,
-        tenant,
-        role: key.role.parse().map_err(|_| SignatureError::Refused)?,
+        display_name: recognised.name,
+        tenant: recognised.tenant,
+        role: recognised.role,
         institution: None,
-        session: request.key.to_owned(),
+        session: recognised.key,
     })
 }
 
@@ -102,9 +133,22 @@ pub async fn add_key(
     let secret = hex::encode(random::<32>());
     let sealed = secrets.seal(&key, secret.as_bytes()).map_err(|e| DbError::Pool(e.to_string()))?;
     let mut conn = pools.auth().get().await?;
-    store::establish_tenant(&mut conn, region.tenant_id(), &format!("{}教育局", region.full_name()), now).await?;
-    store::add_machine_key(&mut conn, region.tenant_id(), &key, &role.to_string(), name, &sealed, now, now + KEY_LIFE)
-        .await?;
+    let (tenant, role) = (region.tenant_id(), role.to_string());
+    let bureau = format!("{}教育局", region.full_name());
+    let caller = Caller { actor: Actor::system(tenant), request_id: "command line".to_owned(), now };
+    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), DbError> {
+        store::establish_tenant(conn, tenant, &bureau, now).await?;
+        store::add_machine_key(conn, tenant, &key, &role, name, &sealed, now, now + KEY_LIFE).await?;
+        let event = Event {
+            action: "key.added",
+            subject_kind: "machine_key",
+            subject_id: key.clone(),
+            after: Some(serde_json::json!({"name": name, "role": role, "expires_at": now + KEY_LIFE})),
+            ..Event::default()
+        };
+        audit::store::append(conn, &caller, event).await
+    })
+    .await?;
     Ok((key, secret))
 }
 

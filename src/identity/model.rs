@@ -101,7 +101,8 @@ impl Actor {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
             None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
                 Some(region) => Scope::official(region, self.user_id),
-                None => Scope::ministry(self.user_id),
+                None if self.tenant == 0 && self.role == Role::MinistryOfficer => Scope::ministry(self.user_id),
+                None => Scope::nowhere(self.user_id),
             },
         }
     }

@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::DbError;
 
 /// An account as signing in needs it.
 #[derive(Debug, Clone, QueryableByName)]
@@ -164,24 +164,26 @@ pub async fn begin_session(
     Ok(())
 }
 
-/// Ends a session; one that has ended keeps its first reason.
+/// Ends a session, and says whose it was; one that has ended keeps its first reason and is nobody's.
 pub async fn end_session(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     session: &str,
     now: DateTime<Utc>,
     reason: &str,
-) -> Result<bool, DbError> {
-    let ended = sql_query(
-        "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL",
+) -> Result<Option<Account>, DbError> {
+    Ok(sql_query(
+        "UPDATE sessions s SET ended_at = $3, end_reason = $4 FROM users u \
+         WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND u.tenant_id = s.tenant_id AND u.id = s.user_id \
+         RETURNING u.tenant_id, u.id, u.username, u.display_name, u.role, u.institution_id, u.password_hash, u.status",
     )
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(session)
     .bind::<Timestamptz, _>(now)
     .bind::<Text, _>(reason)
-    .execute(conn)
-    .await?;
-    Ok(ended > 0)
+    .get_result(conn)
+    .await
+    .optional()?)
 }
 
 #[derive(QueryableByName)]
@@ -324,35 +326,6 @@ pub async fn use_nonce(
     .execute(conn)
     .await?;
     Ok(added == 1)
-}
-
-/// An account as the users page shows it.
-#[derive(Debug, Clone, QueryableByName, serde::Serialize)]
-pub struct UserRow {
-    #[diesel(sql_type = Integer)]
-    pub tenant_id: i32,
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
-    #[diesel(sql_type = Text)]
-    pub username: String,
-    #[diesel(sql_type = Text)]
-    pub display_name: String,
-    #[diesel(sql_type = Text)]
-    pub role: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub email: Option<String>,
-    #[diesel(sql_type = Text)]
-    pub status: String,
-}
-
-/// The accounts of the caller's own bureau, in order of name.
-pub async fn users(conn: &mut ScopedConn) -> Result<Vec<UserRow>, DbError> {
-    Ok(sql_query(
-        "SELECT tenant_id, id, username, display_name, role, email, status FROM users WHERE tenant_id = $1 ORDER BY username LIMIT 1000",
-    )
-    .bind::<Integer, _>(conn.tenant())
-    .load(conn.sql())
-    .await?)
 }
 
 /// Whether a refresh token is one of ours, used or not.

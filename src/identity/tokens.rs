@@ -20,6 +20,9 @@ pub const ACCESS_LIFE: Duration = Duration::minutes(15);
 /// How long a session lasts at most.
 pub const SESSION_LIFE: Duration = Duration::hours(12);
 
+/// No refresh token is longer: a tenant, a session's 24 characters, a secret's 43, and two dots.
+const REFRESH_MAX: usize = 80;
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -150,6 +153,9 @@ impl RefreshToken {
 
     /// Reads what [`RefreshToken::text`] wrote.
     pub fn parse(text: &str) -> Option<RefreshToken> {
+        if text.len() > REFRESH_MAX {
+            return None;
+        }
         let mut parts = text.splitn(3, '.');
         let tenant = parts.next()?.parse().ok()?;
         Some(RefreshToken { tenant, session: parts.next()?.to_owned(), secret: parts.next()?.to_owned() })
@@ -221,5 +227,6 @@ mod tests {
         let token = RefreshToken::issue(331_002, &session_id());
         assert_eq!(RefreshToken::parse(&token.text()), Some(token));
         assert_eq!(RefreshToken::parse("x.y.z"), None);
+        assert_eq!(RefreshToken::parse(&format!("1.{}.z", "y".repeat(100))), None);
     }
 }

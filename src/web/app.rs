@@ -49,7 +49,6 @@ pub fn app(
     let routes = routes();
     App::new()
         .app_data(web::Data::new(state))
-        .app_data(web::Data::new(gate::AccessTable::new(&routes)))
         .app_data(web::Data::new(crate::public::Reader::default()))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())
@@ -66,11 +65,10 @@ fn register(config: &mut web::ServiceConfig, routes: Vec<Route>) {
         }
     }
     for path in paths {
-        let mut resource = web::resource(path);
-        for route in routes.iter().filter(|route| route.path == path) {
-            resource = resource.route((route.handler)());
-        }
-        config.service(resource);
+        let own = || routes.iter().filter(|route| route.path == path);
+        let resource = own().fold(web::resource(path), |resource, route| resource.route((route.handler)()));
+        let table = gate::AccessTable::new(own());
+        config.service(resource.wrap(from_fn(move |request, next| gate::enforce(table.clone(), request, next))));
     }
 }
 
@@ -78,6 +76,7 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive")
 }
 
+/// The database answers. Migrations were applied before the service listened.
 async fn readyz(state: super::page::State) -> Result<HttpResponse, Problem> {
     let client = state.pools.public().get().await.map_err(crate::db::DbError::from)?;
     // An empty query still takes the whole way to the server and back.

@@ -120,7 +120,7 @@ async fn login(request: HttpRequest, state: State, form: SafeForm) -> Result<Htt
 }
 
 async fn logout(state: State, caller: Caller, _form: SafeForm) -> Result<HttpResponse, Problem> {
-    commands::sign_out(&state.pools, &state.tokens, caller.actor.tenant, &caller.actor.session, caller.now).await?;
+    commands::sign_out(&state.pools, &state.tokens, &caller).await?;
     let mut response = see_other("/login");
     for cookie in session::removal_cookies() {
         response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
@@ -191,21 +191,26 @@ struct RefreshRequest {
     refresh_token: String,
 }
 
-async fn api_refresh(state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
+async fn api_refresh(
+    request: HttpRequest,
+    state: State,
+    input: Input<RefreshRequest>,
+) -> Result<HttpResponse, Problem> {
     let signed_in = commands::refresh(
         &state.pools,
         &state.tokens,
         &input.0.refresh_token,
         chrono::Duration::zero(),
+        &request_id(&request),
         state.clock.now(),
     )
     .await?;
     tokens_view(&signed_in)
 }
 
-async fn api_logout(state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
+async fn api_logout(request: HttpRequest, state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
     if let Some(token) = RefreshToken::parse(&input.0.refresh_token) {
-        commands::end_by_refresh(&state.pools, &state.tokens, &token, state.clock.now()).await?;
+        commands::end_by_refresh(&state.pools, &state.tokens, &token, &request_id(&request), state.clock.now()).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -13,8 +13,28 @@ type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// Largest form or JSON body in bytes; files come by [`Upload`](super::upload::Upload).
 const BODY_MAX: usize = 8 << 20;
+/// The same for whoever is not signed in.
+const STRANGERS_BODY_MAX: usize = 64 << 10;
 
-async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+fn body_max(request: &HttpRequest) -> usize {
+    let known = request.extensions().get::<Visit>().is_some_and(|visit| visit.actor.is_some());
+    if known { BODY_MAX } else { STRANGERS_BODY_MAX }
+}
+
+/// The character U+0000 is text to nobody, and the database does not keep it.
+fn without_nul(path: &str, text: &str) -> Result<(), Problem> {
+    if !text.contains('\0') {
+        return Ok(());
+    }
+    Err(Problem::invalid(vec![super::FieldError::new(
+        path,
+        "NUL",
+        "含有不可见的空字符（U+0000），请删去后重试。",
+        "holds the character U+0000; take it out and try again",
+    )]))
+}
+
+pub(super) async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut payload = payload;
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {
@@ -30,12 +50,12 @@ async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
 
 /// 413, with the limit.
 pub fn too_large(limit: usize) -> Problem {
-    let mib = limit >> 20;
+    let size = if limit < 1 << 20 { format!("{} KiB", limit >> 10) } else { format!("{} MiB", limit >> 20) };
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too-large",
-        format!("内容超过 {mib} MiB 的上限。请拆分后再传。"),
-        format!("More than the limit of {mib} MiB; split it and send the parts."),
+        format!("内容超过 {size} 的上限。请拆分后再传。"),
+        format!("More than the limit of {size}; split it and send the parts."),
     )
 }
 
@@ -85,8 +105,9 @@ impl FromRequest for SafeForm {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = body(payload, BODY_MAX).await?;
+            let bytes = body(payload, body_max(&request)).await?;
             let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
+            pairs.iter().try_for_each(|(name, value)| without_nul(name, value))?;
             let form = SafeForm(pairs);
             check_csrf(&request, Some(form.get("_csrf")))?;
             Ok(form)
@@ -113,7 +134,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             check_csrf(&request, request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok()))?;
-            let bytes = body(payload, BODY_MAX).await?;
+            let bytes = body(payload, body_max(&request)).await?;
             from_json(&bytes).map(Input)
         })
     }
@@ -133,6 +154,9 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     reader.end().map_err(|e| {
         Problem::bad_request(format!("JSON 之后还有内容：{e}"), format!("something follows the JSON value: {e}"))
     })?;
+    if memchr::memmem::find(bytes, br"\u0000").is_some() {
+        without_nul("$", "\0")?;
+    }
     Ok(value)
 }
 
@@ -153,7 +177,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(match web::Query::<T>::from_query(request.query_string()) {
-            Ok(query) => Ok(Query(query.into_inner())),
+            Ok(query) => form_urlencoded::parse(request.query_string().as_bytes())
+                .try_for_each(|(name, value)| without_nul(&name, &value))
+                .map(|()| Query(query.into_inner())),
             Err(error) => Err(Problem::bad_request(
                 format!("网址参数无法读取：{error}"),
                 format!("the query cannot be read: {error}"),

@@ -7,72 +7,92 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        Method, StatusCode,
         header::{HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
 };
 
-use super::{Access, AppState, Problem, page, routes::Route, session};
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::{Access, AppState, Problem, once, page, routes::Route, session};
 use crate::{identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Who may call each method on each path: by path, a few methods each.
+/// Who may call each method of one path. It is asked by the resource that routing chose, so that no way of writing the
+/// path gets around it.
 #[derive(Debug, Clone)]
-pub struct AccessTable(Arc<HashMap<&'static str, Vec<(Method, Access)>>>);
+pub struct AccessTable(Arc<HashMap<Method, Access>>);
 
 impl AccessTable {
-    /// The table of these routes.
-    pub fn new(routes: &[Route]) -> AccessTable {
-        let mut paths: HashMap<&'static str, Vec<(Method, Access)>> = HashMap::new();
-        for route in routes {
-            paths.entry(route.path).or_default().push((route.method.clone(), route.access));
-        }
-        AccessTable(Arc::new(paths))
+    /// The table of the routes of one path.
+    pub fn new<'a>(routes: impl Iterator<Item = &'a Route>) -> AccessTable {
+        AccessTable(Arc::new(routes.map(|route| (route.method.clone(), route.access)).collect()))
     }
+}
 
-    fn of(&self, request: &ServiceRequest) -> Option<Access> {
-        let pattern = request.match_pattern()?;
-        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-        self.0.get(pattern.as_str())?.iter().find(|(known, _)| *known == method).map(|(_, access)| *access)
+/// Lets a request through to its handler, or refuses it. A method that the path does not have is 405.
+pub async fn enforce(
+    table: AccessTable,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // No name of anything holds the character U+0000, and no statement to the database may.
+    let refused = match table.0.get(request.method()) {
+        Some(_) if request.path().contains("%00") => Some(Problem::not_found()),
+        Some(access) => refusal(&request, *access),
+        None => Some(no_such_method(&table)),
+    };
+    match refused {
+        Some(problem) => Ok(request.error_response(problem)),
+        None => match once::key_of(&request) {
+            Some(key) => once::once(key, request, next).await,
+            None => next.call(request).await,
+        },
     }
+}
+
+fn no_such_method(table: &AccessTable) -> Problem {
+    let mut methods: Vec<&str> = table.0.keys().map(Method::as_str).collect();
+    methods.sort_unstable();
+    let methods = methods.join(", ");
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        format!("这个地址只接受 {methods}。"),
+        format!("This address takes {methods} only."),
+    )
 }
 
 /// The middleware.
 pub async fn gate(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
         return Err(Problem::internal().into());
     };
-    let Some(table) = request.app_data::<web::Data<AccessTable>>().cloned() else {
-        return Err(Problem::internal().into());
-    };
     let request_id = hex::encode(random::<8>());
-    let access = table.of(&request);
-    // Files and public answers of the API need nobody; finding out who it is would only cost time.
-    let plain = access == Some(Access::Anyone)
-        && (request.path().starts_with("/static/") || request.path().starts_with("/api/v1/public/"));
+    // HEAD is GET without the body, which the server leaves out by itself.
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    // Files and public answers of the API need nobody; finding out who it is would only cost time. Whatever is reached
+    // without a visitor is reached as nobody.
+    let plain = request.path().starts_with("/static/") || request.path().starts_with("/api/v1/public/");
     let mut renewed = None;
     if !plain {
         let (visit, fresh) = session::visit(&request, &state, request_id.clone()).await;
         request.extensions_mut().insert(visit);
         renewed = fresh;
     }
-    let refused = access.and_then(|access| refusal(&request, access));
-    let mut response = match refused {
-        Some(problem) => {
-            let (request, _) = request.into_parts();
-            answer_problem(request, &problem, &request_id)
-        }
-        // The request may not be held across the call: routing writes its match into it.
-        None => pages_for_people(next.call(request).await?.map_into_boxed_body(), &request_id),
-    };
+    // The request may not be held across the call: routing writes its match into it.
+    let mut response = pages_for_people(next.call(request).await?.map_into_boxed_body(), &request_id);
     if let Some(signed_in) = renewed {
         for cookie in session::cookies(&state, &signed_in) {
             let _ = response.response_mut().add_cookie(&cookie);
@@ -89,8 +109,15 @@ fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
     let visit = extensions.get::<session::Visit>();
     let actor = visit.and_then(|visit| visit.actor.as_ref());
     let bearer = request.headers().contains_key("authorization");
-    if !request.method().is_safe() && !bearer && access != Access::Machine && !same_site(request) {
-        return Some(cross_site());
+    if !request.method().is_safe() && !bearer && access != Access::Machine {
+        if !same_site(request) {
+            return Some(cross_site());
+        }
+        // Forms carry the token among their fields, where whoever reads the form looks at it.
+        let by_cookie = visit.is_some_and(|visit| visit.by_cookie);
+        if by_cookie && request.path().starts_with("/api/") && !token_in_header(request, visit) {
+            return Some(cross_site());
+        }
     }
     match access {
         Access::Anyone | Access::Machine => None,
@@ -104,6 +131,11 @@ fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
             Some(_) => Some(Problem::forbidden()),
         },
     }
+}
+
+fn token_in_header(request: &ServiceRequest, visit: Option<&session::Visit>) -> bool {
+    let sent = request.headers().get("x-csrf-token").map_or(&b""[..], |value| value.as_bytes());
+    visit.is_some_and(|visit| bool::from(sent.ct_eq(visit.csrf.as_bytes())))
 }
 
 /// Refuses what a browser says another site sent (Fetch metadata, then Origin). Programs send neither.
@@ -121,7 +153,7 @@ fn same_site(request: &ServiceRequest) -> bool {
 /// 403: the form did not come from our own page.
 pub(super) fn cross_site() -> Problem {
     Problem::new(
-        actix_web::http::StatusCode::FORBIDDEN,
+        StatusCode::FORBIDDEN,
         "cross-site",
         "这份表单不是从本系统的页面发出的，或页面已过期。请返回、刷新页面后再提交。",
         "This form did not come from a page of this service, or the page is too old. Go back, reload and submit again.",
@@ -134,6 +166,9 @@ fn from_actix(error: &Error) -> Problem {
         tracing::error!(%error, "unhandled error");
         return Problem::internal();
     }
+    if status == StatusCode::NOT_FOUND {
+        return Problem::not_found();
+    }
     Problem::new(
         status,
         "bad-request",
@@ -145,7 +180,8 @@ fn from_actix(error: &Error) -> Problem {
 /// A problem as a page where a browser asked for a page, as a document elsewhere. Who is not signed in is sent to sign in.
 fn answer_problem(request: HttpRequest, problem: &Problem, request_id: &str) -> ServiceResponse<BoxBody> {
     if request.path().starts_with("/api/") || request.path().ends_with("/events") {
-        let response = actix_web::ResponseError::error_response(problem);
+        let problem = problem.clone().with_more(json!({"instance": format!("{}#{request_id}", request.path())}));
+        let response = actix_web::ResponseError::error_response(&problem);
         return ServiceResponse::new(request, response);
     }
     if problem.kind == "unauthorized" && request.method().is_safe() {

@@ -101,7 +101,10 @@ impl Problem {
 
     /// With more members in the problem document.
     pub fn with_more(mut self, more: serde_json::Value) -> Problem {
-        self.more = Some(more);
+        match (&mut self.more, more) {
+            (Some(serde_json::Value::Object(kept)), serde_json::Value::Object(more)) => kept.extend(more),
+            (kept, more) => *kept = Some(more),
+        }
         self
     }
 

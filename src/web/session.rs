@@ -67,8 +67,15 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     visit.actor = access;
     if visit.actor.is_none()
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
-        && let Ok(signed_in) =
-            commands::refresh(&state.pools, &state.tokens, refresh.value(), commands::BROWSER_GRACE, now).await
+        && let Ok(signed_in) = commands::refresh(
+            &state.pools,
+            &state.tokens,
+            refresh.value(),
+            commands::BROWSER_GRACE,
+            &visit.request_id,
+            now,
+        )
+        .await
     {
         visit.actor = Some(signed_in.actor.clone());
         renewed = Some(signed_in);

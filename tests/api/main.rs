@@ -5,7 +5,9 @@
 mod app;
 mod courses;
 mod escrow;
+mod gate;
 mod isolation;
+mod mail;
 mod register;
 mod samples;
 mod sessions;
