@@ -9,6 +9,7 @@ mod copy;
 mod entries;
 mod error;
 mod judge;
+mod judging;
 mod model;
 mod news;
 mod reconcile;

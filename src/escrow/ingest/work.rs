@@ -6,18 +6,16 @@ use std::{
 };
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
-use futures_util::{StreamExt, pin_mut};
+use futures_util::StreamExt;
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use super::{
     IngestError,
     chain::{Claim, Run, Sums, Verdict, chain},
-    entries::{self, Conflict, Extent, NewEntry, TOLD_MAX, midnight},
-    judge::{self, Replay},
+    entries::{self, Conflict, Extent, NewEntry, TOLD_MAX},
     model::{Delivery, Incoming, PUSH, Received, Target},
     news::Teller,
-    reconcile::{self, StoredWarning, Write},
+    reconcile::{self, Write},
     store::{
         accounts::{self, Account, Claimed, Outcome, Record},
         entries::{self as rows, Owner},
@@ -27,10 +25,7 @@ use super::{
 };
 use crate::{
     db::{DbError, Scope},
-    escrow::{
-        detector::{AccountState, DetectorError, Grounds, Warning},
-        policy::Policy,
-    },
+    escrow::{detector::AccountState, policy::Policy},
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, clock::BEIJING},
     web::AppState,
@@ -163,16 +158,16 @@ fn months(batches: &[Batch]) -> Vec<NaiveDate> {
 }
 
 /// One delivery under way.
-struct Work<'a> {
-    tx: Transaction,
-    caller: &'a Caller,
-    policy: Arc<Policy>,
-    calendar: Arc<Calendar>,
-    delivery: &'a Delivery,
+pub(super) struct Work<'a> {
+    pub(super) tx: Transaction,
+    pub(super) caller: &'a Caller,
+    pub(super) policy: Arc<Policy>,
+    pub(super) calendar: Arc<Calendar>,
+    pub(super) delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.
-    repeated: &'a [i64],
+    pub(super) repeated: &'a [i64],
     /// How far the entries of each statement reach.
-    extents: &'a HashMap<usize, Extent>,
+    pub(super) extents: &'a HashMap<usize, Extent>,
 }
 
 /// What of a batch the account has already.
@@ -184,27 +179,27 @@ struct Sifted {
 }
 
 /// On what the balance rests after a batch.
-struct Standing {
+pub(super) struct Standing {
     /// The account's runs; `None` where they are what they were and were not looked up.
-    runs: Option<Vec<Run>>,
+    pub(super) runs: Option<Vec<Run>>,
     /// Whether any run is another than before.
-    moved: bool,
+    pub(super) moved: bool,
     /// Whether the batch's entries all come after what is stored.
-    in_order: bool,
+    pub(super) in_order: bool,
     /// Of the batch's statements that claim a balance, by place.
-    verdicts: HashMap<usize, Verdict>,
+    pub(super) verdicts: HashMap<usize, Verdict>,
     /// Statements on record that are now worth another.
-    rejudged: Vec<(Claimed, Verdict)>,
+    pub(super) rejudged: Vec<(Claimed, Verdict)>,
 }
 
 /// What the detector made of an account.
-struct Judged {
-    detector: AccountState,
-    writes: Vec<Write>,
+pub(super) struct Judged {
+    pub(super) detector: AccountState,
+    pub(super) writes: Vec<Write>,
 }
 
 impl Work<'_> {
-    fn tenant(&self) -> i32 {
+    pub(super) fn tenant(&self) -> i32 {
         self.caller.actor.tenant
     }
 
@@ -345,7 +340,12 @@ impl Work<'_> {
     }
 
     /// The effect of what is stored and of `more` before each place that the claims ask about.
-    async fn sums(&self, account: &Account, claims: &[Claim], more: &[NewEntry]) -> Result<Sums, IngestError> {
+    pub(super) async fn sums(
+        &self,
+        account: &Account,
+        claims: &[Claim],
+        more: &[NewEntry],
+    ) -> Result<Sums, IngestError> {
         let instants = Sums::instants(claims);
         let between = if account.entry_count == 0 || instants.is_empty() {
             Vec::new()
@@ -434,110 +434,6 @@ impl Work<'_> {
     /// The last day that is known to be over.
     fn closed_through(&self, account: &Account, batch: &Batch) -> Option<NaiveDate> {
         self.statements(batch).filter_map(|(_, statement)| statement.closing_on).max().max(account.statement_on)
-    }
-
-    /// Runs the detector: onward where the news follow on what is stored, else over the whole history.
-    async fn judge(
-        &self,
-        account: &Account,
-        stored: &[StoredWarning],
-        entries: &[NewEntry],
-        standing: &Standing,
-        closed_through: Option<NaiveDate>,
-    ) -> Result<Judged, IngestError> {
-        if !standing.moved
-            && standing.in_order
-            && let Some(mut detector) = account.detector.clone()
-        {
-            let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
-            let closed = reconcile::closed_kinds(stored);
-            match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
-                Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
-                Err(DetectorError::Late { .. } | DetectorError::HistoryTooShort { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match &standing.runs {
-            Some(runs) => self.replay(account, stored, runs, closed_through).await,
-            None => self.replay(account, stored, &self.runs(account).await?, closed_through).await,
-        }
-    }
-
-    /// The account's runs, its new entries and statements among them.
-    async fn runs(&self, account: &Account) -> Result<Vec<Run>, IngestError> {
-        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
-        let claims: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
-        let sums = self.sums(account, &claims, &[]).await?;
-        Ok(chain(&claims, &sums).ok_or(IngestError::TooLarge)?.runs)
-    }
-
-    /// Whether the batch's entries all come after what is stored.
-    async fn follow_on(&self, account: &Account, entries: &[NewEntry]) -> Result<bool, IngestError> {
-        let (Some(first), Some(last)) = (entries.first(), account.last_booked_at) else { return Ok(true) };
-        if first.booked_at != last {
-            return Ok(first.booked_at > last);
-        }
-        let place = rows::last_at(&self.tx, self.tenant(), account.id, last).await?;
-        Ok(place.is_none_or(|(seq, bank_ref)| (first.seq, &first.bank_ref) > (seq, &bank_ref)))
-    }
-
-    /// Runs the detector over an account's first entries, on a thread apart: a long history takes a while, in which the
-    /// database writes the same entries.
-    fn judge_first(
-        &self,
-        entries: &Arc<Vec<NewEntry>>,
-        runs: Vec<Run>,
-        closed_through: Option<NaiveDate>,
-    ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
-        let (policy, calendar, entries) = (Arc::clone(&self.policy), Arc::clone(&self.calendar), Arc::clone(entries));
-        tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
-            let begins = runs.first();
-            let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
-            let (before, count) =
-                early.fold((0_i64, 0), |(sum, n), entry| (sum.saturating_add(entry.effect_fen()), n + 1));
-            let first = entries.first().map(|entry| (entry.effect_fen(), entry.balance_after_fen));
-            let opening = judge::opening(begins, before, count > 0, first).ok_or(IngestError::TooLarge)?;
-            let mut replay = Replay::new(opening, &grounds, Vec::new(), &runs);
-            for entry in entries.iter() {
-                replay.take(&entry.for_detector())?;
-            }
-            Ok(replay.finish(closed_through)?)
-        })
-    }
-
-    async fn replay(
-        &self,
-        account: &Account,
-        stored: &[StoredWarning],
-        runs: &[Run],
-        closed_through: Option<NaiveDate>,
-    ) -> Result<Judged, IngestError> {
-        let begins = runs.first();
-        let (before, count) = match begins {
-            Some(run) => rows::effect(&self.tx, self.tenant(), account.id, midnight(run.on)).await?,
-            None => (0, 0),
-        };
-        let history = rows::history(&self.tx, self.tenant(), account.id).await?;
-        pin_mut!(history);
-        let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
-        let mut replay = None;
-        while let Some(row) = history.next().await {
-            let past = rows::Past::from(row?);
-            let run = match &mut replay {
-                Some(run) => run,
-                None => {
-                    let first = Some((past.effect_fen(), past.balance_after_fen));
-                    let opening = judge::opening(begins, before, count > 0, first).ok_or(IngestError::TooLarge)?;
-                    let closures = stored.iter().filter_map(StoredWarning::closure).collect();
-                    replay.insert(Replay::new(opening, &grounds, closures, runs))
-                }
-            };
-            run.take(&past.for_detector())?;
-        }
-        let run = replay.ok_or_else(|| DbError::Pool("an account with entries has none".to_owned()))?;
-        let (detector, found) = run.finish(closed_through)?;
-        Ok(Judged { detector, writes: reconcile::replace(stored, found) })
     }
 }
 
