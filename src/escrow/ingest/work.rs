@@ -6,7 +6,6 @@ use std::{
 };
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
-use futures_util::StreamExt;
 use serde_json::json;
 
 use super::{
