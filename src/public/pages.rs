@@ -8,7 +8,7 @@ use fast_qr::{
 };
 
 use super::{
-    model::{Card, Course, Detail, Instructor, LicenceState, ListStatus, Watch, watch},
+    model::{Card, Course, Detail, Instructor, LicenceState, ListStatus, Slot, Watch, watch},
     query::{Asked, CATEGORIES},
     store::{
         reader::{Counts, Reader},
@@ -212,6 +212,19 @@ struct CourseView<'a> {
     course: &'a Course,
     /// Fee of one lesson, rounded half up.
     lesson_fen: Option<i64>,
+}
+
+/// Slots of the week that are shown at once; those after them are folded.
+const SLOTS: usize = 4;
+
+impl CourseView<'_> {
+    fn first(&self) -> &[Slot] {
+        &self.course.slots[..self.course.slots.len().min(SLOTS)]
+    }
+
+    fn rest(&self) -> &[Slot] {
+        self.course.slots.get(SLOTS..).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, serde::Deserialize)]
