@@ -137,6 +137,7 @@ async fn results(
         }
         next = found.next().map(|cursor| address(&asked, &q, &cursor.encode()));
     }
+    let too_short = wanted.is_none() || (q.chars().count() == 1 && hits.is_empty());
     let counts = reader.counts(&state.pools).await?;
     let regions = regions(&counts.counties(), asked.region.trim());
     page.render(&ResultsPage {
@@ -147,7 +148,7 @@ async fn results(
         hits,
         regions,
         next,
-        too_short: wanted.is_none(),
+        too_short,
     })
 }
 
