@@ -42,7 +42,6 @@ struct FormPage<'a> {
     returned: Option<&'a str>,
     findings: &'a [Shown],
     checked: bool,
-    categories: &'a [Category],
 }
 
 impl FormPage<'_> {
@@ -78,7 +77,7 @@ impl FormPage<'_> {
         self.value(person, name) == value
     }
 
-    fn stages(&self) -> Vec<(String, &'static str)> {
+    fn stages(&self) -> Vec<(String, String)> {
         named(
             self.page,
             [Stage::Preschool, Stage::Primary, Stage::Junior, Stage::Senior, Stage::Adult]
@@ -86,15 +85,19 @@ impl FormPage<'_> {
         )
     }
 
-    fn deliveries(&self) -> Vec<(String, &'static str)> {
+    fn categories(&self) -> Vec<(String, String)> {
+        named(self.page, CATEGORIES.map(|c| (c.to_string(), c.zh(), c.en())))
+    }
+
+    fn deliveries(&self) -> Vec<(String, String)> {
         named(self.page, [Delivery::Offline, Delivery::Online].map(|d| (d.to_string(), d.zh(), d.en())))
     }
 
-    fn roles(&self) -> Vec<(String, &'static str)> {
+    fn roles(&self) -> Vec<(String, String)> {
         named(self.page, [Role::Teaching, Role::Research, Role::Other].map(|r| (r.to_string(), r.zh(), r.en())))
     }
 
-    fn certificate_stages(&self) -> Vec<(String, &'static str)> {
+    fn certificate_stages(&self) -> Vec<(String, String)> {
         use CertificateStage::{Higher, Junior, Preschool, Primary, Senior, Vocational};
         named(
             self.page,
@@ -103,8 +106,14 @@ impl FormPage<'_> {
     }
 }
 
-fn named<const N: usize>(page: &Page, words: [(String, &'static str, &'static str); N]) -> Vec<(String, &'static str)> {
-    words.into_iter().map(|(id, zh, en)| (id, page.t(zh, en))).collect()
+fn named<const N: usize>(page: &Page, words: [(String, &'static str, &'static str); N]) -> Vec<(String, String)> {
+    words.into_iter().map(|(id, zh, en)| (id, capital(page.t(zh, en)))).collect()
+}
+
+/// English words stand alone in a list of choices.
+pub(super) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 const CATEGORIES: [Category; 7] = [
@@ -184,7 +193,6 @@ async fn show_form(
             returned: view.returned.as_deref(),
             findings: &findings,
             checked,
-            categories: &CATEGORIES,
         },
     )
 }

@@ -70,10 +70,7 @@ pub(super) fn shown_error(page: &Page, error: &FieldError) -> Shown {
 
 /// `第 2 节课的下课时间：`.
 fn place(page: &Page, path: &str) -> String {
-    let field = named(page, path);
-    let mut letters = field.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}{}", letters.as_str(), page.t("：", ": "))
+    format!("{}{}", super::form_pages::capital(&named(page, path)), page.t("：", ": "))
 }
 
 fn named(page: &Page, path: &str) -> String {

@@ -216,7 +216,7 @@ struct CourseView<'a> {
 }
 
 /// Slots of the week that are shown at once; those after them are folded.
-const SLOTS: usize = 4;
+const SLOTS: usize = 6;
 
 impl CourseView<'_> {
     fn first(&self) -> &[Slot] {
