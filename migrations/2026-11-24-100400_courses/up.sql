@@ -33,4 +33,6 @@ CREATE POLICY write ON courses
                 AND current_setting('app.institution', true) IN ('all', institution_id::text));
 GRANT SELECT, INSERT, UPDATE ON courses TO mingjian_app;
 CREATE INDEX courses_by_institution ON courses (tenant_id, institution_id, id DESC);
+-- A city, a province and the ministry list theirs in order of id, far beyond one bureau.
+CREATE INDEX courses_by_id ON courses (id);
 CREATE INDEX courses_waiting ON courses (tenant_id, submitted_at) WHERE status = 'submitted';

@@ -36,6 +36,8 @@ CREATE POLICY write ON escrow_accounts
 GRANT SELECT, INSERT ON escrow_accounts TO mingjian_app;
 GRANT SELECT, UPDATE ON escrow_accounts TO mingjian_ingest;
 CREATE INDEX escrow_accounts_by_institution ON escrow_accounts (tenant_id, institution_id);
+-- A city, a province and the ministry list theirs in order of id, far beyond one bureau.
+CREATE INDEX escrow_accounts_by_id ON escrow_accounts (id);
 -- An institution has one dedicated account in use at a time (FUND-ACCOUNT-UNIQUE).
 CREATE UNIQUE INDEX escrow_accounts_one_active ON escrow_accounts (tenant_id, institution_id) WHERE status = 'active';
 
@@ -106,27 +108,6 @@ CREATE POLICY append ON entries FOR INSERT
 GRANT SELECT ON entries TO mingjian_app;
 GRANT SELECT, INSERT ON entries TO mingjian_ingest;
 
--- Where a large batch is copied to before it enters `entries`, because COPY refuses tables with row-level security. Rows
--- live no longer than the transaction that brought them; only the ingest role may touch them.
-CREATE UNLOGGED TABLE entries_staging (
-    tenant_id            int         NOT NULL,
-    batch                bigint      NOT NULL,
-    booked_at            timestamptz NOT NULL,
-    bank_ref             text        NOT NULL COLLATE "C",
-    seq                  int         NOT NULL,
-    value_on             date,
-    credit               boolean     NOT NULL,
-    reversal             boolean     NOT NULL,
-    amount_fen           bigint      NOT NULL,
-    kind                 text        NOT NULL COLLATE "C",
-    statement_id         bigint      NOT NULL,
-    counterparty_name    text,
-    counterparty_account text,
-    remittance           text,
-    balance_after_fen    bigint
-);
-GRANT SELECT, INSERT, DELETE ON entries_staging TO mingjian_ingest;
-
 -- A month of entries gets its partition when the first entry of it comes. The ingest role may call this and no other DDL.
 CREATE FUNCTION ensure_entries_month(month date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -192,6 +173,8 @@ GRANT SELECT, UPDATE ON warnings TO mingjian_app;
 GRANT SELECT, INSERT, UPDATE ON warnings TO mingjian_ingest;
 CREATE UNIQUE INDEX warnings_one_open ON warnings (tenant_id, account_id, kind) WHERE status NOT IN ('resolved', 'withdrawn');
 CREATE INDEX warnings_by_account ON warnings (tenant_id, account_id, id);
+-- A city, a province and the ministry list theirs in order of id, far beyond one bureau.
+CREATE INDEX warnings_by_id ON warnings (id);
 CREATE INDEX warnings_open ON warnings (tenant_id, level, raised_at DESC) WHERE status NOT IN ('resolved', 'withdrawn');
 
 -- What people did about a warning; the institution's answers are among them.

@@ -35,7 +35,7 @@ GRANT SELECT ON public_institutions TO mingjian_public;
 GRANT SELECT, INSERT, UPDATE ON public_institutions TO mingjian_app;
 GRANT SELECT (tenant_id, institution_id, statement_on), UPDATE (statement_on) ON public_institutions TO mingjian_ingest;
 CREATE INDEX public_institutions_by_code ON public_institutions (credit_code);
-CREATE INDEX public_institutions_by_region ON public_institutions (tenant_id, rank);
+CREATE INDEX public_institutions_by_region ON public_institutions (tenant_id, rank, name, institution_id);
 CREATE INDEX public_institutions_in_order ON public_institutions (rank, name, institution_id);
 -- Readers are many and publications few: new tokens go into the index at once instead of a list that every search reads.
 CREATE INDEX public_institutions_tokens ON public_institutions USING gin (tokens) WITH (fastupdate = off);

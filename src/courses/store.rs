@@ -125,8 +125,11 @@ pub async fn courses(
 ) -> Result<Vec<CourseRow>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "{SELECT} WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR c.status = $3) \
-         AND ($4::text IS NULL OR i.credit_code = $4) AND ($5 = 0 OR c.id < $5) ORDER BY c.id DESC LIMIT $6"
+        "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT c.tenant_id, c.id FROM courses c \
+         WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR c.status = $3) \
+         AND ($4::text IS NULL OR (c.tenant_id, c.institution_id) IN (SELECT o.tenant_id, o.id FROM institutions o \
+              WHERE o.tenant_id BETWEEN $1 AND $2 AND o.credit_code = $4)) \
+         AND ($5 = 0 OR c.id < $5) ORDER BY c.id DESC LIMIT $6) ORDER BY c.id DESC"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -242,7 +245,9 @@ pub async fn longest_waiting(conn: &mut ScopedConn, limit: i64) -> Result<(i64, 
             .get_result(conn.sql())
             .await?;
     let rows = sql_query(format!(
-        "{SELECT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.status = 'submitted' ORDER BY c.submitted_at, c.id LIMIT $3"
+        "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT tenant_id, id FROM courses \
+         WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted' ORDER BY submitted_at, id LIMIT $3) \
+         ORDER BY c.submitted_at, c.id"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)

@@ -29,7 +29,8 @@ use nix::{
 /// Superuser of the private cluster; used only to make roles and databases.
 pub const SUPERUSER: &str = "mingjian_root";
 const OLDEST_MAJOR: u32 = 15;
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How often a start that takes long is told of.
+const TELL_AFTER: Duration = Duration::from_secs(30);
 const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 const SOCKET_PATH_MAX: usize = 107;
 
@@ -53,7 +54,7 @@ pub enum ClusterError {
     PathTooLong(PathBuf),
     #[error("{program} failed: {detail}")]
     Program { program: &'static str, detail: String },
-    #[error("PostgreSQL did not become ready within a minute; its log is {0}")]
+    #[error("PostgreSQL did not start; its log is {0}")]
     NotReady(PathBuf),
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: io::Error },
@@ -302,8 +303,7 @@ fn supervise(
                 thread::sleep(Duration::from_millis(200));
                 continue;
             }
-            Ready::Ended | Ready::TimedOut => {
-                let _ = child.kill();
+            Ready::Ended => {
                 let _ = child.wait();
                 let _ = report.send(Err(ClusterError::NotReady(pgdata.with_file_name("postgres.log"))));
                 return;
@@ -316,12 +316,13 @@ fn supervise(
 enum Ready {
     Yes,
     Ended,
-    TimedOut,
 }
 
+/// Waits as long as PostgreSQL lives: after a crash it reads its log again, which may take minutes, and whoever stops it
+/// then makes it begin anew.
 fn wait_until_ready(child: &mut Child, pgdata: &Path, sockets: &Path) -> Ready {
-    let until = Instant::now() + READY_WITHIN;
-    while Instant::now() < until {
+    let mut told = Instant::now();
+    loop {
         if !matches!(child.try_wait(), Ok(None)) {
             return Ready::Ended;
         }
@@ -330,7 +331,11 @@ fn wait_until_ready(child: &mut Child, pgdata: &Path, sockets: &Path) -> Ready {
         if own && answers(pgdata, sockets) {
             return Ready::Yes;
         }
+        if told.elapsed() > TELL_AFTER {
+            told = Instant::now();
+            let log = pgdata.with_file_name("postgres.log");
+            tracing::warn!(log = %log.display(), "PostgreSQL is not ready yet; it may be recovering from a crash");
+        }
         thread::sleep(Duration::from_millis(15));
     }
-    Ready::TimedOut
 }

@@ -71,6 +71,7 @@ impl Database {
         let client = connect(&admin).await.map_err(OpenError::Connect)?;
         roles::ensure(&client, passwords).await.map_err(OpenError::Prepare)?;
         own_schema(&client).await.map_err(OpenError::Prepare)?;
+        let_ingest_stage(&client).await.map_err(OpenError::Prepare)?;
         let owner = Role::Owner.config(&admin, passwords);
         let applied = migrate::run(&owner, Direction::Up).await?;
         if applied > 0 {
@@ -80,7 +81,7 @@ impl Database {
         Ok(Database { pools, secrets, directory, owner, admin, cluster })
     }
 
-    /// How an administrator connects to the same database, for `mingjian database` and drills.
+    /// How an administrator connects to the same database, for tests and drills.
     pub fn admin(&self) -> &Config {
         &self.admin
     }
@@ -125,6 +126,20 @@ async fn own_schema(admin: &Client) -> Result<(), tokio_postgres::Error> {
                  IF NOT pg_has_role(current_user, 'mingjian_owner', 'MEMBER') THEN EXECUTE format('GRANT mingjian_owner TO %I', current_user); END IF; \
                  ALTER SCHEMA public OWNER TO mingjian_owner; \
                  REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
+               END IF; \
+             END $$",
+        )
+        .await
+}
+
+/// A large statement is copied into a temporary table on its way in, which everybody may make unless an administrator
+/// took that right away from all.
+async fn let_ingest_stage(admin: &Client) -> Result<(), tokio_postgres::Error> {
+    admin
+        .batch_execute(
+            "DO $$ BEGIN \
+               IF NOT has_database_privilege('mingjian_ingest', current_database(), 'TEMPORARY') THEN \
+                 EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO mingjian_ingest', current_database()); \
                END IF; \
              END $$",
         )

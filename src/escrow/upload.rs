@@ -29,11 +29,16 @@ pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Ve
         ..Limits::default()
     };
     let reading = tokio::task::spawn_blocking(move || {
-        let document = statement::parse(&file.name, &file.bytes, file.format, &limits)?;
+        // The digest of a large file takes as long as a good part of reading it, and needs nothing of it.
+        let (document, sha256) = std::thread::scope(|scope| {
+            let digest = scope.spawn(|| <[u8; 32]>::from(Sha256::digest(&file.bytes)));
+            let document = statement::parse(&file.name, &file.bytes, file.format, &limits);
+            (document, digest.join())
+        });
+        let (document, sha256) = (document?, sha256.map_err(|_| DbError::Pool("a digest broke off".to_owned()))?);
         if document.is_unbalanced() && !file.accept_unbalanced {
             return Err(IngestError::Unbalanced);
         }
-        let sha256: [u8; 32] = Sha256::digest(&file.bytes).into();
         Ok(Delivery::of_document(document, &file.name, sha256, file.target))
     });
     let delivery = reading.await.map_err(|e| DbError::Pool(e.to_string()))??;

@@ -36,8 +36,6 @@ pub enum Action {
     ExplainWarning,
     /// See the audit trail.
     ReadAudit,
-    /// See accounts of people, and make them.
-    ManageUsers,
     /// Push bank entries by signed request.
     PushEntries,
 }
@@ -85,7 +83,6 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
-        Action::ManageUsers => &[BureauAdmin],
         Action::PushEntries => &[Bank],
     }
 }

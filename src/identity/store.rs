@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::DbError;
 
 /// An account as signing in needs it.
 #[derive(Debug, Clone, QueryableByName)]
@@ -326,35 +326,6 @@ pub async fn use_nonce(
     .execute(conn)
     .await?;
     Ok(added == 1)
-}
-
-/// An account as the users page shows it.
-#[derive(Debug, Clone, QueryableByName, serde::Serialize)]
-pub struct UserRow {
-    #[diesel(sql_type = Integer)]
-    pub tenant_id: i32,
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
-    #[diesel(sql_type = Text)]
-    pub username: String,
-    #[diesel(sql_type = Text)]
-    pub display_name: String,
-    #[diesel(sql_type = Text)]
-    pub role: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub email: Option<String>,
-    #[diesel(sql_type = Text)]
-    pub status: String,
-}
-
-/// The accounts of the caller's own bureau, in order of name.
-pub async fn users(conn: &mut ScopedConn) -> Result<Vec<UserRow>, DbError> {
-    Ok(sql_query(
-        "SELECT tenant_id, id, username, display_name, role, email, status FROM users WHERE tenant_id = $1 ORDER BY username LIMIT 1000",
-    )
-    .bind::<Integer, _>(conn.tenant())
-    .load(conn.sql())
-    .await?)
 }
 
 /// Whether a refresh token is one of ours, used or not.

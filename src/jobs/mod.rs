@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::web::AppState;
+use crate::web::{AppState, once};
 
 pub mod mail;
 pub mod outbox;
 
 /// How often the queue is looked at when nothing is known to wait.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often what is kept for a day is gone through.
+const SWEEP_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
 /// Works until the process ends. A failing round is logged and tried again.
 pub async fn run(state: AppState) {
@@ -19,7 +21,14 @@ pub async fn run(state: AppState) {
             return;
         }
     };
+    let mut swept = state.clock.now() - SWEEP_EVERY;
     loop {
+        if state.clock.now() - swept >= SWEEP_EVERY {
+            swept = state.clock.now();
+            if let Err(error) = once::sweep(&state.pools, swept).await {
+                tracing::warn!(%error, "old answers could not be forgotten; trying again in an hour");
+            }
+        }
         match outbox::deliver_due(&state.pools, &mailer, state.clock.now()).await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
             Ok(_) => {}

@@ -27,9 +27,10 @@ pub fn routes() -> Vec<Route> {
 async fn list(state: State, reader: web::Data<Reader>, asked: Query<Asked>) -> Result<HttpResponse, Problem> {
     let Some(wanted) = asked.search()? else { return Ok(json(r#"{"items":[],"next_cursor":null}"#.to_owned())) };
     let found = search::search(&reader, &state.pools, &wanted).await?;
-    let mut body = String::with_capacity(64 + found.cards().map(|card| card.len() + 1).sum::<usize>());
+    let cards: Vec<&str> = found.cards().collect();
+    let mut body = String::with_capacity(128 + cards.iter().map(|card| card.len() + 1).sum::<usize>());
     body.push_str(r#"{"items":["#);
-    for (index, card) in found.cards().enumerate() {
+    for (index, card) in cards.into_iter().enumerate() {
         if index > 0 {
             body.push(',');
         }

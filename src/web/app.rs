@@ -12,10 +12,13 @@ use super::{Access, AppState, Problem, Route, assets, auth, gate};
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    let mut routes = vec![
+    // Routes are tried one after another, so those that the whole public asks for come first.
+    let mut routes = crate::public::api::routes();
+    routes.extend(crate::public::pages::routes());
+    routes.extend([
         Route::get("/healthz", Access::Anyone, || web::get().to(healthz)),
         Route::get("/readyz", Access::Anyone, || web::get().to(readyz)),
-    ];
+    ]);
     routes.extend(assets::routes());
     routes.extend(auth::routes());
     routes.extend(crate::desk::routes());
@@ -28,8 +31,6 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::courses::pages::routes());
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
-    routes.extend(crate::public::pages::routes());
-    routes.extend(crate::public::api::routes());
     routes
 }
 
@@ -75,6 +76,7 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("alive")
 }
 
+/// The database answers. Migrations were applied before the service listened.
 async fn readyz(state: super::page::State) -> Result<HttpResponse, Problem> {
     let client = state.pools.public().get().await.map_err(crate::db::DbError::from)?;
     // An empty query still takes the whole way to the server and back.

@@ -34,7 +34,7 @@ fn without_nul(path: &str, text: &str) -> Result<(), Problem> {
     )]))
 }
 
-async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(super) async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut payload = payload;
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {

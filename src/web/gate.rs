@@ -17,7 +17,7 @@ use actix_web::{
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{Access, AppState, Problem, page, routes::Route, session};
+use super::{Access, AppState, Problem, once, page, routes::Route, session};
 use crate::{identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
@@ -50,7 +50,10 @@ pub async fn enforce(
     };
     match refused {
         Some(problem) => Ok(request.error_response(problem)),
-        None => next.call(request).await,
+        None => match once::key_of(&request) {
+            Some(key) => once::once(key, request, next).await,
+            None => next.call(request).await,
+        },
     }
 }
 

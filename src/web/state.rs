@@ -10,7 +10,7 @@ use crate::{
     secrets::Secrets,
 };
 
-use super::live::Live;
+use super::{live::Live, once::UnderWay};
 
 /// Shared by all workers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct AppState {
     /// Statutory holidays, with the operator's own years.
     pub calendar: Arc<Calendar>,
     pub service: Arc<Service>,
+    /// Writes with an `Idempotency-Key` that are not over yet.
+    pub under_way: UnderWay,
     /// The data directory.
     pub directory: PathBuf,
 }
@@ -53,6 +55,7 @@ impl AppState {
             live: Live::new(),
             calendar: Arc::new(calendar),
             service: Arc::new(service),
+            under_way: UnderWay::default(),
             directory: database.directory.clone(),
         })
     }

@@ -52,7 +52,9 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem
         let name = field.name().unwrap_or_default().to_owned();
         let file_name = field.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
         let limit_here = if file_name.is_some() { limit } else { FIELD_MAX };
-        let mut bytes = Vec::new();
+        // Nearly all of a request is its file. A buffer that grew with it would be copied, and its memory taken, twice.
+        let expected = if file_name.is_some() { declared.unwrap_or_default().min(limit) } else { 0 };
+        let mut bytes = Vec::with_capacity(expected);
         while let Some(chunk) = field.next().await {
             let chunk = chunk.map_err(broken)?;
             if bytes.len() + chunk.len() > limit_here {

@@ -325,7 +325,11 @@ pub fn row(county: RegionCode, name: &str, code: &str, account: &str) -> String 
 impl World {
     /// In a county that no other test uses. The institution is called 启明星 with a number.
     pub async fn new() -> World {
-        let app = app();
+        World::within(app()).await
+    }
+
+    /// In a service of its own.
+    pub async fn within(app: &TestApp) -> World {
         let county = app.county();
         let number = u32::try_from(NEXT_NAME.fetch_add(1, Ordering::SeqCst)).unwrap();
         let code = credit_code(county, number);

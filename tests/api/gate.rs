@@ -198,3 +198,25 @@ async fn the_other_language_of_an_answer_to_a_form_is_a_page() {
         assert!(page.contains(&format!("href=\"{language}\"")), "{path} from {referer:?}: {page}");
     }
 }
+
+#[tokio::test]
+async fn a_write_sent_again_with_its_key_is_done_once_and_reads_the_same() {
+    let world = World::new().await;
+    let send = |key: &'static str, reason: &'static str| {
+        let body = json!({"credit_code": world.credit_code, "reason": reason});
+        world.admin.api(Method::POST, "/lists/white").header("idempotency-key", key).json(&body).send()
+    };
+    let first = send("k-1", "资料齐全").await.unwrap();
+    assert_eq!(first.status(), StatusCode::ACCEPTED);
+    let first: serde_json::Value = first.json().await.unwrap();
+    let again = send("k-1", "资料齐全").await.unwrap();
+    assert_eq!(again.status(), StatusCode::ACCEPTED);
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(again.json::<serde_json::Value>().await.unwrap(), first);
+    assert_eq!(send("k-1", "另有理由").await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY, "another request");
+    assert_eq!(send("k-2", "资料齐全").await.unwrap().status(), StatusCode::CONFLICT, "it is proposed already");
+    let pending = world.admin.json("/approvals").await;
+    assert_eq!(pending["items"].as_array().unwrap().len(), 1);
+    let (one, other) = tokio::join!(send("k-3", "资料齐全"), send("k-3", "资料齐全"));
+    assert!([one, other].into_iter().all(|answer| answer.unwrap().status() == StatusCode::CONFLICT));
+}

@@ -118,6 +118,15 @@ impl Browser {
         element.click().await.unwrap();
     }
 
+    /// Waits until the window has come to a page, whatever its query.
+    pub async fn arrived(&self, path: &str) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.client.current_url().await.unwrap().path() != path {
+            assert!(Instant::now() < until, "the window came to {path}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// What stands on the page.
     pub async fn text(&self) -> String {
         let value = self.client.execute("return document.body ? document.body.innerText : ''", vec![]).await.unwrap();

@@ -206,6 +206,7 @@ async fn an_institution_files_a_course_that_the_rules_first_refuse() {
     accessible(&browser, "a filing to decide").await;
     browser.picture("course-review-1280").await;
     browser.click("button[name=decision][value=approve]").await;
+    browser.arrived("/b/courses").await;
     browser.go("/b/courses?status=approved").await;
     browser.says("七年级数学").await;
     browser.close().await;

@@ -7,7 +7,7 @@ use super::entries::NewEntry;
 
 /// Signature, flags and the length of the header's extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const COLUMNS: i16 = 15;
+const COLUMNS: i16 = 13;
 /// Sent at a time.
 const CHUNK: usize = 64 << 10;
 /// 2000-01-01, from which PostgreSQL counts, in microseconds and in days since 1970.
@@ -16,8 +16,6 @@ const EPOCH_DAYS: i32 = 10_957;
 
 /// The rows of a batch, in chunks.
 pub(super) struct Rows<'a> {
-    tenant: i32,
-    batch: i64,
     /// Id of the statement at each place of the delivery.
     statement_ids: &'a [i64],
     entries: std::slice::Iter<'a, NewEntry>,
@@ -26,18 +24,16 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// All of `entries`, in the order of the columns of `entries_staging`.
-    pub(super) fn new(tenant: i32, batch: i64, statement_ids: &'a [i64], entries: &'a [NewEntry]) -> Rows<'a> {
+    /// All of `entries`, in the order of the columns of the staging table.
+    pub(super) fn new(statement_ids: &'a [i64], entries: &'a [NewEntry]) -> Rows<'a> {
         let mut buffer = BytesMut::with_capacity(CHUNK + 4096);
         buffer.put_slice(HEADER);
-        Rows { tenant, batch, statement_ids, entries: entries.iter(), buffer, ended: false }
+        Rows { statement_ids, entries: entries.iter(), buffer, ended: false }
     }
 
     fn put(&mut self, entry: &NewEntry) {
         let b = &mut self.buffer;
         b.put_i16(COLUMNS);
-        int4(b, self.tenant);
-        int8(b, self.batch);
         int8(b, micros(entry.booked_at));
         text(b, &entry.bank_ref);
         int4(b, entry.seq);
@@ -120,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_batch_ends_with_its_trailer_and_nothing_follows() {
-        let mut rows = Rows::new(331_002, 7, &[], &[]);
+        let mut rows = Rows::new(&[], &[]);
         let only = rows.next().unwrap();
         assert_eq!(&only[..HEADER.len()], HEADER);
         assert_eq!(&only[HEADER.len()..], [0xff, 0xff]);

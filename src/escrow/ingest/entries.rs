@@ -85,17 +85,24 @@ pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
 /// All entries of one account in one delivery, in order of booking; what the delivery itself repeats is left out and
 /// counted, by statement.
 pub fn collect(statements: &mut [Incoming], places: &[usize]) -> Result<(Vec<NewEntry>, Vec<i64>), IngestError> {
-    let mut entries = Vec::with_capacity(places.iter().map(|place| statements[*place].entries.len()).sum());
+    let mut entries = Vec::new();
     let mut errors = Vec::new();
     for place in places {
-        for (index, entry) in std::mem::take(&mut statements[*place].entries).into_iter().enumerate() {
-            match checked(entry, *place) {
-                Ok(entry) => entries.push(entry),
-                Err((field, error)) if errors.len() < TOLD_MAX => {
+        let given = std::mem::take(&mut statements[*place].entries).into_iter().enumerate();
+        let good = given.filter_map(|(index, entry)| match checked(entry, *place) {
+            Ok(entry) => Some(entry),
+            Err((field, error)) => {
+                if errors.len() < TOLD_MAX {
                     errors.push(FieldError { path: format!("entries[{index}].{field}"), ..error });
                 }
-                Err(_) => {}
+                None
             }
+        });
+        // Collecting takes the place of what was given, so that a million entries are not held twice.
+        if entries.is_empty() {
+            entries = good.collect();
+        } else {
+            entries.extend(good);
         }
     }
     if !errors.is_empty() {
@@ -196,7 +203,9 @@ fn checked(entry: Entry, statement: usize) -> Result<NewEntry, Fault> {
         None => midnight(entry.booked_on),
     };
     let kind = kind_of(entry.kind.as_deref(), entry.reversal)?;
-    let text = |text: Option<String>| text.map(|text| text.replace('\0', "")).filter(|text| !text.is_empty());
+    let text = |text: Option<String>| {
+        text.map(|text| if text.contains('\0') { text.replace('\0', "") } else { text }).filter(|text| !text.is_empty())
+    };
     Ok(NewEntry {
         booked_at,
         seq: if entry.booked_at.is_some() { 0 } else { i32::try_from(entry.seq).unwrap_or(i32::MAX) },

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
 use chrono::{Datelike, NaiveDate};
 use futures_util::{StreamExt, pin_mut};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::{
     IngestError,
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     db::{DbError, Scope},
     escrow::{
-        detector::{AccountState, DetectorError, Grounds},
+        detector::{AccountState, DetectorError, Grounds, Warning},
         policy::Policy,
     },
     identity::Caller,
@@ -37,7 +38,8 @@ struct Batch {
     account: i64,
     /// Places of its statements in the delivery.
     places: Vec<usize>,
-    entries: Vec<NewEntry>,
+    /// Shared with the detector, which may run while they are written.
+    entries: Arc<Vec<NewEntry>>,
 }
 
 /// Takes a delivery in, in the bureau of `caller`.
@@ -115,7 +117,7 @@ fn prepare(mut delivery: Delivery, accounts: BTreeMap<i64, Vec<usize>>) -> Resul
     for (account, places) in accounts {
         let (entries, again) = entries::collect(&mut delivery.statements, &places)?;
         places.iter().for_each(|place| repeated[*place] = again[*place]);
-        batches.push(Batch { account, places, entries });
+        batches.push(Batch { account, places, entries: Arc::new(entries) });
     }
     Ok((delivery, batches, repeated))
 }
@@ -178,6 +180,9 @@ impl Work<'_> {
             institution: account.institution_id,
             statement_ids: &ids,
         };
+        let closed_through = self.closed_through(&account, &batch);
+        // The first entries of an account are its whole history and need no reading back.
+        let first = (account.entry_count == 0).then(|| self.judge_first(&batch.entries, anchor, closed_through));
         let added = rows::add(&self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
@@ -192,9 +197,14 @@ impl Work<'_> {
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
         let mut news = Vec::new();
         if self.changes_anything(&account, &batch, anchor) {
-            let closed_through = self.closed_through(&account, &batch);
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at);
-            let judged = self.judge(&account, &stored, batch, anchor, closed_through).await?;
+            let judged = match first {
+                Some(run) => {
+                    let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
+                    Judged { detector, writes: reconcile::replace(&stored, found) }
+                }
+                None => self.judge(&account, &stored, &batch.entries, anchor, closed_through).await?,
+            };
             let outcome = Outcome {
                 opening_fen: anchor.map(|anchor| anchor.fen),
                 opening_on: anchor.map(|anchor| anchor.on),
@@ -253,7 +263,7 @@ impl Work<'_> {
         let known: HashMap<String, Content> =
             rows::known(&self.tx, self.tenant(), account.id, &refs).await?.into_iter().collect();
         let mut conflicts = Vec::new();
-        batch.entries.retain(|entry| {
+        Arc::make_mut(&mut batch.entries).retain(|entry| {
             let Some(stored) = known.get(&entry.bank_ref) else { return true };
             if *stored == entry.content() {
                 duplicates[entry.statement] += 1;
@@ -354,21 +364,18 @@ impl Work<'_> {
         &self,
         account: &Account,
         stored: &[StoredWarning],
-        batch: Batch,
+        entries: &[NewEntry],
         anchor: Option<Anchor>,
         closed_through: Option<NaiveDate>,
     ) -> Result<Judged, IngestError> {
         let moved = anchor.map(|anchor| (anchor.fen, anchor.on)) != account.opening_fen.zip(account.opening_on);
-        if account.entry_count == 0 {
-            return self.judge_first(stored, batch.entries, anchor, closed_through).await;
-        }
         if !moved
-            && self.follow_on(account, &batch.entries).await?
+            && self.follow_on(account, entries).await?
             && let Some(mut detector) = account.detector.clone()
         {
             let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
             let closed = reconcile::closed_kinds(stored);
-            match judge::go_on(&mut detector, &grounds, &closed, &batch.entries, closed_through) {
+            match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
                 Err(DetectorError::Late { .. } | DetectorError::HistoryTooShort { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -387,17 +394,16 @@ impl Work<'_> {
         Ok(place.is_none_or(|(seq, bank_ref)| (first.seq, &first.bank_ref) > (seq, &bank_ref)))
     }
 
-    /// The first entries of an account are its whole history and need no reading back.
-    async fn judge_first(
+    /// Runs the detector over an account's first entries, on a thread apart: a long history takes a while, in which the
+    /// database writes the same entries.
+    fn judge_first(
         &self,
-        stored: &[StoredWarning],
-        entries: Vec<NewEntry>,
+        entries: &Arc<Vec<NewEntry>>,
         anchor: Option<Anchor>,
         closed_through: Option<NaiveDate>,
-    ) -> Result<Judged, IngestError> {
-        let (policy, calendar) = (Arc::clone(&self.policy), Arc::clone(&self.calendar));
-        // A long history would keep this thread from its other connections.
-        let run = tokio::task::spawn_blocking(move || {
+    ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
+        let (policy, calendar, entries) = (Arc::clone(&self.policy), Arc::clone(&self.calendar), Arc::clone(entries));
+        tokio::task::spawn_blocking(move || {
             let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
             let early = entries.iter().take_while(|entry| anchor.is_some_and(|anchor| entry.booked_on() < anchor.on));
             let (before, count) =
@@ -405,13 +411,11 @@ impl Work<'_> {
             let first = entries.first().map(|entry| (entry.effect_fen(), entry.balance_after_fen));
             let opening = judge::opening(anchor, before, count > 0, first).ok_or(IngestError::TooLarge)?;
             let mut replay = Replay::new(opening, &grounds, Vec::new());
-            for entry in &entries {
+            for entry in entries.iter() {
                 replay.take(&entry.for_detector())?;
             }
-            Ok::<_, IngestError>(replay.finish(closed_through)?)
-        });
-        let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
-        Ok(Judged { detector, writes: reconcile::replace(stored, found) })
+            Ok(replay.finish(closed_through)?)
+        })
     }
 
     async fn replay(

@@ -170,6 +170,10 @@ impl<'a> Uses<'a> {
             if let Some(index) = &mut self.index {
                 index.entry(line_hash(hasher, entry)).or_default().push(self.seen.len());
             }
+            if self.seen.is_empty() {
+                // Nearly every reference comes once, and a statement may have a million.
+                self.seen.reserve_exact(1);
+            }
             self.seen.push(Use { entry, statement, times: 1, first: self.next, more: Vec::new() });
         }
         Verdict::Number(self.next)

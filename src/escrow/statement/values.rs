@@ -193,6 +193,10 @@ pub(super) fn iso_date(text: &str) -> Option<NaiveDate> {
 
 /// An ISO instant in Beijing time; a text without an offset is Beijing time already.
 pub(super) fn iso_instant(text: &str) -> Option<DateTime<FixedOffset>> {
+    // Most texts are a date alone, which both readers below would only find out at the end.
+    if text.len() <= "YYYY-MM-DD".len() {
+        return None;
+    }
     let instant = match DateTime::parse_from_rfc3339(text) {
         Ok(instant) => instant.with_timezone(&beijing()),
         Err(_) => at_beijing(NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?)?,

@@ -74,13 +74,17 @@ pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, 
 /// Accounts of the caller's range in order of id, after the one with the id `after`.
 pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id > $3 ORDER BY a.id LIMIT $4"))
-        .bind::<Integer, _>(lo)
-        .bind::<Integer, _>(hi)
-        .bind::<BigInt, _>(after)
-        .bind::<BigInt, _>(limit)
-        .load(conn.sql())
-        .await?)
+    // The page is settled before anything is joined to it: a ministry sees two hundred thousand accounts.
+    Ok(sql_query(format!(
+        "{ACCOUNT} WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
+         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(after)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
 }
 
 /// Accounts of one institution of the caller's own bureau, the one in use first.

@@ -92,9 +92,10 @@ pub async fn warnings(
 ) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) \
-         AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
-         AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7"
+        "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT w.tenant_id, w.id FROM warnings w \
+         WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
+         AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7) \
+         ORDER BY w.id DESC"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -117,11 +118,14 @@ pub async fn watch(
 ) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "SELECT * FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) {GRAVITY} AS gravity, x.* FROM ({WARNING} \
-         WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN}) x JOIN warnings w ON w.tenant_id = x.tenant_id AND w.id = x.id \
-         ORDER BY w.tenant_id, w.account_id, gravity DESC, w.raised_at) g \
-         WHERE ($3 IS NULL OR level = $3) AND ($4 = '' OR strpos(institution_name, $4) > 0 OR strpos(credit_code, upper($4)) > 0) \
-         ORDER BY gravity DESC, due_on NULLS LAST, raised_at LIMIT $5"
+        "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) w.*, \
+              {GRAVITY} AS gravity FROM warnings w WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} \
+              ORDER BY w.tenant_id, w.account_id, gravity DESC, w.raised_at) g \
+            WHERE ($3 IS NULL OR g.level = $3) AND ($4 = '' OR (g.tenant_id, g.institution_id) IN (SELECT o.tenant_id, o.id \
+              FROM institutions o WHERE o.tenant_id BETWEEN $1 AND $2 \
+              AND (strpos(o.name, $4) > 0 OR strpos(o.credit_code, upper($4)) > 0))) \
+            ORDER BY g.gravity DESC, g.due_on NULLS LAST, g.raised_at LIMIT $5) \
+         ORDER BY {GRAVITY} DESC, w.due_on NULLS LAST, w.raised_at"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)

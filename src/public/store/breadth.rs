@@ -22,8 +22,8 @@ pub(super) struct Breadth {
 
 impl Breadth {
     /// From the tokens of the sampled rows in the order of results; `total` is the size of the table, `page` of a page.
-    pub fn new(sample: impl Iterator<Item = Vec<String>>, total: usize, page: usize) -> Breadth {
-        let mut places: HashMap<String, Vec<u32>> = HashMap::new();
+    pub fn new<'a>(sample: impl Iterator<Item = Vec<&'a str>>, total: usize, page: usize) -> Breadth {
+        let mut places: HashMap<&str, Vec<u32>> = HashMap::new();
         let mut rows = 0usize;
         for (place, tokens) in (0u32..).zip(sample) {
             rows += 1;
@@ -31,7 +31,9 @@ impl Breadth {
                 places.entry(token).or_default().push(place);
             }
         }
-        places.retain(|_, rows| rows.len() >= COMMON);
+        // Few tokens are common, so only these are worth a text of their own.
+        let common = places.into_iter().filter(|(_, rows)| rows.len() >= COMMON);
+        let places = common.map(|(token, rows)| (token.to_owned(), rows)).collect();
         let page = (page * rows).div_ceil(total.max(rows).max(1)).max(1);
         Breadth { places, page }
     }
@@ -65,15 +67,15 @@ mod tests {
     fn common_terms_are_read_in_order_and_rare_or_late_ones_by_the_index() {
         // 1,000 of 100,000: every row is a school, every fifth draws, the last hundred are in one town, one is unique.
         let sample = (0..1000).map(|row| {
-            let mut row_tokens = vec!["school".to_owned()];
+            let mut row_tokens = vec!["school"];
             if row % 5 == 0 {
-                row_tokens.push("draw".to_owned());
+                row_tokens.push("draw");
             }
             if row >= 900 {
-                row_tokens.push("town".to_owned());
+                row_tokens.push("town");
             }
             if row % 200 == 0 {
-                row_tokens.push("rare".to_owned());
+                row_tokens.push("rare");
             }
             row_tokens
         });

@@ -100,7 +100,8 @@ impl Reader {
         if let Some((true, memory)) = known() {
             return Ok(memory);
         }
-        let client = self.client(pools).await?;
+        // On a connection apart: counting takes as long as many searches, which would all wait behind it.
+        let client = pools.public().get().await?;
         let counts = count(&client).await?;
         let breadth = sample(&client, &counts).await?;
         let memory = Rc::new(Memory { counts: Rc::new(counts), breadth: Rc::new(breadth) });

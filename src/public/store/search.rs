@@ -129,8 +129,11 @@ fn narrowed<'a>(
             &[&search.tokens],
         );
     }
-    if let Some((lo, hi)) = &search.region {
-        condition(["AND tenant_id BETWEEN ", " AND ", "", ""], &[lo, hi]);
+    match &search.region {
+        // Within one county the index holds the order of results, so that only the page is read.
+        Some((county, hi)) if county == hi => condition(["AND tenant_id = ", "", "", ""], &[county]),
+        Some((lo, hi)) => condition(["AND tenant_id BETWEEN ", " AND ", "", ""], &[lo, hi]),
+        None => {}
     }
     if let Some(category) = &search.category {
         condition(["AND category = ", "", "", ""], &[category]);

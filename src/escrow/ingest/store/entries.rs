@@ -15,7 +15,6 @@ use crate::{
         },
     },
     kernel::clock::BEIJING,
-    secrets::random,
 };
 
 /// Up to this many rows travel as parameters of one statement; more are copied.
@@ -161,6 +160,11 @@ pub async fn add(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Res
 const COLUMNS: &str = "booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, \
      counterparty_name, counterparty_account, remittance, balance_after_fen";
 
+/// A table of the session, in the order of [`COLUMNS`]; no other session sees it, and it goes with the transaction.
+const STAGING: &str = "CREATE TEMPORARY TABLE staging (booked_at timestamptz, bank_ref text, seq int, value_on date, \
+     credit boolean, reversal boolean, amount_fen bigint, kind text, statement_id bigint, counterparty_name text, \
+     counterparty_account text, remittance text, balance_after_fen bigint) ON COMMIT DROP";
+
 /// One statement with a row of values each: distributed tables take that, and not rows from an array.
 async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
     let mut sql = format!("INSERT INTO entries (tenant_id, account_id, institution_id, {COLUMNS}) VALUES ");
@@ -196,22 +200,24 @@ async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Res
     client.execute(&sql, &parameters).await
 }
 
-/// COPY into the staging table, which has no row-level security, and on from there.
+/// COPY into a table of this transaction alone, and on from there: COPY refuses tables with row-level security.
+///
+/// Nothing here asks whether an entry is there already: the account is locked and what it had was left out, so a repeat
+/// is a fault and the key refuses it. Asking would double the work of every row.
 async fn add_many(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
-    let batch = i64::from_be_bytes(random::<8>());
-    let copy = format!("COPY entries_staging (tenant_id, batch, {COLUMNS}) FROM STDIN (FORMAT binary)");
-    let sink = client.copy_in(&copy).await?;
+    client.batch_execute(STAGING).await?;
+    let sink = client.copy_in(&format!("COPY pg_temp.staging ({COLUMNS}) FROM STDIN (FORMAT binary)")).await?;
     pin_mut!(sink);
-    for chunk in Rows::new(owner.tenant, batch, owner.statement_ids, entries) {
+    for chunk in Rows::new(owner.statement_ids, entries) {
         sink.send(chunk).await?;
     }
     sink.finish().await?;
     let insert = format!(
         "INSERT INTO entries (tenant_id, account_id, institution_id, {COLUMNS}) \
-         SELECT tenant_id, $3::bigint, $4::bigint, {COLUMNS} FROM entries_staging WHERE tenant_id = $1 AND batch = $2 \
-         ON CONFLICT DO NOTHING"
+         SELECT $1::int, $2::bigint, $3::bigint, {COLUMNS} FROM pg_temp.staging"
     );
-    let added = client.execute(&insert, &[&owner.tenant, &batch, &owner.account, &owner.institution]).await?;
-    client.execute("DELETE FROM entries_staging WHERE tenant_id = $1 AND batch = $2", &[&owner.tenant, &batch]).await?;
+    let added = client.execute(&insert, &[&owner.tenant, &owner.account, &owner.institution]).await?;
+    // Another account of the same delivery may follow.
+    client.batch_execute("DROP TABLE pg_temp.staging").await?;
     Ok(added)
 }

@@ -1,0 +1,50 @@
+"""Measures the service beside its peers and limits, and writes docs/performance.md. Started by script/bench."""
+
+import argparse
+import pathlib
+import shutil
+import tempfile
+
+import measure
+import pages
+import report
+from system import Service
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
+    parser.add_argument("--seconds", type=int, default=8, help="seconds of load a round")
+    parser.add_argument("--data", help="data folder to keep, so that the next run finds the register there")
+    parser.add_argument("--only", choices=["search", "ingest", "pages"], help="one measurement; nothing is written")
+    args = parser.parse_args()
+    only = args.only
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mingjian-bench-files-"))
+    service = Service(args.data)
+    found = report.Found(rounds=args.rounds, seconds=args.seconds)
+    try:
+        print("bench: the register", flush=True)
+        found.schools = measure.load_register(service, folder)
+        # A fresh process, so that the import leaves no trace in its memory.
+        service.restart()
+        found.idle_mb = measure.idle_memory(service)
+        headers = service.sign_in("finance_officer", "331002")
+        if only in (None, "search"):
+            print("bench: public search", flush=True)
+            found.search = measure.search(service, args.rounds, args.seconds)
+        if only in (None, "ingest"):
+            print("bench: statement ingest", flush=True)
+            found.ingest = measure.ingest(service, folder, headers, args.rounds, [100_000, 1_000_000])
+        if only in (None, "pages"):
+            print("bench: officers' pages", flush=True)
+            found.pages = pages.measure(service)
+    finally:
+        service.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    if only is None:
+        report.write(found)
+    else:
+        print(report.text(found))
+
+
+main()
