@@ -78,9 +78,9 @@ struct Formats {
 
 fn line(sheet: &mut Worksheet, row: u32, entry: &Entry, balance: i64, formats: &Formats) -> Result<(), XlsxError> {
     let local = entry.booked_at.with_timezone(&BEIJING).naive_local();
-    sheet.write_datetime_with_format(row, 0, &local.date(), &formats.day)?;
+    sheet.write_datetime_with_format(row, 0, local.date(), &formats.day)?;
     if entry.has_time() {
-        sheet.write_datetime_with_format(row, 1, &local.time(), &formats.time)?;
+        sheet.write_datetime_with_format(row, 1, local.time(), &formats.time)?;
     }
     sheet.write_number_with_format(row, if entry.credit { 2 } else { 3 }, yuan(entry.amount_fen), &formats.money)?;
     sheet.write_number_with_format(row, 4, yuan(balance), &formats.money)?;
