@@ -5,15 +5,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    commands::{self, CourseDecision, CourseRequest, Step},
-    form::CourseForm,
+    commands::{self, CourseDecision, CourseRequest, Deciding, Step},
     model::Filing,
     rules::Verdict,
     store::{self, CourseRow},
 };
 use crate::{
     identity::{Action, Caller},
-    web::{Access, Input, Paging, Problem, Query, Route, page::State},
+    kernel::Calendar,
+    web::{Access, FieldError, Input, Paging, Problem, Query, Route, page::State},
 };
 
 /// The feature's routes of the API.
@@ -35,31 +35,58 @@ enum OneOrMany {
     One(Value),
 }
 
+/// Most sessions of all the filings of one request together.
+const SESSIONS_MAX: usize = 10_000;
+
 async fn check(state: State, input: Input<Value>) -> Result<HttpResponse, Problem> {
-    let judge = |value: Value| -> Result<Verdict, Problem> {
-        let filing: Filing = crate::web::extract::from_json(value.to_string().as_bytes())?;
-        filing.validate().map_err(|invalid| {
-            Problem::bad_request(
-                format!("{} 处无法采用：{}", invalid.path, invalid.message),
-                format!("at {}: {}", invalid.path, invalid.message),
-            )
-        })?;
-        Ok(Verdict::of(&filing, &state.calendar))
+    let asked: OneOrMany = serde_json::from_value(input.0)
+        .map_err(|error| Problem::bad_request(format!("无法读取：{error}"), error.to_string()))?;
+    let calendar = state.calendar.clone();
+    // Thousands of sessions take a moment, in which a worker would answer nobody else.
+    let judged = tokio::task::spawn_blocking(move || verdicts(asked, &calendar)).await.map_err(|error| {
+        tracing::error!(%error, "a check of courses broke off");
+        Problem::internal()
+    })?;
+    Ok(HttpResponse::Ok().json(judged?))
+}
+
+fn verdicts(asked: OneOrMany, calendar: &Calendar) -> Result<Value, Problem> {
+    let filings = match &asked {
+        OneOrMany::Many(filings) => &filings[..],
+        OneOrMany::One(filing) => std::slice::from_ref(filing),
     };
-    match serde_json::from_value(input.0) {
-        Ok(OneOrMany::Many(filings)) => {
-            let verdicts: Vec<Verdict> = filings.into_iter().map(judge).collect::<Result<_, _>>()?;
-            Ok(HttpResponse::Ok().json(verdicts))
-        }
-        Ok(OneOrMany::One(filing)) => Ok(HttpResponse::Ok().json(judge(filing)?)),
-        Err(error) => Err(Problem::bad_request(format!("无法读取：{error}"), error.to_string())),
+    let sessions = |filing: &Value| filing.pointer("/course/sessions").and_then(Value::as_array).map_or(0, Vec::len);
+    let sum: usize = filings.iter().map(sessions).sum();
+    if SESSIONS_MAX < sum {
+        return Err(Problem::invalid(vec![FieldError::new(
+            "course.sessions",
+            "too-many",
+            format!("一次请求最多检查 {SESSIONS_MAX} 节课，这次有 {sum} 节，请分几次发送。"),
+            format!("One request checks at most {SESSIONS_MAX} sessions; this one has {sum}. Send it in parts."),
+        )]));
     }
+    let mut judged = filings.iter().map(|filing| verdict(filing, calendar)).collect::<Result<Vec<_>, _>>()?;
+    match (&asked, judged.pop()) {
+        (OneOrMany::One(_), Some(only)) => Ok(json!(only)),
+        (_, last) => Ok(json!(judged.into_iter().chain(last).collect::<Vec<_>>())),
+    }
+}
+
+fn verdict(filing: &Value, calendar: &Calendar) -> Result<Verdict, Problem> {
+    let filing: Filing = crate::web::extract::from_json(filing.to_string().as_bytes())?;
+    filing.validate().map_err(|invalid| {
+        Problem::bad_request(
+            format!("{} 处无法采用：{}", invalid.path, invalid.message),
+            format!("at {}: {}", invalid.path, invalid.message),
+        )
+    })?;
+    Ok(Verdict::of(&filing, calendar))
 }
 
 fn view(row: &CourseRow) -> Value {
     json!({
         "id": row.id, "region": row.tenant_id.to_string(), "credit_code": row.credit_code, "institution": row.institution_name,
-        "name": row.name, "status": row.status, "decision": row.decision, "findings": row.findings,
+        "name": row.name, "status": row.status, "version": row.version, "decision": row.decision, "findings": row.findings,
         "course": row.filing.get("course"), "instructors": row.filing.get("instructors"),
         "submitted_at": row.submitted_at, "decided_at": row.decided_at, "comment": row.comment,
     })
@@ -84,20 +111,16 @@ async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<H
 }
 
 async fn create(state: State, caller: Caller, input: Input<CourseRequest>) -> Result<HttpResponse, Problem> {
-    let form = CourseForm::from_request(&input.0);
-    let judged = commands::check(&state.pools, &state.calendar, &caller, &form).await?;
-    let id = commands::file(&state.pools, &state.calendar, &caller, None, &form, Step::Draft).await?;
+    let Input(request) = input;
+    let judged = commands::check(&state.pools, &state.calendar, &caller, request.clone()).await?;
+    let id = commands::file(&state.pools, &state.calendar, &caller, None, request, Step::Draft).await?;
     Ok(HttpResponse::Created().insert_header(("location", format!("/org/courses/{id}"))).json(
         json!({"id": id, "status": "draft", "decision": judged.verdict.decision, "findings": judged.verdict.findings}),
     ))
 }
 
 async fn submit(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let row = store::course(&mut conn, *id).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    let form = CourseForm::from_stored(&row.form);
-    commands::file(&state.pools, &state.calendar, &caller, Some(*id), &form, Step::Submit).await?;
+    commands::submit(&state.pools, &state.calendar, &caller, *id).await?;
     Ok(HttpResponse::Ok().json(json!({"id": *id, "status": "submitted"})))
 }
 
@@ -107,6 +130,8 @@ struct DecisionRequest {
     decision: CourseDecision,
     #[serde(default)]
     comment: String,
+    /// The version that was read; a course changed since is not decided on.
+    version: Option<i32>,
 }
 
 async fn decide(
@@ -115,7 +140,9 @@ async fn decide(
     id: web::Path<i64>,
     input: Input<DecisionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    commands::decide(&state.pools, &state.calendar, &caller, *id, input.0.decision, &input.0.comment).await?;
-    let status = if input.0.decision == CourseDecision::Approve { "approved" } else { "returned" };
+    let DecisionRequest { decision, comment, version } = &input.0;
+    let deciding = Deciding { decision: *decision, comment, version: *version };
+    commands::decide(&state.pools, &state.calendar, &caller, *id, deciding).await?;
+    let status = if *decision == CourseDecision::Approve { "approved" } else { "returned" };
     Ok(HttpResponse::Ok().json(json!({"id": *id, "status": status})))
 }

@@ -29,6 +29,8 @@ pub enum CourseError {
     Blocked(Box<Verdict>),
     #[error("a course that is {0} cannot be changed like this")]
     State(String),
+    #[error("the course is at version {0} by now")]
+    Changed(i32),
     #[error("say why the course is returned")]
     Comment,
     #[error(transparent)]
@@ -62,6 +64,12 @@ impl From<CourseError> for Problem {
                 format!("这门课程的状态是“{}”，不能这样办理。请刷新页面查看最新状态。", status_zh(&status)),
                 format!("The course is {status}; this cannot be done to it. Reload to see where it stands."),
             ),
+            CourseError::Changed(version) => Problem::conflict(
+                "courses/changed",
+                "这门课程在您打开之后又改过。请看过最新内容再办理。",
+                "The course was changed after you read it. Look at it again, then act.",
+            )
+            .with_more(json!({"version": version})),
             CourseError::Comment => Problem::invalid(vec![FieldError::new(
                 "comment",
                 "required",
@@ -88,8 +96,51 @@ pub fn status_zh(status: &str) -> &'static str {
 #[serde(deny_unknown_fields)]
 pub struct CourseRequest {
     pub course: Course,
-    #[serde(default)]
-    pub instructors: Vec<Instructor>,
+    #[serde(default, skip_serializing_if = "Known::is_unknown")]
+    pub instructors: Known<Vec<Instructor>>,
+}
+
+/// A course as it was handed in: the filing, or why it cannot be read, and the form that shows it to people.
+///
+/// What a program sent is kept as it was sent. The form has one empty for both unknown and none, so that a filing that
+/// went through it would come out as another one.
+#[derive(Debug, Clone)]
+pub struct Handed {
+    request: Result<CourseRequest, Vec<FieldError>>,
+    form: CourseForm,
+}
+
+impl From<CourseForm> for Handed {
+    fn from(form: CourseForm) -> Handed {
+        Handed { request: form.request(), form }
+    }
+}
+
+impl From<CourseRequest> for Handed {
+    fn from(request: CourseRequest) -> Handed {
+        let form = CourseForm::from_request(&request);
+        let errors = form.incomplete();
+        Handed { request: if errors.is_empty() { Ok(request) } else { Err(errors) }, form }
+    }
+}
+
+impl From<&CourseRow> for Handed {
+    fn from(row: &CourseRow) -> Handed {
+        let form = CourseForm::from_stored(&row.form);
+        match stored(row) {
+            Some(request) => Handed { request: Ok(request), form },
+            // A draft that could not be read has its form alone.
+            None => form.into(),
+        }
+    }
+}
+
+/// The filing that a course was kept with; `None` for a draft that could not be read.
+fn stored(row: &CourseRow) -> Option<CourseRequest> {
+    let kept = row.filing.as_object()?;
+    let parts =
+        ["course", "instructors"].iter().filter_map(|name| Some(((*name).to_owned(), kept.get(*name)?.clone())));
+    serde_json::from_value(Value::Object(parts.collect())).ok()
 }
 
 fn parsed<T: std::str::FromStr>(words: &[String]) -> Known<Vec<T>> {
@@ -120,7 +171,7 @@ fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -
             list_status: filer.list_status.parse().ok().into(),
         },
         course: request.course,
-        instructors: Known::Value(request.instructors),
+        instructors: request.instructors,
         calendar,
         policy: None,
     })
@@ -162,15 +213,15 @@ async fn own(pools: &Pools, caller: &Caller) -> Result<(ScopedConn, Filer), Cour
     Ok((conn, filer))
 }
 
-/// What the rules say of a form, saving nothing.
+/// What the rules say of a course, saving nothing.
 pub async fn check(
     pools: &Pools,
     calendar: &Calendar,
     caller: &Caller,
-    form: &CourseForm,
+    handed: impl Into<Handed>,
 ) -> Result<Judged, CourseError> {
     let (_conn, filer) = own(pools, caller).await?;
-    let request = form.request().map_err(CourseError::Unreadable)?;
+    let request = handed.into().request.map_err(CourseError::Unreadable)?;
     judge(&filer, caller.actor.tenant, request, calendar, caller)
 }
 
@@ -183,50 +234,88 @@ pub enum Step {
     Submit,
 }
 
-/// Saves or submits a course: a new one without `id`. Returns its id.
+/// A course that is there already, and the version of it that was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Edited {
+    pub id: i64,
+    /// Whoever says what was read does not overwrite what came after it.
+    pub version: Option<i32>,
+}
+
+/// Saves or submits a course: a new one without `edited`. Returns its id.
 pub async fn file(
     pools: &Pools,
     calendar: &Calendar,
     caller: &Caller,
-    id: Option<i64>,
-    form: &CourseForm,
+    edited: Option<Edited>,
+    handed: impl Into<Handed>,
     step: Step,
 ) -> Result<i64, CourseError> {
     let (mut conn, filer) = own(pools, caller).await?;
-    let judged = form
-        .request()
-        .map_err(CourseError::Unreadable)
-        .and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
-    if step == Step::Submit {
-        match &judged {
-            Err(CourseError::Unreadable(errors)) => return Err(CourseError::Unreadable(errors.clone())),
-            Ok(judged) if judged.verdict.decision == Decision::Block => {
-                return Err(CourseError::Blocked(Box::new(judged.verdict.clone())));
-            }
-            _ => {}
-        }
-    }
-    let (filing, findings, decision) = match &judged {
-        Ok(judged) => (json!(judged.filing), json!(judged.verdict.findings), judged.verdict.decision),
-        Err(_) => (json!({}), json!([]), Decision::Block),
-    };
-    let before = match id {
+    let before = match edited {
         None => None,
-        Some(id) => Some(store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?),
+        Some(edited) => {
+            let row = store::lock(&mut conn, edited.id).await?.ok_or(CourseError::NotFound)?;
+            same_version(&row, edited.version)?;
+            Some(row)
+        }
     };
+    let handed = handed.into();
+    keep(conn, Handing { filer, before, handed, step }, calendar, caller).await
+}
+
+/// Hands a kept draft to the bureau as it stands.
+pub async fn submit(pools: &Pools, calendar: &Calendar, caller: &Caller, id: i64) -> Result<(), CourseError> {
+    let (mut conn, filer) = own(pools, caller).await?;
+    let row = store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?;
+    let handed = Handed::from(&row);
+    let handing = Handing { filer, before: Some(row), handed, step: Step::Submit };
+    keep(conn, handing, calendar, caller).await.map(drop)
+}
+
+fn same_version(row: &CourseRow, read: Option<i32>) -> Result<(), CourseError> {
+    if read.is_some_and(|version| version != row.version) { Err(CourseError::Changed(row.version)) } else { Ok(()) }
+}
+
+/// A course on its way into the records.
+struct Handing {
+    filer: Filer,
+    before: Option<CourseRow>,
+    handed: Handed,
+    step: Step,
+}
+
+async fn keep(
+    mut conn: ScopedConn,
+    handing: Handing,
+    calendar: &Calendar,
+    caller: &Caller,
+) -> Result<i64, CourseError> {
+    let Handing { filer, before, handed: Handed { request, form }, step } = handing;
     if let Some(row) = &before
         && !matches!(row.status.as_str(), "draft" | "returned")
     {
         return Err(CourseError::State(row.status.clone()));
     }
+    let judged = request
+        .map_err(CourseError::Unreadable)
+        .and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
+    let (filing, findings, decision) = match judged {
+        Ok(judged) if step == Step::Submit && judged.verdict.decision == Decision::Block => {
+            return Err(CourseError::Blocked(Box::new(judged.verdict)));
+        }
+        Ok(judged) => (json!(judged.filing), json!(judged.verdict.findings), judged.verdict.decision),
+        Err(error) if step == Step::Submit => return Err(error),
+        Err(_) => (json!({}), json!([]), Decision::Block),
+    };
     let status = if step == Step::Submit { "submitted" } else { "draft" };
     let saved =
         Saved { name: form.name(), status, filing, form: json!(form), findings, decision: decision.to_string() };
-    let id = match id {
+    let id = match &before {
         None => store::add(&mut conn, filer.id, &saved, caller.now).await?,
-        Some(id) => {
-            store::save(&mut conn, id, &saved, caller.now).await?;
-            id
+        Some(row) => {
+            store::save(&mut conn, row.id, &saved, caller.now).await?;
+            row.id
         }
     };
     let event = Event {
@@ -254,15 +343,24 @@ pub enum CourseDecision {
     Return,
 }
 
+/// An official's decision on a course.
+#[derive(Debug, Clone, Copy)]
+pub struct Deciding<'a> {
+    pub decision: CourseDecision,
+    pub comment: &'a str,
+    /// The version that was read: what was changed since is not decided on unseen.
+    pub version: Option<i32>,
+}
+
 /// Approves or returns a submitted course. It is judged again by the facts of this day before it is approved.
 pub async fn decide(
     pools: &Pools,
     calendar: &Calendar,
     caller: &Caller,
     id: i64,
-    decision: CourseDecision,
-    comment: &str,
+    deciding: Deciding<'_>,
 ) -> Result<(), CourseError> {
+    let Deciding { decision, comment, version } = deciding;
     if !may(caller.actor.role, Action::DecideCourse) {
         return Err(CourseError::Role);
     }
@@ -271,6 +369,7 @@ pub async fn decide(
     }
     let mut conn = caller.actor.scope().begin(pools).await?;
     let row = store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?;
+    same_version(&row, version)?;
     if row.status != "submitted" {
         return Err(CourseError::State(row.status));
     }
@@ -304,10 +403,7 @@ pub async fn rejudge(
     caller: &Caller,
 ) -> Result<Judged, CourseError> {
     let filer = store::filer(conn, row.tenant_id, row.institution_id).await?.ok_or(CourseError::NotFound)?;
-    let part = |name: &str| row.filing.get(name).cloned().unwrap_or(Value::Null);
-    let request: CourseRequest =
-        serde_json::from_value(json!({"course": part("course"), "instructors": part("instructors")}))
-            .map_err(|_| CourseError::State(row.status.clone()))?;
+    let request = stored(row).ok_or_else(|| CourseError::State(row.status.clone()))?;
     judge(&filer, row.tenant_id, request, calendar, caller)
 }
 

@@ -38,7 +38,7 @@ const FIELDS: [(&str, Kind); 18] = [
 ];
 
 /// Fields of one instructor, in the order of the form.
-const PERSON: [(&str, Kind); 11] = [
+const PERSON: [(&str, Kind); 12] = [
     ("name", Kind::Text),
     ("role", Kind::Word),
     ("nationality", Kind::Text),
@@ -49,6 +49,7 @@ const PERSON: [(&str, Kind); 11] = [
     ("skill_certificate", Kind::TextOrNone),
     ("published", Kind::YesNo),
     ("in_service_teacher", Kind::YesNo),
+    ("banned", Kind::YesNo),
     ("inquiry_on", Kind::Date),
 ];
 
@@ -62,10 +63,14 @@ enum Kind {
     Number,
     Area,
     Yuan,
+    /// Empty means unknown, as everywhere; [`NONE`] means: known to be none.
     YuanOrNone,
     Date,
     YesNo,
 }
+
+/// What is written where there is none, in either language.
+const NONE: [&str; 2] = ["无", "none"];
 
 /// One lesson as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -137,6 +142,7 @@ impl CourseForm {
                 Fen(fen.as_i64().unwrap_or_default()).to_string()
             }
             (Kind::YesNo, Some(Value::Bool(answer))) => if *answer { "yes" } else { "no" }.to_owned(),
+            (Kind::YuanOrNone, Some(Value::Null)) => NONE[0].to_owned(),
             (_, Some(Value::String(text))) => text.clone(),
             (_, Some(Value::Number(number))) => number.to_string(),
             _ => String::new(),
@@ -151,6 +157,8 @@ impl CourseForm {
                 .collect(),
             people: request
                 .instructors
+                .list()
+                .unwrap_or_default()
                 .iter()
                 .map(|person| {
                     let person = json!(person);
@@ -199,21 +207,7 @@ impl CourseForm {
         for (name, kind) in FIELDS {
             read(&mut course, &mut errors, name, &format!("course.{name}"), kind, self.get(name));
         }
-        for (name, zh, en) in [
-            ("name", "课程名称", "the name"),
-            ("category", "类别", "the category"),
-            ("stage", "学段", "the stage"),
-            ("delivery", "形式", "the delivery"),
-        ] {
-            if self.get(name).is_empty() {
-                errors.push(FieldError::new(
-                    &format!("course.{name}"),
-                    "required",
-                    format!("请填写{zh}。"),
-                    format!("Give {en} of the course."),
-                ));
-            }
-        }
+        errors.extend(self.incomplete());
         course.insert("sessions".to_owned(), self.sessions_json(&mut errors));
         let mut people = Vec::new();
         for (at, person) in self.people.iter().enumerate() {
@@ -245,26 +239,51 @@ impl CourseForm {
         })
     }
 
-    fn sessions_json(&self, errors: &mut Vec<FieldError>) -> Value {
-        let typed: Vec<&SessionText> = self.sessions.iter().filter(|row| **row != SessionText::default()).collect();
-        if typed.is_empty() {
-            errors.push(FieldError::new(
+    /// What no filing may lack, and the lessons that are too many for one.
+    pub(super) fn incomplete(&self) -> Vec<FieldError> {
+        let required = [
+            ("name", "课程名称", "the name"),
+            ("category", "类别", "the category"),
+            ("stage", "学段", "the stage"),
+            ("delivery", "形式", "the delivery"),
+        ];
+        let mut errors: Vec<FieldError> = required
+            .into_iter()
+            .filter(|(name, ..)| self.get(name).is_empty())
+            .map(|(name, zh, en)| {
+                FieldError::new(
+                    &format!("course.{name}"),
+                    "required",
+                    format!("请填写{zh}。"),
+                    format!("Give {en} of the course."),
+                )
+            })
+            .collect();
+        match self.typed_sessions().count() {
+            0 => errors.push(FieldError::new(
                 "course.sessions",
                 "required",
                 "请至少排一节课。",
                 "Enter at least one lesson.",
-            ));
-        }
-        if typed.len() > SESSIONS_MAX {
-            errors.push(FieldError::new(
+            )),
+            1..=SESSIONS_MAX => {}
+            _ => errors.push(FieldError::new(
                 "course.sessions",
                 "too-many",
                 format!("一次最多备案 {SESSIONS_MAX} 节课，请拆分。"),
                 format!("At most {SESSIONS_MAX} lessons a filing; split it."),
-            ));
+            )),
         }
+        errors
+    }
+
+    fn typed_sessions(&self) -> impl Iterator<Item = &SessionText> {
+        self.sessions.iter().filter(|row| **row != SessionText::default())
+    }
+
+    fn sessions_json(&self, errors: &mut Vec<FieldError>) -> Value {
         let mut sessions = Vec::new();
-        for (at, row) in typed.into_iter().enumerate() {
+        for (at, row) in self.typed_sessions().enumerate() {
             let mut object = Map::new();
             for (name, kind, text) in
                 [("date", Kind::Date, &row.date), ("start", Kind::Text, &row.start), ("end", Kind::Text, &row.end)]
@@ -297,21 +316,19 @@ impl CourseForm {
 }
 
 fn person() -> BTreeMap<String, String> {
-    [
-        ("role", "teaching"),
-        ("nationality", "CN"),
-        ("located_in", "CN"),
-        ("published", "yes"),
-        ("in_service_teacher", "no"),
-    ]
-    .iter()
-    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-    .collect()
+    [("role", "teaching"), ("nationality", "CN"), ("located_in", "CN")]
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Reads one text into `object`; an empty one stays absent, which means unknown, unless the kind says none.
 fn read(object: &mut Map<String, Value>, errors: &mut Vec<FieldError>, name: &str, path: &str, kind: Kind, text: &str) {
-    let none = matches!(kind, Kind::TextOrNone | Kind::WordOrNone | Kind::YuanOrNone);
+    let none = matches!(kind, Kind::TextOrNone | Kind::WordOrNone);
+    if kind == Kind::YuanOrNone && NONE.contains(&text) {
+        object.insert(name.to_owned(), Value::Null);
+        return;
+    }
     if text.is_empty() {
         if none {
             object.insert(name.to_owned(), Value::Null);

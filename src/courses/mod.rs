@@ -7,6 +7,7 @@ mod calendar_pages;
 pub mod commands;
 pub mod form;
 mod form_pages;
+mod home;
 pub mod model;
 pub mod pages;
 pub mod rules;

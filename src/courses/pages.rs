@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::{
     calendar_pages,
-    commands::{self, CourseDecision, CourseError, status_zh},
+    commands::{self, CourseDecision, CourseError, Deciding, status_zh},
     form::CourseForm,
-    form_pages,
+    form_pages, home,
     model::{Delivery, Stage},
     shown::{Shown, shown},
     store::{self, CourseRow, Filer},
@@ -25,7 +25,7 @@ use crate::{
 /// The feature's pages.
 pub fn routes() -> Vec<Route> {
     let mut routes = vec![
-        Route::get("/org", Access::May(Action::FileCourse), || web::get().to(home)),
+        Route::get("/org", Access::May(Action::FileCourse), || web::get().to(home::home)),
         Route::get("/org/courses", Access::May(Action::FileCourse), || web::get().to(own_list)),
         Route::get("/b/courses", Access::Official(Action::ReadRegister), || web::get().to(queue)),
         Route::get("/b/courses/{id}", Access::Official(Action::ReadRegister), || web::get().to(review)),
@@ -53,7 +53,7 @@ impl ListPage<'_> {
     }
 }
 
-fn status_tag(page: &Page, status: &str) -> String {
+pub(super) fn status_tag(page: &Page, status: &str) -> String {
     let (class, icon, word) = match status {
         "approved" => ("ok", "check", page.t("已备案", "Filed")),
         "submitted" => ("wait", "clock", page.t("待审批", "Waiting")),
@@ -99,10 +99,6 @@ async fn show_list(
     page.render(&ListPage { page: &page, rows: &rows, status, own, next, filer: filer.as_ref() })
 }
 
-async fn home(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
-    show_list(&request, &state, &caller, "", 0).await
-}
-
 async fn own_list(
     request: HttpRequest,
     state: State,
@@ -132,6 +128,8 @@ struct ShowPage<'a> {
     blocked: bool,
     may_decide: bool,
     error: Option<&'a str>,
+    /// The comment as it was typed.
+    comment: &'a str,
 }
 
 impl ShowPage<'_> {
@@ -171,14 +169,19 @@ fn show_course_as(
     request: &HttpRequest,
     row: &CourseRow,
     findings: Vec<Shown>,
-    error: Option<&str>,
+    refused: Option<(&str, &str)>,
 ) -> Result<HttpResponse, Problem> {
-    let page = Page::new(request, &format!("{} · {}", row.name, status_zh(&row.status)), &row.name);
+    let mut page = Page::new(request, &format!("{} · {}", row.name, status_zh(&row.status)), &row.name);
+    if page.actor.as_ref().is_some_and(|actor| actor.role.is_institution()) {
+        page.note = form_pages::note(&page);
+    }
     let form = CourseForm::from_stored(&row.form);
     let own_bureau = page.actor.as_ref().is_some_and(|actor| actor.tenant == row.tenant_id);
     let blocked = findings.iter().any(|finding| finding.class == "block");
     let may_decide = own_bureau && row.status == "submitted" && page.may(Action::DecideCourse);
-    page.render_as(status, &ShowPage { page: &page, row, form: &form, findings: &findings, blocked, may_decide, error })
+    let (error, comment) = refused.map_or((None, ""), |(error, comment)| (Some(error), comment));
+    let findings = &findings;
+    page.render_as(status, &ShowPage { page: &page, row, form: &form, findings, blocked, may_decide, error, comment })
 }
 
 /// What the rules say today of a course that waits; what they said then of one that was decided.
@@ -222,18 +225,28 @@ async fn post_review(
         .get("decision")
         .parse()
         .map_err(|_| Problem::bad_request("请选择准予或退回。", "Choose to approve or to return."))?;
-    match commands::decide(&state.pools, &state.calendar, &caller, *id, decision, posted.get("comment")).await {
-        Ok(()) => Ok(see_other("/b/courses")),
-        Err(CourseError::Comment) => {
-            let row = own_course(&state, &caller, *id).await?;
-            let findings = findings_of(&request, &state, &caller, &row).await?;
-            let lang = crate::web::Lang::of(&request);
-            let error =
-                lang.t("请写明退回的理由，机构据此改正。", "Say why it is returned; the institution mends it by that.");
-            show_course_as(StatusCode::UNPROCESSABLE_ENTITY, &request, &row, findings, Some(error))
-        }
-        Err(error) => Err(error.into()),
-    }
+    // A page that does not say what it showed decides nothing.
+    let version = Some(posted.get("version").parse().unwrap_or(0));
+    let deciding = Deciding { decision, comment: posted.get("comment"), version };
+    let lang = crate::web::Lang::of(&request);
+    let (status, error) = match commands::decide(&state.pools, &state.calendar, &caller, *id, deciding).await {
+        Ok(()) => return Ok(see_other("/b/courses")),
+        Err(CourseError::Comment) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            lang.t("请写明退回的理由，机构据此改正。", "Say why it is returned; the institution mends it by that."),
+        ),
+        Err(CourseError::Changed(_)) => (
+            StatusCode::CONFLICT,
+            lang.t(
+                "这门课程在您打开之后又改过。下面是最新内容，请看过再办理。",
+                "The course was changed after you opened it. This is how it stands now; look at it, then decide.",
+            ),
+        ),
+        Err(error) => return Err(error.into()),
+    };
+    let row = own_course(&state, &caller, *id).await?;
+    let findings = findings_of(&request, &state, &caller, &row).await?;
+    show_course_as(status, &request, &row, findings, Some((error, posted.get("comment"))))
 }
 
 pub(super) async fn own_course(state: &State, caller: &Caller, id: i64) -> Result<CourseRow, Problem> {

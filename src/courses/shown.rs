@@ -16,6 +16,8 @@ pub(super) struct Shown {
     pub(super) path: String,
     /// What the field is called.
     pub(super) field: String,
+    /// The field before the message, where the message does not name it itself; else empty.
+    pub(super) place: String,
     pub(super) message: String,
     pub(super) fix: String,
     pub(super) basis: String,
@@ -36,6 +38,7 @@ pub(super) fn shown(page: &Page, finding: &Finding) -> Shown {
         rule: finding.rule.to_string(),
         path: finding.path.clone(),
         field: named(page, &finding.path),
+        place: String::new(),
         message: page.t(&finding.message_zh, &finding.message_en).to_owned(),
         fix: page.t(&finding.fix_zh, &finding.fix_en).to_owned(),
         basis: finding.legal_basis.to_string(),
@@ -49,14 +52,25 @@ pub(super) fn shown_error(page: &Page, error: &FieldError) -> Shown {
         tag: "bad",
         icon: "cross",
         word: page.t("须改正", "Must be mended").to_owned(),
-        rule: error.rule.clone(),
+        // These are no rules of the law, only of this form.
+        rule: if matches!(error.rule.as_str(), "required" | "format" | "too-many") {
+            String::new()
+        } else {
+            error.rule.clone()
+        },
         path: error.path.clone(),
         field: named(page, &error.path),
+        place: place(page, &error.path),
         message: page.t(&error.message_zh, &error.message_en).to_owned(),
         fix: String::new(),
         basis: String::new(),
         evidence: String::new(),
     }
+}
+
+/// `第 2 节课的下课时间：`.
+fn place(page: &Page, path: &str) -> String {
+    format!("{}{}", super::form_pages::capital(&named(page, path)), page.t("：", ": "))
 }
 
 fn named(page: &Page, path: &str) -> String {

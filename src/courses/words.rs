@@ -29,6 +29,7 @@ fn name(path: &str) -> Option<(&'static str, &'static str)> {
         "institution.list_status" => ("机构的名单状态", "where the institution stands on the lists"),
         "instructors" => ("教学人员", "the instructors"),
         "course.sessions" => ("排课", "the lessons"),
+        "course.repeat_from" => ("按周重复排课", "the weekly repeat"),
         "course.name" => ("课程名称", "the course's name"),
         "course.category" => ("类别", "the category"),
         "course.subject" => ("科目", "the subject"),

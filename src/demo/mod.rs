@@ -192,16 +192,17 @@ async fn file_courses(
     today: NaiveDate,
 ) -> Result<(), DemoError> {
     for (at, waits) in [(0_usize, false), (1, true)] {
-        let form = sheet::course(school, at, lesson_days(state, today));
-        let id = courses::file(&state.pools, &state.calendar, org, None, &form, courses::Step::Draft).await?;
-        match courses::file(&state.pools, &state.calendar, org, Some(id), &form, courses::Step::Submit).await {
+        let form = sheet::course(school, at, lesson_days(state, today), today);
+        let id = courses::file(&state.pools, &state.calendar, org, None, form, courses::Step::Draft).await?;
+        match courses::submit(&state.pools, &state.calendar, org, id).await {
             // In a year or a vacation in which the rules allow no such course, the demonstration keeps it as a draft.
             Err(courses::CourseError::Blocked(_)) => continue,
             other => other?,
         };
         if !waits {
-            courses::decide(&state.pools, &state.calendar, approver, id, courses::CourseDecision::Approve, "符合要求")
-                .await?;
+            let decision = courses::CourseDecision::Approve;
+            let deciding = courses::Deciding { decision, comment: "符合要求", version: None };
+            courses::decide(&state.pools, &state.calendar, approver, id, deciding).await?;
         }
     }
     Ok(())

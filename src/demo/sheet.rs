@@ -62,7 +62,7 @@ pub fn schools(county: RegionCode, count: usize, random: &mut StdRng) -> Vec<Sch
                 head: HEADS[at % HEADS.len()].to_owned(),
                 account: format!("9999{county}{:07}", 1_000 + number),
                 is_first: at == 0 && county.number() == 331_002,
-                address: format!("{}{}{} 号", county.full_name(), ROADS[at % ROADS.len()], random.gen_range(1..300)),
+                address: format!("{}{} {} 号", county.full_name(), ROADS[at % ROADS.len()], random.gen_range(1..300)),
             }
         })
         .collect()
@@ -95,21 +95,21 @@ pub fn csv(county: RegionCode, schools: &[School], today: NaiveDate) -> String {
     let place = county.name().unwrap_or_default();
     let from = today.with_day(1).unwrap_or(today) - Days::new(400);
     let to = from + Days::new(365 * 3);
-    let mut text = "institution_name,credit_code,org_kind,county_code,county,township_code,address,category,courses,licence_no,\
+    let mut text = "institution_name,credit_code,org_kind,county_code,county,township_code,address,category,stages,courses,licence_no,\
         licence_authority,licence_from,licence_to,legal_person,phone,escrow_bank,escrow_account_no,floor_area_m2,status\n"
         .to_owned();
     for (at, school) in schools.iter().enumerate() {
         let (label, ..) = KINDS[at % KINDS.len()];
         text.push_str(&format!(
-            "{},{},民办非企业单位,{county},{place},,{},{label},{},样教民1{county}7{at:07}号,{place}教育局,{from},{to},{},154{:08},台州银行,{},{}.00,正常\n",
+            "{},{},民办非企业单位,{county},{place},,{},{label},小学、初中,{},样教民1{county}7{at:07}号,{place}教育局,{from},{to},{},154{:08},台州银行,{},{}.00,正常\n",
             school.name, school.credit_code, school.address, school.subject, school.head, 10_000 + at, school.account, 180 + at * 20,
         ));
     }
     text
 }
 
-/// A course of the school that every rule lets pass, on `days`.
-pub fn course(school: &School, at: usize, days: Vec<NaiveDate>) -> CourseForm {
+/// A course of the school that every rule lets pass, on `days`, filed `today`.
+pub fn course(school: &School, at: usize, days: Vec<NaiveDate>, today: NaiveDate) -> CourseForm {
     let (title, fee, first) =
         if at == 0 { ("基础班", "1920.00", "17:30") } else { ("提高班", "2400.00", "18:30") };
     let end = if at == 0 { "19:00" } else { "20:00" };
@@ -126,7 +126,7 @@ pub fn course(school: &School, at: usize, days: Vec<NaiveDate>) -> CourseForm {
         ("area_m2", "80".to_owned()),
         ("lessons", "16".to_owned()),
         ("fee_fen", fee.to_owned()),
-        ("first_payment_on", first_payment.clone()),
+        ("first_payment_on", first_payment),
         ("materials_filed", "yes".to_owned()),
         ("homework", "no".to_owned()),
         ("overseas_curriculum", "no".to_owned()),
@@ -140,7 +140,8 @@ pub fn course(school: &School, at: usize, days: Vec<NaiveDate>) -> CourseForm {
         ("skill_certificate", "中级专业技能证书（样例）".to_owned()),
         ("published", "yes".to_owned()),
         ("in_service_teacher", "no".to_owned()),
-        ("inquiry_on", first_payment),
+        ("banned", "no".to_owned()),
+        ("inquiry_on", (today - Days::new(40)).to_string()),
     ];
     let owned =
         |pairs: &[(&str, String)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

@@ -23,7 +23,9 @@ mod shown;
 pub mod statement;
 pub mod store;
 mod upload;
+mod waiting;
 mod watch;
 
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
+pub use waiting::{Waiting, waiting};

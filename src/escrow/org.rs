@@ -18,7 +18,7 @@ use crate::{
     identity::{Action, Caller},
     web::{
         Access, FieldError, Page, Problem, Route, SafeForm,
-        page::{State, see_other},
+        page::{Note, State, see_other},
         show,
     },
 };
@@ -102,13 +102,36 @@ async fn home(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     render(&request, &state, &caller, Refused::default()).await
 }
 
+/// What was just done, for the page that follows.
+fn note(page: &Page) -> Option<Note> {
+    let (title, text) = match page.done()? {
+        "answered" => (
+            page.t("说明已提交", "Your answer is sent"),
+            page.t(
+                "教育局已能看到，由其决定下一步；需要时可以再补充。",
+                "The bureau sees it at once and decides what follows; you may add to it.",
+            ),
+        ),
+        "filed" => (
+            page.t("监管账户已备案", "The escrow account is filed"),
+            page.t(
+                "家长在公开页面看到这个账户，缴费只进此账户。",
+                "Parents see it on the public page; take fees into this account only.",
+            ),
+        ),
+        _ => return None,
+    };
+    Some(Note::new(title, text).with_link("/org", page.t("回到首页", "Back to the start")))
+}
+
 async fn render(
     request: &HttpRequest,
     state: &State,
     caller: &Caller,
     refused: Refused,
 ) -> Result<HttpResponse, Problem> {
-    let page = Page::new(request, "资金监管", "Escrow");
+    let mut page = Page::new(request, "资金监管", "Escrow");
+    page.note = note(&page);
     let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut own = Vec::new();
@@ -142,7 +165,7 @@ async fn post_account(
         payee_account: form.get("payee_account"),
     };
     let errors = match commands::file_account(&state, &caller, &filing).await {
-        Ok(_) => return Ok(see_other("/org/escrow")),
+        Ok(_) => return Ok(see_other("/org/escrow?done=filed")),
         Err(EscrowError::Invalid(errors)) => errors,
         Err(error @ EscrowError::AccountTaken) => {
             let problem = Problem::from(error);
@@ -163,7 +186,7 @@ async fn post_answer(
 ) -> Result<HttpResponse, Problem> {
     let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None };
     match commands::handle(&state, &caller, *id, handling).await {
-        Ok(_) => Ok(see_other(&format!("/org/escrow#w{id}"))),
+        Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {
             render(&request, &state, &caller, Refused { warning: Some(*id), form, errors }).await
         }

@@ -33,7 +33,7 @@ pub fn stages(lang: Lang, stages: &[String]) -> String {
 pub fn delivery(lang: Lang, delivery: &[String]) -> String {
     joined(
         lang,
-        delivery.iter().map(|one| if one == "online" { lang.t("线上", "online") } else { lang.t("线下", "offline") }),
+        delivery.iter().map(|one| if one == "online" { lang.t("线上", "online") } else { lang.t("线下", "on site") }),
     )
 }
 

@@ -251,14 +251,21 @@ fn is_weekday(day: NaiveDate) -> bool {
     !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
 }
 
-/// A number of which the first four and the last two characters stay; a short one keeps its last two alone.
+/// Letters and digits from which on a text is taken for somebody's number.
+const NUMBER_MIN: usize = 6;
+
+/// A number of which the first four and the last two characters stay; a short one keeps its last two alone. What holds
+/// no number, such as the name of a certificate, stays whole.
 pub fn mask(number: &str) -> String {
-    let letters: Vec<char> = number.trim().chars().collect();
-    let tail = |count: usize| letters[letters.len() - count..].iter().collect::<String>();
+    let number = number.trim();
+    if number.chars().filter(char::is_ascii_alphanumeric).count() < NUMBER_MIN {
+        return number.to_owned();
+    }
+    let letters: Vec<char> = number.chars().collect();
+    let tail: String = letters[letters.len() - 2..].iter().collect();
     match letters.len() {
-        0..=3 => "****".to_owned(),
-        4..=9 => format!("****{}", tail(2)),
-        _ => format!("{}****{}", letters[..4].iter().collect::<String>(), tail(2)),
+        0..=9 => format!("****{tail}"),
+        _ => format!("{}****{tail}", letters[..4].iter().collect::<String>()),
     }
 }
 
@@ -310,9 +317,11 @@ mod tests {
             ("20213310012345678", "2021****78"),
             ("1234567890", "1234****90"),
             ("123456789", "****89"),
-            ("1234", "****34"),
-            ("123", "****"),
-            ("", "****"),
+            ("123456", "****56"),
+            ("12345", "12345"),
+            ("中级专业技能证书（样例）", "中级专业技能证书（样例）"),
+            ("中级证书 330112345678", "中级证书****78"),
+            ("", ""),
         ] {
             assert_eq!(mask(number), expected);
         }

@@ -8,7 +8,7 @@ use fast_qr::{
 };
 
 use super::{
-    model::{Card, Course, Detail, Instructor, LicenceState, ListStatus, Watch, watch},
+    model::{Card, Course, Detail, Instructor, LicenceState, ListStatus, Slot, Watch, watch},
     query::{Asked, CATEGORIES},
     store::{
         reader::{Counts, Reader},
@@ -137,6 +137,7 @@ async fn results(
         }
         next = found.next().map(|cursor| address(&asked, &q, &cursor.encode()));
     }
+    let too_short = wanted.is_none() || (q.chars().count() == 1 && hits.is_empty());
     let counts = reader.counts(&state.pools).await?;
     let regions = regions(&counts.counties(), asked.region.trim());
     page.render(&ResultsPage {
@@ -147,7 +148,7 @@ async fn results(
         hits,
         regions,
         next,
-        too_short: wanted.is_none(),
+        too_short,
     })
 }
 
@@ -212,6 +213,19 @@ struct CourseView<'a> {
     course: &'a Course,
     /// Fee of one lesson, rounded half up.
     lesson_fen: Option<i64>,
+}
+
+/// Slots of the week that are shown at once; those after them are folded.
+const SLOTS: usize = 6;
+
+impl CourseView<'_> {
+    fn first(&self) -> &[Slot] {
+        &self.course.slots[..self.course.slots.len().min(SLOTS)]
+    }
+
+    fn rest(&self) -> &[Slot] {
+        self.course.slots.get(SLOTS..).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, serde::Deserialize)]

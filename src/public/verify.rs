@@ -121,7 +121,7 @@ async fn verify(
 /// Why an institution on record is not to be paid, in Chinese and English; empty when nothing speaks against it.
 fn faults(detail: &Detail, today: chrono::NaiveDate) -> Vec<(String, String)> {
     let day = |lang, date| show::day(lang, date, today);
-    let since_zh = detail.list.since.map(|on| format!("，自 {} 起", day(Lang::Zh, on))).unwrap_or_default();
+    let since_zh = detail.list.since.map(|on| format!("，自 {}起", day(Lang::Zh, on))).unwrap_or_default();
     let since_en = detail.list.since.map(|on| format!(" since {}", day(Lang::En, on))).unwrap_or_default();
     let mut faults = Vec::new();
     let list = match detail.list.status {
@@ -135,11 +135,11 @@ fn faults(detail: &Detail, today: chrono::NaiveDate) -> Vec<(String, String)> {
     }
     match (detail.licence.state(today), detail.licence.from, detail.licence.to) {
         (LicenceState::Expired, _, Some(to)) => faults.push((
-            format!("办学许可证已于 {} 到期", day(Lang::Zh, to)),
+            format!("办学许可证已于 {}到期", day(Lang::Zh, to)),
             format!("Its licence ended on {}", day(Lang::En, to)),
         )),
         (LicenceState::NotYet, Some(from), _) => faults.push((
-            format!("办学许可证自 {} 起才有效", day(Lang::Zh, from)),
+            format!("办学许可证自 {}起才有效", day(Lang::Zh, from)),
             format!("Its licence begins only on {}", day(Lang::En, from)),
         )),
         (LicenceState::Missing, ..) => {

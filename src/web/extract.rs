@@ -59,6 +59,24 @@ pub fn too_large(limit: usize) -> Problem {
     )
 }
 
+/// A form with the token of a session that has ended since keeps what was typed, if the browser itself says that it
+/// comes from our own page: the one signed in sees it and sends it once more.
+fn too_old(request: &HttpRequest, problem: Problem, form: &SafeForm) -> Problem {
+    let header = request.headers().get("sec-fetch-site").map(|value| value.as_bytes());
+    if header != Some(b"same-origin") || form.get("_csrf").is_empty() {
+        return problem;
+    }
+    let kept = form.0.iter().filter(|(name, _)| name != "_csrf").cloned().collect();
+    let mut problem = Problem::new(
+        StatusCode::FORBIDDEN,
+        "form-too-old",
+        "打开这个页面之后重新登录过，刚才没有提交。",
+        "You have signed in again since this page was opened, so it was not submitted.",
+    );
+    problem.kept = kept;
+    problem
+}
+
 /// Refuses a form of a cookie session that lacks its token.
 pub(super) fn check_csrf(request: &HttpRequest, token: Option<&str>) -> Result<(), Problem> {
     let extensions = request.extensions();
@@ -109,7 +127,7 @@ impl FromRequest for SafeForm {
             let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
             pairs.iter().try_for_each(|(name, value)| without_nul(name, value))?;
             let form = SafeForm(pairs);
-            check_csrf(&request, Some(form.get("_csrf")))?;
+            check_csrf(&request, Some(form.get("_csrf"))).map_err(|problem| too_old(&request, problem, &form))?;
             Ok(form)
         })
     }

@@ -1,6 +1,12 @@
 //! What every page has: language, who is signed in, navigation, and how money, days and levels are written.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode};
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse,
+    dev::ResourceDef,
+    http::{Method, StatusCode},
+};
 use askama::Template;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
@@ -19,7 +25,11 @@ pub struct Page {
     pub csrf: String,
     /// Path of this page, for marking the navigation.
     pub path: String,
+    /// What the visitor has just done, said above the content.
+    pub note: Option<Note>,
     query: String,
+    /// Path and query by which this page, or the one that its form stands on, is got.
+    here: (String, String),
     today: NaiveDate,
 }
 
@@ -47,6 +57,28 @@ impl<T: Copy> Plain<T> for &&T {
     }
 }
 
+/// A word after the act: what was done, what comes next, and where to go for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub title: String,
+    pub text: String,
+    /// Address and words.
+    pub link: Option<(String, String)>,
+}
+
+impl Note {
+    /// A note without a link.
+    pub fn new(title: &str, text: &str) -> Note {
+        Note { title: title.to_owned(), text: text.to_owned(), link: None }
+    }
+
+    /// With a link to the next step.
+    pub fn with_link(mut self, href: &str, words: &str) -> Note {
+        self.link = Some((href.to_owned(), words.to_owned()));
+        self
+    }
+}
+
 /// One entry of the navigation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NavItem {
@@ -64,7 +96,14 @@ impl Page {
         let actor = visit.as_ref().and_then(|visit| visit.actor.clone());
         let bureau = actor.as_ref().map_or_else(
             || lang.t("校外培训公共服务", "Off-campus training, in the open").to_owned(),
-            |actor| show::bureau(actor.tenant),
+            |actor| {
+                // The bureau's name beside the brand would pass for the institution's own.
+                if actor.role.is_institution() {
+                    lang.t("校外培训机构端", "For training institutions").to_owned()
+                } else {
+                    show::bureau(actor.tenant)
+                }
+            },
         );
         Page {
             lang,
@@ -73,7 +112,9 @@ impl Page {
             bureau,
             csrf: visit.as_ref().map(|visit| visit.csrf.clone()).unwrap_or_default(),
             path: request.path().to_owned(),
+            note: None,
             query: request.query_string().to_owned(),
+            here: here(request),
             today: visit
                 .map_or_else(Utc::now, |visit| visit.now)
                 .with_timezone(&crate::kernel::clock::BEIJING)
@@ -173,11 +214,38 @@ impl Page {
 
     /// This page in the other language.
     pub fn other_language(&self) -> String {
-        let rest = self.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
+        let (path, query) = &self.here;
+        let rest = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
         let mut query: Vec<&str> = rest.collect();
         let choice = format!("lang={}", self.lang.other().code());
         query.push(&choice);
-        format!("{}?{}", self.path, query.join("&"))
+        format!("{path}?{}", query.join("&"))
+    }
+
+    /// The address at which this page, or the one that its form stands on, is got again.
+    pub fn address(&self) -> String {
+        match &self.here {
+            (path, query) if query.is_empty() => path.clone(),
+            (path, query) => format!("{path}?{query}"),
+        }
+    }
+
+    /// What was just done, by `?done=`.
+    pub fn done(&self) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.strip_prefix("done="))
+    }
+
+    /// The language of [`Page::bureau`].
+    pub fn bureau_lang(&self) -> &'static str {
+        match &self.actor {
+            Some(actor) if !actor.role.is_institution() => "zh-CN",
+            _ => self.lang.code(),
+        }
+    }
+
+    /// Where the one signed in begins the day; visitors begin at the search.
+    pub fn home(&self) -> &'static str {
+        self.actor.as_ref().map_or("/", super::auth::home)
     }
 
     /// The entries of the navigation that this visitor may use.
@@ -251,13 +319,70 @@ struct ProblemPage<'a> {
     page: &'a Page,
     problem: &'a Problem,
     request_id: &'a str,
+    /// It is certain that nothing was changed.
+    unchanged: bool,
+}
+
+impl ProblemPage<'_> {
+    /// Nobody is signed in any more, and what was typed stands in the page before.
+    fn session_ended(&self) -> bool {
+        self.problem.kind == "unauthorized"
+    }
+
+    /// `/login`, leading back to the page that the form stood on.
+    fn sign_in(&self) -> String {
+        let next =
+            percent_encoding::utf8_percent_encode(&self.page.address(), percent_encoding::NON_ALPHANUMERIC).to_string();
+        format!("/login?next={next}")
+    }
 }
 
 /// A problem as a person sees it.
 pub(super) fn problem_page(request: &HttpRequest, problem: &Problem, request_id: &str) -> HttpResponse {
-    let page = Page::new(request, "没有办成", "That did not work");
-    page.render_as(problem.status, &ProblemPage { page: &page, problem, request_id })
+    let (zh, en) = match problem.status {
+        StatusCode::NOT_FOUND => ("没有找到", "Not found"),
+        StatusCode::FORBIDDEN => ("无权办理", "Not allowed"),
+        StatusCode::UNAUTHORIZED => ("请先登录", "Sign in first"),
+        _ => ("没有办成", "That did not work"),
+    };
+    let page = Page::new(request, zh, en);
+    // A fault of ours may have happened after the change was made.
+    let unchanged = !request.method().is_safe() && problem.status.is_client_error();
+    page.render_as(problem.status, &ProblemPage { page: &page, problem, request_id, unchanged })
         .unwrap_or_else(|_| HttpResponse::build(problem.status).body(problem.detail_zh.clone()))
+}
+
+/// Every path that can be got.
+static PAGES: LazyLock<Vec<ResourceDef>> = LazyLock::new(|| {
+    let routes = super::app::routes();
+    routes.iter().filter(|route| route.method == Method::GET).map(|route| ResourceDef::new(route.path)).collect()
+});
+
+/// Path and query by which the page of a request is got. What answers a form has often no address of its own: that of
+/// the page which the form stands on is taken, or the nearest above.
+fn here(request: &HttpRequest) -> (String, String) {
+    let own = (request.path(), request.query_string());
+    if request.method().is_safe() {
+        return (own.0.to_owned(), own.1.to_owned());
+    }
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let referer = header("referer").zip(header("host")).and_then(|(referer, host)| {
+        let rest = referer.split_once("://")?.1.strip_prefix(host).filter(|rest| rest.starts_with('/'))?;
+        let rest = rest.split('#').next()?;
+        Some(rest.split_once('?').unwrap_or((rest, "")))
+    });
+    let (mut path, query) = referer.unwrap_or((own.0, ""));
+    let there = |path: &str| PAGES.iter().any(|page| page.is_match(path));
+    if there(path) {
+        return (path.to_owned(), query.to_owned());
+    }
+    while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+        if there(above) {
+            return (above.to_owned(), String::new());
+        }
+        path = above;
+    }
+    ("/".to_owned(), String::new())
 }
 
 /// Redirects after a form was accepted (303), optionally with a message code that the next page shows.

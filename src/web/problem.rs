@@ -37,6 +37,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// More members of the problem document, e.g. both versions of a conflict.
     pub more: Option<serde_json::Value>,
+    /// Fields of a form that was too old, for sending them once more from the page that says so.
+    pub kept: Vec<(String, String)>,
 }
 
 impl std::fmt::Display for Problem {
@@ -48,7 +50,15 @@ impl std::fmt::Display for Problem {
 impl Problem {
     /// Any problem.
     pub fn new(status: StatusCode, kind: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Problem {
-        Problem { status, kind, detail_zh: zh.into(), detail_en: en.into(), errors: Vec::new(), more: None }
+        Problem {
+            status,
+            kind,
+            detail_zh: zh.into(),
+            detail_en: en.into(),
+            errors: Vec::new(),
+            more: None,
+            kept: Vec::new(),
+        }
     }
 
     /// 404, also for what lies outside the caller's scope.

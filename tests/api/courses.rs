@@ -184,3 +184,198 @@ async fn the_check_of_the_api_is_the_check_of_the_command() {
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     assert!(answer.text().await.unwrap().contains("colour"));
 }
+
+/// A filing with one thing changed: at a path a value, or nothing there any more.
+fn changed(path: &str, value: Option<Value>) -> Value {
+    let mut filing = good_course("七年级数学");
+    let (above, name) = path.rsplit_once('/').unwrap();
+    let object = filing.pointer_mut(above).unwrap().as_object_mut().unwrap();
+    match value {
+        Some(value) => object.insert(name.to_owned(), value),
+        None => object.remove(name),
+    };
+    filing
+}
+
+#[tokio::test]
+async fn a_filing_is_judged_as_it_was_sent_from_the_check_to_the_bureau() {
+    let world = World::new().await;
+    let register = json!({"credit_code": world.credit_code, "licensed_categories": ["academic"], "delivery": ["offline"],
+        "for_profit": false, "list_status": "none"});
+    let (area, certificate) = ("/course/area_m2", "/instructors/0/teacher_certificate");
+    for (case, path, value, rule, severity) in [
+        ("a person who is barred", "/instructors/0/banned", Some(json!(true)), "STAFF-BLACKLIST", Some("block")),
+        ("nobody asked whether", "/instructors/0/banned", None, "STAFF-BLACKLIST", Some("refer")),
+        ("no word of a benchmark", "/course/benchmark_fen", None, "FEE-BENCHMARK-CAP", Some("refer")),
+        ("a place without one", "/course/benchmark_fen", Some(Value::Null), "FEE-BENCHMARK-CAP", None),
+        ("a certificate not told of", certificate, None, "STAFF-ACAD-QUALIFICATION", Some("refer")),
+        ("no certificate", certificate, Some(Value::Null), "STAFF-ACAD-QUALIFICATION", Some("block")),
+        ("a room not told of", area, None, "", None),
+        ("no room", area, Some(Value::Null), "", None),
+        ("nobody named", "/instructors", None, "", None),
+        ("no instructors", "/instructors", Some(Value::Null), "", None),
+    ] {
+        let sent = changed(path, value);
+        let mut whole = sent.clone();
+        whole["region"] = json!(world.county.to_string());
+        whole["as_of"] = json!("2026-03-18");
+        whole["institution"] = register.clone();
+        let (status, verdict) = world.org.post_json("/courses/check", whole).await;
+        assert_eq!(status, StatusCode::OK, "{case}: {verdict}");
+        if !rule.is_empty() {
+            let found = verdict["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == rule);
+            assert_eq!(found.map(|finding| finding["severity"].as_str().unwrap()), severity, "{case}: {verdict}");
+        }
+        let (status, filed) = world.org.post_json("/courses", sent.clone()).await;
+        assert_eq!(status, StatusCode::CREATED, "{case}: {filed}");
+        assert_eq!((&filed["findings"], &filed["decision"]), (&verdict["findings"], &verdict["decision"]), "{case}");
+        let (status, answer) = world.org.post_json(&format!("/courses/{}/submit", filed["id"]), json!({})).await;
+        if verdict["decision"] == "block" {
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{case}: {answer}");
+            assert_eq!(answer["findings"], verdict["findings"], "{case}");
+        } else {
+            assert_eq!(status, StatusCode::OK, "{case}: {answer}");
+        }
+        let kept = world.org.json("/courses?limit=1").await["items"][0].clone();
+        assert_eq!(kept["findings"], verdict["findings"], "{case}");
+        assert_eq!(kept["course"], sent["course"], "{case}");
+        assert_eq!(
+            kept.get("instructors").filter(|kept| !kept.is_null()),
+            sent.get("instructors").filter(|sent| !sent.is_null()),
+            "{case}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_form_asks_for_the_inquiry_and_takes_an_empty_benchmark_for_unknown() {
+    let world = World::new().await;
+    let sent = good_course("七年级数学");
+    let (_, filed) = world.org.post_json("/courses", sent).await;
+    let path = format!("/org/courses/{}", filed["id"]);
+    let page = world.org.page(&path).await;
+    for words in ["从业禁止查询结果", "name=\"p_banned\"", "value=\"50.00\"", "name=\"version\" value=\"1\""] {
+        assert!(page.contains(words), "the form lacks {words}");
+    }
+    let typed = |benchmark: &'static str, banned: &'static str| {
+        vec![
+            ("name", "七年级数学"),
+            ("category", "academic"),
+            ("subject", "mathematics"),
+            ("stage", "junior"),
+            ("grade", "7"),
+            ("delivery", "offline"),
+            ("lesson_minutes", "45"),
+            ("class_size", "30"),
+            ("area_m2", "120"),
+            ("lessons", "40"),
+            ("fee_fen", "2000"),
+            ("benchmark_fen", benchmark),
+            ("first_payment_on", "2026-03-20"),
+            ("materials_filed", "yes"),
+            ("homework", "no"),
+            ("overseas_curriculum", "no"),
+            ("photo_search", "no"),
+            ("date", "2026-03-26"),
+            ("start", "18:30"),
+            ("end", "20:30"),
+            ("p_name", "林晓"),
+            ("p_role", "teaching"),
+            ("p_nationality", "CN"),
+            ("p_located_in", "CN"),
+            ("p_teacher_certificate", "20153301032000123"),
+            ("p_certificate_subject", "mathematics"),
+            ("p_certificate_stage", "junior"),
+            ("p_skill_certificate", ""),
+            ("p_published", "yes"),
+            ("p_in_service_teacher", "no"),
+            ("p_banned", banned),
+            ("p_inquiry_on", "2026-01-05"),
+            ("do", "check"),
+        ]
+    };
+    for (benchmark, banned, rule, there) in [
+        ("", "no", "FEE-BENCHMARK-CAP", true),
+        ("无", "no", "FEE-BENCHMARK-CAP", false),
+        ("50", "no", "FEE-BENCHMARK-CAP", false),
+        ("50", "", "STAFF-BLACKLIST", true),
+        ("50", "yes", "STAFF-BLACKLIST", true),
+        ("50", "no", "STAFF-BLACKLIST", false),
+    ] {
+        let page = world.org.submit("/org/courses/new", &typed(benchmark, banned)).await.text().await.unwrap();
+        assert_eq!(page.contains(rule), there, "benchmark {benchmark:?}, banned {banned:?}");
+    }
+    let mut barred = typed("50", "yes");
+    barred.retain(|(name, _)| *name != "do");
+    barred.push(("do", "submit"));
+    let answer = world.org.submit("/org/courses/new", &barred).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "nobody barred is handed to the bureau");
+}
+
+#[tokio::test]
+async fn nobody_overwrites_or_decides_on_what_he_has_not_seen() {
+    let world = World::new().await;
+    let (_, filed) = world.org.post_json("/courses", good_course("七年级数学")).await;
+    let id = filed["id"].as_i64().unwrap();
+    let path = format!("/org/courses/{id}");
+    let first = world.org.submit(&path, &[("version", "1"), ("name", "第一个窗口"), ("do", "draft")]).await;
+    assert_eq!(first.status(), StatusCode::SEE_OTHER);
+    assert_eq!(first.headers()["location"], format!("{path}?done=draft").as_str());
+    assert!(world.org.page(&format!("{path}?done=draft")).await.contains("草稿已保存"));
+    for stale in [&[("version", "1")][..], &[]] {
+        let typed = [stale, &[("name", "第二个窗口"), ("do", "draft")]].concat();
+        let second = world.org.submit(&path, &typed).await;
+        assert_eq!(second.status(), StatusCode::CONFLICT);
+        let page = second.text().await.unwrap();
+        for words in ["第二个窗口", "在另一个页面改过", "name=\"version\" value=\"2\""] {
+            assert!(page.contains(words), "the form lacks {words}");
+        }
+        assert!(world.org.page(&path).await.contains("第一个窗口"), "nothing was overwritten");
+    }
+    let (_, filed) = world.org.post_json("/courses", good_course("八年级数学")).await;
+    let id = filed["id"].as_i64().unwrap();
+    let (status, _) = world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    let listed = world.approver.json("/courses?status=submitted").await;
+    assert_eq!(listed["items"][0]["version"], 2);
+    let decisions = format!("/courses/{id}/decisions");
+    let (status, problem) = world.approver.post_json(&decisions, json!({"decision": "approve", "version": 1})).await;
+    assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("/problems/courses/changed")));
+    let review = format!("/b/courses/{id}");
+    let stale = [("version", "1"), ("decision", "return"), ("comment", "请补充教材备案")];
+    let answer = world.approver.submit(&review, &stale).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("请补充教材备案") && page.contains("在您打开之后又改过"), "what was typed is kept");
+    let (status, _) = world.approver.post_json(&decisions, json!({"decision": "approve", "version": 2})).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_check_takes_ten_thousand_sessions_and_says_so() {
+    let world = World::new().await;
+    let session = json!({"date": "2026-03-18", "start": "18:30", "end": "20:30"});
+    let filing = |sessions: usize| {
+        json!({"region": "331002", "as_of": "2026-02-10", "institution": {},
+            "course": {"category": "arts", "stage": "primary", "delivery": "offline", "sessions": vec![&session; sessions]}})
+    };
+    let (status, problem) = world.org.post_json("/courses/check", json!([filing(5_000), filing(5_001)])).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert!(problem["errors"][0]["message_en"].as_str().unwrap().contains("10000"), "{problem}");
+    let (status, several) = world.org.post_json("/courses/check", json!([filing(50), filing(51)])).await;
+    assert_eq!((status, several.as_array().map(Vec::len)), (StatusCode::OK, Some(2)));
+}
+
+#[tokio::test]
+async fn an_institution_begins_with_what_waits_for_it() {
+    let world = World::new().await;
+    assert!(world.org.page("/org").await.contains("没有预警，也没有退回的备案"));
+    let (_, filed) = world.org.post_json("/courses", good_course("七年级数学")).await;
+    let id = &filed["id"];
+    world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await;
+    let returned = json!({"decision": "return", "comment": "请补充教材备案"});
+    let (status, _) = world.approver.post_json(&format!("/courses/{id}/decisions"), returned).await;
+    assert_eq!(status, StatusCode::OK);
+    let page = world.org.page("/org").await;
+    assert!(page.contains("课程备案被退回") && page.contains("请补充教材备案"), "{page}");
+}

@@ -160,6 +160,46 @@ async fn the_end_of_a_session_is_on_record() {
 }
 
 #[tokio::test]
+async fn a_form_sent_after_the_session_ended_is_not_lost() {
+    let world = World::new().await;
+    let visitor = service().visitor();
+    let fields = [("name", "初一数学班"), ("_csrf", "of a session that ended"), ("do", "draft")];
+    let answer = visitor.request(Method::POST, "/org/courses/new").form(&fields).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("/login?next=%2Forg%2Fcourses%2Fnew\" target=\"_blank\""), "{page}");
+    // The page is loaded again after signing in, so that the form comes with the token of the session before.
+    let address = &service().address;
+    let again = world.org.browser.post(format!("{address}/org/courses/new")).form(&fields);
+    let strange = again.try_clone().unwrap().send().await.unwrap();
+    assert!(!strange.text().await.unwrap().contains("初一数学班"), "only the browser's own word is taken for it");
+    let answer = again.header("sec-fetch-site", "same-origin").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("再提交一次") && page.contains("value=\"初一数学班\""), "{page}");
+    assert!(!page.contains("of a session that ended"));
+}
+
+#[tokio::test]
+async fn the_other_language_of_an_answer_to_a_form_is_a_page() {
+    let address = service().address.clone();
+    for (path, referer, language) in [
+        ("/org/courses/new", Some("/org/courses/7"), "/org/courses/7?lang=en"),
+        ("/org/escrow/warnings/5", Some("/org/escrow?x=1"), "/org/escrow?x=1&#38;lang=en"),
+        ("/org/escrow/warnings/5", Some("/org/escrow/warnings/5"), "/org/escrow?lang=en"),
+        ("/org/escrow/warnings/5", None, "/org/escrow?lang=en"),
+        ("/org/courses/new", None, "/org/courses/new?lang=en"),
+    ] {
+        let mut request = service().visitor().request(Method::POST, path).header("accept-language", "zh-CN");
+        if let Some(referer) = referer {
+            request = request.header("referer", format!("{address}{referer}"));
+        }
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(&format!("href=\"{language}\"")), "{path} from {referer:?}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_sent_again_with_its_key_is_done_once_and_reads_the_same() {
     let world = World::new().await;
     let send = |key: &'static str, reason: &'static str| {

@@ -1,6 +1,9 @@
 //! How pages look to everybody: accessible by axe-core, no wider than the phone, at both sizes and in both languages.
 
-use crate::{app::app, chromium::Browser};
+use crate::{
+    app::{World, app},
+    chromium::Browser,
+};
 
 async fn check(browser: &Browser, path: &str) {
     for lang in ["zh-CN", "en"] {
@@ -16,9 +19,17 @@ async fn check(browser: &Browser, path: &str) {
 async fn public_pages_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
-        for path in
-            ["/", "/s?q=启明", "/s?q=没有这家机构", "/v", "/v/52331002MJ0000018V", "/i/52331002MJ0000018U", "/login"]
-        {
+        for path in [
+            "/",
+            "/s?q=启明",
+            "/s?q=没有这家机构",
+            "/v",
+            "/v/52331002MJ0000018V",
+            "/i/52331002MJ0000018U",
+            "/login",
+            "/login?next=/org",
+            "/nothing",
+        ] {
             check(&browser, path).await;
         }
         browser.close().await;
@@ -44,6 +55,28 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
         ] {
             check(&browser, path).await;
         }
+        browser.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
+    let world = World::new().await;
+    for width in [390, 1280] {
+        let browser = Browser::open(width).await;
+        browser.sign_in(&world.org).await;
+        for path in
+            ["/org", "/org/courses", "/org/courses?status=draft", "/org/courses/new", "/org/escrow?done=answered"]
+        {
+            check(&browser, path).await;
+        }
+        // Enter checks what is typed and adds no lessons; the answer has a page in the other language.
+        browser.go("/org/courses/new?lang=zh-CN").await;
+        browser.fill("#name", "初一数学班\u{E007}").await;
+        browser.wait(".govuk-error-summary").await;
+        assert_eq!(browser.wait("#name").await.prop("value").await.unwrap().as_deref(), Some("初一数学班"));
+        browser.click(".mj-tools .lang").await;
+        browser.says("Course filing").await;
         browser.close().await;
     }
 }

@@ -106,6 +106,7 @@ async fn fill_course(browser: &Browser) {
         ("#lessons", "40"),
         ("#lesson_minutes", "45"),
         ("#fee_fen", "2000"),
+        ("#benchmark_fen", "50"),
         ("#class_size", "30"),
         ("#area_m2", "120"),
         ("#session-0-start", "18:30"),
@@ -115,7 +116,6 @@ async fn fill_course(browser: &Browser) {
         ("#person-0-name", "林晓"),
         ("#person-0-nationality", "CN"),
         ("#person-0-located_in", "CN"),
-        ("#person-0-inquiry_on", "2026-01-05"),
     ] {
         browser.fill(field, text).await;
     }
@@ -130,10 +130,12 @@ async fn fill_course(browser: &Browser) {
         ("#person-0-role", "teaching"),
         ("#person-0-published", "yes"),
         ("#person-0-in_service_teacher", "no"),
+        ("#person-0-banned", "no"),
     ] {
         browser.choose(field, value).await;
     }
     browser.set("#first_payment_on", "2026-03-20").await;
+    browser.set("#person-0-inquiry_on", "2026-01-05").await;
     browser.set("#session-0-date", "2026-03-26").await;
     // A Saturday that is no adjusted workday.
     browser.set("#session-1-date", "2026-03-28").await;
@@ -267,11 +269,13 @@ async fn money_leaves_and_the_open_watch_page_shows_it() {
 
     let org = Browser::open(390).await;
     org.sign_in(&world.org).await;
-    org.go("/org/escrow").await;
+    accessible(&org, "the institution's first page").await;
+    org.click("main .banner a[href^='/org/escrow#w']").await;
     org.fill("textarea[name=comment]", "购置教具，发票编号 0317").await;
     accessible(&org, "the institution's answer").await;
     org.picture("org-escrow-390").await;
     org.click("form[action^='/org/escrow/warnings/'] button[type=submit]").await;
+    org.says("说明已提交").await;
     org.says("购置教具，发票编号 0317").await;
     org.close().await;
 

@@ -61,7 +61,7 @@ words! {
 words! {
     /// How it is taught; licences are separate.
     Delivery {
-        Offline: "线下", "offline";
+        Offline: "线下", "on site";
         Online: "线上", "online";
     }
 }
