@@ -102,13 +102,25 @@ pub struct EventRow {
     pub reason: Option<String>,
     #[diesel(sql_type = Text)]
     pub request_id: String,
+    /// The institution that it concerns, and the course that it is about.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub institution_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub credit_code: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub course_name: Option<String>,
 }
 
 /// Which events to list; empty texts ask for all.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// Part of the actor's name, the action, the subject or the reason.
+    /// Part of the actor's name, the action, the subject, the institution's or the course's name, or the reason.
     pub text: String,
+    /// Actions whose words on the page hold the text.
+    pub actions: Vec<&'static str>,
+    /// From this instant, and before that one.
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
     /// What the action begins with, e.g. `list.`.
     pub kind: String,
     /// Older than this event; 0 from the newest.
@@ -119,17 +131,27 @@ pub struct Search {
 /// Events of the caller's own bureau, newest first.
 pub async fn search(conn: &mut ScopedConn, search: &Search) -> Result<Vec<EventRow>, DbError> {
     Ok(sql_query(
-        "SELECT id, at, actor_name, actor_role, action, subject_kind, subject_id, before, after, reason, request_id \
-         FROM audit_events WHERE tenant_id = $1 AND ($2 = 0 OR id < $2) AND starts_with(action, $3) \
-         AND ($4 = '' OR position($4 in actor_name) > 0 OR position($4 in action) > 0 OR position($4 in subject_id) > 0 \
-              OR position($4 in coalesce(reason, '')) > 0) \
-         ORDER BY id DESC LIMIT $5",
+        "SELECT e.id, e.at, e.actor_name, e.actor_role, e.action, e.subject_kind, e.subject_id, e.before, e.after, e.reason, \
+           e.request_id, i.name AS institution_name, i.credit_code, c.name AS course_name \
+         FROM audit_events e \
+         LEFT JOIN institutions i ON i.tenant_id = e.tenant_id AND i.id = e.institution_id \
+         LEFT JOIN courses c ON c.tenant_id = e.tenant_id \
+           AND c.id = CASE WHEN e.subject_kind = 'course' THEN e.subject_id::bigint END \
+         WHERE e.tenant_id = $1 AND ($2 = 0 OR e.id < $2) AND starts_with(e.action, $3) \
+         AND ($4 = '' OR position($4 in e.actor_name) > 0 OR position($4 in e.action) > 0 OR position($4 in e.subject_id) > 0 \
+              OR position($4 in coalesce(e.reason, '')) > 0 OR e.action = ANY($6) OR position($4 in coalesce(i.name, '')) > 0 \
+              OR position($4 in coalesce(i.credit_code, '')) > 0 OR position($4 in coalesce(c.name, '')) > 0) \
+         AND ($7::timestamptz IS NULL OR e.at >= $7) AND ($8::timestamptz IS NULL OR e.at < $8) \
+         ORDER BY e.id DESC LIMIT $5",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(search.before)
     .bind::<Text, _>(&search.kind)
     .bind::<Text, _>(&search.text)
     .bind::<BigInt, _>(search.limit)
+    .bind::<Array<Text>, _>(&search.actions)
+    .bind::<Nullable<Timestamptz>, _>(search.from)
+    .bind::<Nullable<Timestamptz>, _>(search.until)
     .load(conn.sql())
     .await?)
 }

@@ -1,39 +1,209 @@
-//! The names of the trail's actions as officials read them.
+//! The names of the trail's actions, fields and values as officials read them.
 
-use crate::web::Lang;
+use serde_json::Value;
+
+use crate::{
+    courses, institutions,
+    kernel::Fen,
+    lists::{Ground, ListMove},
+    web::{Lang, show},
+};
+
+/// Every action that has a name: the action, Chinese, English.
+const ACTIONS: [(&str, &str, &str); 28] = [
+    ("session.begun", "登录", "Signed in"),
+    ("session.ended", "会话结束", "Session ended"),
+    ("key.added", "新增机器密钥", "Machine key added"),
+    ("user.added", "新增账号", "Account added"),
+    ("import.uploaded", "上传表格", "Spreadsheet uploaded"),
+    ("import.mended", "改正表格", "Spreadsheet mended"),
+    ("import.discarded", "放弃导入", "Import discarded"),
+    ("import.finished", "完成导入", "Import finished"),
+    ("institution.added", "新增机构", "Institution added"),
+    ("institution.changed", "更新机构", "Institution changed"),
+    ("list.proposed", "提议名单变更", "List change proposed"),
+    ("list.approved", "同意名单变更", "List change approved"),
+    ("list.rejected", "不同意名单变更", "List change rejected"),
+    ("course.saved", "保存课程", "Course saved"),
+    ("course.submitted", "提交课程备案", "Course submitted"),
+    ("course.approved", "准予课程备案", "Course approved"),
+    ("course.returned", "退回课程备案", "Course returned"),
+    ("calendar.set", "设置校历", "School calendar set"),
+    ("escrow.account_filed", "备案监管账户", "Escrow account filed"),
+    ("escrow.entries_received", "接收银行流水", "Bank entries received"),
+    ("warning.raised", "出现预警", "Warning raised"),
+    ("warning.added_to", "预警升级或续发", "Warning added to"),
+    ("warning.withdrawn", "撤回预警", "Warning withdrawn"),
+    ("warning.acknowledged", "签收预警", "Warning acknowledged"),
+    ("warning.explained", "机构说明预警", "Warning explained"),
+    ("warning.investigated", "核查预警", "Warning investigated"),
+    ("warning.escalated", "升级上报预警", "Warning escalated"),
+    ("warning.resolved", "办结预警", "Warning resolved"),
+];
 
 /// What an action is called; one that has no name is shown as it is recorded.
 pub fn action(lang: Lang, action: &str) -> String {
-    let (zh, en) = match action {
-        "session.begun" => ("登录", "Signed in"),
-        "session.ended" => ("会话结束", "Session ended"),
-        "key.added" => ("新增机器密钥", "Machine key added"),
-        "user.added" => ("新增账号", "Account added"),
-        "import.uploaded" => ("上传表格", "Spreadsheet uploaded"),
-        "import.mended" => ("改正表格", "Spreadsheet mended"),
-        "import.discarded" => ("放弃导入", "Import discarded"),
-        "import.finished" => ("完成导入", "Import finished"),
-        "institution.added" => ("新增机构", "Institution added"),
-        "institution.changed" => ("更新机构", "Institution changed"),
-        "list.proposed" => ("提议名单变更", "List change proposed"),
-        "list.approved" => ("同意名单变更", "List change approved"),
-        "list.rejected" => ("不同意名单变更", "List change rejected"),
-        "course.saved" => ("保存课程", "Course saved"),
-        "course.submitted" => ("提交课程备案", "Course submitted"),
-        "course.approved" => ("准予课程备案", "Course approved"),
-        "course.returned" => ("退回课程备案", "Course returned"),
-        "calendar.set" => ("设置校历", "School calendar set"),
-        "escrow.account_filed" => ("备案监管账户", "Escrow account filed"),
-        "escrow.entries_received" => ("接收银行流水", "Bank entries received"),
-        "warning.raised" => ("出现预警", "Warning raised"),
-        "warning.added_to" => ("预警升级或续发", "Warning added to"),
-        "warning.withdrawn" => ("撤回预警", "Warning withdrawn"),
-        "warning.acknowledged" => ("签收预警", "Warning acknowledged"),
-        "warning.explained" => ("机构说明预警", "Warning explained"),
-        "warning.investigated" => ("核查预警", "Warning investigated"),
-        "warning.escalated" => ("升级上报预警", "Warning escalated"),
-        "warning.resolved" => ("办结预警", "Warning resolved"),
-        other => (other, other),
+    let known = ACTIONS.iter().find(|(name, ..)| *name == action);
+    known.map_or_else(|| action.to_owned(), |(_, zh, en)| lang.t(zh, en).to_owned())
+}
+
+/// The actions whose names hold a text, in either language and whatever the case.
+pub fn actions_saying(text: &str) -> Vec<&'static str> {
+    let text = text.to_lowercase();
+    let says = |zh: &str, en: &str| zh.contains(&text) || en.to_lowercase().contains(&text);
+    ACTIONS.iter().filter(|(_, zh, en)| !text.is_empty() && says(zh, en)).map(|(name, ..)| *name).collect()
+}
+
+/// What a field of a change is called; `path` names fields within fields, e.g. `filing.course.fee_fen`.
+pub fn field(lang: Lang, subject: &str, path: &str) -> String {
+    let (zh, en) = match (subject, path) {
+        ("course", path) if path.starts_with("filing.") => {
+            let (zh, en) = courses::field_name(path.trim_start_matches("filing."));
+            return lang.t(&zh, &en).to_owned();
+        }
+        ("institution", name) => match institutions::words::field(lang, name) {
+            Some(word) => return word.to_owned(),
+            None => return name.to_owned(),
+        },
+        (_, "status") => ("状态", "Status"),
+        (_, "decision") => ("规则检查", "Rules"),
+        (_, "state") => ("审批", "Decision"),
+        (_, "list_status") => ("名单状态", "On the lists"),
+        (_, "step") => ("事项", "Step"),
+        (_, "ground") => ("法定情形", "Ground"),
+        (_, "level") => ("级别", "Level"),
+        (_, "kind") => ("种类", "Kind"),
+        (_, "bank_ref") => ("流水号", "Bank reference"),
+        (_, "bank") => ("开户银行", "Bank"),
+        (_, "account_no") => ("监管账号", "Escrow account"),
+        (_, "mode") => ("监管方式", "Mode"),
+        (_, "agreement_no") => ("协议编号", "Agreement"),
+        (_, "payee_account") => ("划拨收款账户", "Releases go to"),
+        (_, "file" | "file_name") => ("文件", "File"),
+        (_, "format") => ("格式", "Format"),
+        (_, "good") => ("可以导入", "Good rows"),
+        (_, "bad") => ("须改正", "Rows to mend"),
+        (_, "accepted") => ("导入", "Taken in"),
+        (_, "added") => ("新增", "New"),
+        (_, "updated") => ("更新", "Changed"),
+        (_, "unchanged") => ("没有变化", "Unchanged"),
+        (_, "inserted") => ("新入账", "New entries"),
+        (_, "duplicates") => ("已有", "Known already"),
+        (_, "balance_fen") => ("余额", "Balance"),
+        (_, "balanced") => ("与对账单相符", "Agrees with the statement"),
+        (_, "cells") => ("改正的单元格", "Cells mended"),
+        (_, "vacations") => ("寒暑假", "Vacations"),
+        (_, "school_hours") => ("学校上课时间", "School hours"),
+        (_, "source") => ("出处", "Source"),
+        (_, "username") => ("用户名", "User name"),
+        (_, "role") => ("角色", "Role"),
+        (_, "name") => ("名称", "Name"),
+        (_, "second_factor_off") => ("免短信验证", "Without a second factor"),
+        (_, "expires_at") => ("有效至", "Valid until"),
+        (_, "reason") => ("理由", "Reason"),
+        (_, other) => return numbered(lang, subject, other),
     };
     lang.t(zh, en).to_owned()
+}
+
+/// A field within a list or within another field: the name of the outermost that has one, and the rest as recorded.
+fn numbered(lang: Lang, subject: &str, path: &str) -> String {
+    match path.split_once(['.', '[']) {
+        Some((outer, rest)) => {
+            let rest = rest.replace(']', "");
+            let mut parts = rest.splitn(2, '.');
+            let number = parts.next().and_then(|at| at.parse::<usize>().ok()).map(|at| (at + 1).to_string());
+            let number = number.unwrap_or_default();
+            let inner = parts.next().map(|inner| format!(" {inner}")).unwrap_or_default();
+            format!("{} {number}{inner}", field(lang, subject, outer)).trim_end().to_owned()
+        }
+        None => path.to_owned(),
+    }
+}
+
+/// What stands in a field of a change.
+pub fn value(lang: Lang, subject: &str, path: &str, value: Option<&Value>) -> String {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return "—".to_owned() };
+    let last = path.rsplit('.').next().unwrap_or(path);
+    match (subject, last, value) {
+        ("institution", ..) => institutions::words::value(lang, path, value),
+        (_, _, Value::Bool(yes)) => if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned(),
+        (_, name, Value::Number(number)) if name.ends_with("_fen") => {
+            number.as_i64().map_or_else(|| number.to_string(), |fen| Fen(fen).yuan())
+        }
+        (_, _, Value::String(text)) if text.is_empty() => "—".to_owned(),
+        (_, name, Value::String(text)) => said(lang, subject, name, text),
+        (_, _, Value::Array(items)) => {
+            let items = items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), |text| courses::coded(lang, text)));
+            items.collect::<Vec<_>>().join(lang.t("、", ", "))
+        }
+        (_, _, other) => other.to_string(),
+    }
+}
+
+fn said(lang: Lang, subject: &str, name: &str, text: &str) -> String {
+    let t = |zh: &'static str, en: &'static str| lang.t(zh, en).to_owned();
+    match (subject, name, text) {
+        (_, "list_status", _) => show::list_word(lang, text).to_owned(),
+        (_, "level", _) => show::level_word(lang, text).to_owned(),
+        ("warning", "kind", _) => show::warning_kind(lang, text).to_owned(),
+        (_, "step", _) => {
+            text.parse::<ListMove>().map_or_else(|_| text.to_owned(), |step| t(step.words().0, step.words().1))
+        }
+        (_, "ground", _) => {
+            text.parse::<Ground>().map_or_else(|_| text.to_owned(), |ground| t(ground.words().0, ground.words().1))
+        }
+        (_, "role", _) => text
+            .parse::<crate::identity::Role>()
+            .map_or_else(|_| courses::coded(lang, text), |role| t(role.words().0, role.words().1)),
+        (_, "mode", "custody") => t("银行托管", "Bank custody"),
+        (_, "mode", _) => t("风险保证金", "Risk deposit"),
+        (_, "decision", "pass") => t("通过", "pass"),
+        (_, "decision", "warn") => t("请留意", "note"),
+        (_, "decision", "refer") => t("须核定", "to decide"),
+        (_, "decision", "block") => t("须改正", "to mend"),
+        (_, "status" | "state", "draft") => t("草稿", "Draft"),
+        (_, "status" | "state", "submitted") => t("待审批", "Waiting"),
+        ("course", "status", "approved") => t("已备案", "Filed"),
+        (_, "status" | "state", "returned") => t("已退回", "Returned"),
+        (_, "status" | "state", "pending") => t("待审批", "Waiting"),
+        (_, "status" | "state", "approved") => t("同意", "Approved"),
+        (_, "status" | "state", "rejected") => t("不同意", "Rejected"),
+        (_, "status", "raised") => t("待签收", "New"),
+        (_, "status", "acknowledged") => t("已签收", "Acknowledged"),
+        (_, "status", "explained") => t("机构已说明", "Answered"),
+        (_, "status", "investigating") => t("核查中", "Under investigation"),
+        (_, "status", "escalated") => t("已上报", "Escalated"),
+        (_, "status", "resolved") => t("已办结", "Closed"),
+        (_, "status", "withdrawn") => t("已撤回", "Withdrawn"),
+        _ => courses::coded(lang, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_and_values_are_said_in_words() {
+        assert_eq!(field(Lang::Zh, "course", "filing.course.fee_fen"), "课程总价");
+        assert_eq!(field(Lang::Zh, "course", "filing.course.sessions[2].end"), "第 3 节课的下课时间");
+        assert_eq!(field(Lang::En, "institution", "licence_to"), "Licence until");
+        assert_eq!(field(Lang::Zh, "import", "cells[0].value"), "改正的单元格 1 value");
+        assert_eq!(value(Lang::Zh, "warning", "status", Some(&json!("raised"))), "待签收");
+        assert_eq!(value(Lang::Zh, "course", "filing.course.fee_fen", Some(&json!(200_000))), "¥2,000.00");
+        assert_eq!(value(Lang::En, "approval", "step", Some(&json!("suspend"))), "Suspend the listing");
+        assert_eq!(value(Lang::Zh, "course", "status", None), "—");
+    }
+
+    #[test]
+    fn a_search_finds_actions_by_the_words_that_are_shown() {
+        assert_eq!(actions_saying("退回"), ["course.returned"]);
+        assert!(actions_saying("signed").contains(&"session.begun"));
+        assert!(actions_saying("").is_empty());
+    }
 }

@@ -103,9 +103,15 @@ struct ListQuery {
 async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
     let paging = Paging::of(query.limit, query.cursor.as_deref());
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows =
-        store::courses(&mut conn, query.status.as_deref(), query.institution.as_deref(), paging.id()?, paging.rows())
-            .await?;
+    let rows = store::courses(
+        &mut conn,
+        query.status.as_deref(),
+        query.institution.as_deref(),
+        None,
+        paging.id()?,
+        paging.rows(),
+    )
+    .await?;
     conn.commit().await?;
     Ok(paging.items(rows, |row| row.id.to_string(), |row| view(&row)).into())
 }

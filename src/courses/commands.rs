@@ -33,6 +33,8 @@ pub enum CourseError {
     Changed(i32),
     #[error("say why the course is returned")]
     Comment,
+    #[error("say what was found of the findings that only an official can decide")]
+    Opinion,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -75,6 +77,12 @@ impl From<CourseError> for Problem {
                 "required",
                 "请写明退回的理由。",
                 "Say why it is returned.",
+            )]),
+            CourseError::Opinion => Problem::invalid(vec![FieldError::new(
+                "comment",
+                "required",
+                "有须核定的项目，请写明核定意见。",
+                "Some findings need an official's decision; say what it is.",
             )]),
             CourseError::Db(error) => error.into(),
         }
@@ -352,7 +360,8 @@ pub struct Deciding<'a> {
     pub version: Option<i32>,
 }
 
-/// Approves or returns a submitted course. It is judged again by the facts of this day before it is approved.
+/// Approves or returns a submitted course. It is judged again by the facts of this day before it is approved; a return
+/// needs a comment, and so does the approval of what is referred to an official.
 pub async fn decide(
     pools: &Pools,
     calendar: &Calendar,
@@ -376,6 +385,10 @@ pub async fn decide(
     let judged = rejudge(&mut conn, &row, calendar, caller).await?;
     if decision == CourseDecision::Approve && judged.verdict.decision == Decision::Block {
         return Err(CourseError::Blocked(Box::new(judged.verdict)));
+    }
+    // What no rule can judge, the official decides, and says how.
+    if judged.verdict.decision == Decision::Refer && comment.trim().is_empty() {
+        return Err(CourseError::Opinion);
     }
     let status = if decision == CourseDecision::Approve { "approved" } else { "returned" };
     store::decide(&mut conn, id, status, comment, &json!(judged.verdict.findings), caller.actor.user_id, caller.now)

@@ -41,8 +41,8 @@ pub(super) async fn home(request: HttpRequest, state: State, caller: Caller) -> 
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or_else(Problem::not_found)?;
     let warnings = escrow::waiting(&mut conn, page.lang).await?;
-    let returned = store::courses(&mut conn, Some("returned"), None, 0, RETURNED).await?;
-    let rows = store::courses(&mut conn, None, None, 0, COURSES).await?;
+    let returned = store::courses(&mut conn, Some("returned"), None, None, 0, RETURNED).await?;
+    let rows = store::courses(&mut conn, None, None, None, 0, COURSES).await?;
     conn.commit().await?;
     page.render(&HomePage { page: &page, filer: &filer, warnings: &warnings, returned: &returned, rows: &rows })
 }

@@ -18,3 +18,4 @@ mod words;
 pub use model::{Filing, InvalidFiling, Known};
 pub use rules::{Verdict, check};
 pub use store::longest_waiting as waiting;
+pub use words::{coded, field as field_name};

@@ -115,11 +115,13 @@ pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<CourseRow>, D
         .optional()?)
 }
 
-/// Courses in the caller's range, newest first, older than the course `before` (0: from the newest).
+/// Courses in the caller's range, newest first, older than the course `before` (0: from the newest); those of one county
+/// alone where `county` names one.
 pub async fn courses(
     conn: &mut ScopedConn,
     status: Option<&str>,
     credit_code: Option<&str>,
+    county: Option<i32>,
     before: i64,
     limit: i64,
 ) -> Result<Vec<CourseRow>, DbError> {
@@ -129,7 +131,7 @@ pub async fn courses(
          WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR c.status = $3) \
          AND ($4::text IS NULL OR (c.tenant_id, c.institution_id) IN (SELECT o.tenant_id, o.id FROM institutions o \
               WHERE o.tenant_id BETWEEN $1 AND $2 AND o.credit_code = $4)) \
-         AND ($5 = 0 OR c.id < $5) ORDER BY c.id DESC LIMIT $6) ORDER BY c.id DESC"
+         AND ($5 = 0 OR c.id < $5) AND ($7::int IS NULL OR c.tenant_id = $7) ORDER BY c.id DESC LIMIT $6) ORDER BY c.id DESC"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -137,6 +139,7 @@ pub async fn courses(
     .bind::<Nullable<Text>, _>(credit_code)
     .bind::<BigInt, _>(before)
     .bind::<BigInt, _>(limit)
+    .bind::<Nullable<Integer>, _>(county)
     .load(conn.sql())
     .await?)
 }

@@ -6,7 +6,7 @@ use super::model::{Category, CertificateStage, Delivery, Stage, Subject};
 use crate::{kernel::Fen, web::Lang};
 
 /// A field of the filing by its path, in Chinese and in English; a path without a name is its own.
-pub(super) fn field(path: &str) -> (String, String) {
+pub fn field(path: &str) -> (String, String) {
     let number = |text: &str| text.split(['[', ']']).nth(1).and_then(|at| at.parse::<usize>().ok()).map(|at| at + 1);
     let last = path.rsplit('.').next().unwrap_or_default();
     let Some((zh, en)) = name(path).or_else(|| name(last)) else { return (path.to_owned(), path.to_owned()) };
@@ -103,7 +103,7 @@ fn said(lang: Lang, name: &str, value: &Value) -> String {
 }
 
 /// The names of codes; any other text as it stands.
-fn coded(lang: Lang, text: &str) -> String {
+pub fn coded(lang: Lang, text: &str) -> String {
     let word = text
         .parse::<Category>()
         .map(|c| lang.t(c.zh(), c.en()))

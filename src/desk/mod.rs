@@ -39,6 +39,8 @@ struct Figure {
 #[derive(Debug, Clone)]
 struct Task {
     what: &'static str,
+    /// The course that it is about, where it is about one.
+    course: Option<String>,
     href: String,
     institution: String,
     since: DateTime<Utc>,
@@ -57,6 +59,8 @@ struct DeskPage<'a> {
     glance: Option<Glance>,
     imports: Vec<ImportRow>,
     may_import: bool,
+    /// Whether this desk looks at several counties, which do the work.
+    wide: bool,
 }
 
 /// What waits: the oldest first, because it runs out first.
@@ -74,6 +78,7 @@ impl Waiting {
             .into_iter()
             .map(|approval| Task {
                 what: page.lang.t(approval.step.words().0, approval.step.words().1),
+                course: None,
                 href: "/b/approvals".to_owned(),
                 institution: approval.name,
                 since: approval.proposed_at,
@@ -81,6 +86,7 @@ impl Waiting {
             })
             .chain(filings.into_iter().map(|filing| Task {
                 what: page.t("课程备案", "Course filing"),
+                course: Some(filing.name),
                 href: format!("/b/courses/{}", filing.id),
                 institution: filing.institution_name,
                 since: filing.submitted_at.unwrap_or(filing.updated_at),
@@ -96,10 +102,14 @@ impl Waiting {
     }
 }
 
-fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Totals) -> Vec<Figure> {
+fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Totals, wide: bool) -> Vec<Figure> {
     let t = |zh, en| page.t(zh, en);
     let mut figures = vec![Figure {
-        label: t("待办审批", "Waiting for a decision"),
+        label: if wide {
+            t("各县待办", "Waiting in the counties")
+        } else {
+            t("待办审批", "Waiting for a decision")
+        },
         value: waiting.count().to_string(),
         unit: t("件", ""),
         context: if page.lang.is_en() {
@@ -129,7 +139,7 @@ fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Tota
             value: page.yuan(glance.balance_fen),
             unit: "",
             context: match glance.latest {
-                Some(at) => format!("{} {}", t("银行数据截至", "bank data up to"), page.time(at)),
+                Some(at) => format!("{}{}", t("银行数据截至 ", "bank data up to "), page.time(at)),
                 None => t("还没有银行数据", "no bank data yet").to_owned(),
             },
             href: "/b/escrow",
@@ -162,7 +172,9 @@ async fn desk(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     let imports = if may_import { institutions::latest_imports(&mut conn, 5).await? } else { Vec::new() };
     conn.commit().await?;
     waiting.tasks.truncate(usize::try_from(ROWS).unwrap_or_default());
-    let figures = figures(&page, &waiting, glance.as_ref(), totals);
+    let (lo, hi) = caller.actor.scope().range();
+    let wide = lo != hi;
+    let figures = figures(&page, &waiting, glance.as_ref(), totals, wide);
     let (task_count, tasks) = (waiting.count(), waiting.tasks);
-    page.render(&DeskPage { page: &page, figures, tasks, task_count, glance, imports, may_import })
+    page.render(&DeskPage { page: &page, figures, tasks, task_count, glance, imports, may_import, wide })
 }

@@ -299,6 +299,8 @@ struct ActionRequest {
     action: Step,
     #[serde(default)]
     comment: String,
+    /// The version of the warning that the caller has read; one that has changed since is refused with 409.
+    version: Option<i32>,
 }
 
 async fn act(
@@ -307,7 +309,7 @@ async fn act(
     id: web::Path<i64>,
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: input.0.action, comment: &input.0.comment, version: None };
+    let handling = Handling { step: input.0.action, comment: &input.0.comment, version: input.0.version };
     let (warning, _, _) = commands::handle(&state, &caller, *id, handling).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let now = warnings::of_account(&mut conn, warning.tenant_id, warning.account_id).await?;

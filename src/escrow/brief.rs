@@ -74,7 +74,9 @@ pub fn reason(lang: Lang, kind: &str, evidence: &Value) -> String {
     let word = show::warning_kind(lang, kind);
     let share = number(evidence, "share_bp").map(show::percent);
     match (kind, share, number(evidence, "amount_fen")) {
-        ("FUND-LARGE-SINGLE", Some(share), Some(amount)) => format!("{word} {}（{share}）", money(amount)),
+        ("FUND-LARGE-SINGLE", Some(share), Some(amount)) => {
+            format!("{word} {}{}{share}{}", money(amount), lang.t("（", " ("), lang.t("）", ")"))
+        }
         ("FUND-CUM-ROLLING", Some(share), _) => match (lang, number(evidence, "window_days")) {
             (Lang::Zh, Some(days)) => format!("{days} 天累计支出 {share}"),
             (Lang::En, Some(days)) => format!("{share} paid out in {days} days"),

@@ -27,8 +27,9 @@ pub struct AccountDocument {
     account: String,
     account_name: String,
     mode: String,
-    agreement_no: String,
-    payee_account: String,
+    /// Null where a sheet named the account and nobody has filed these two.
+    agreement_no: Option<String>,
+    payee_account: Option<String>,
     status: String,
     balance_fen: i64,
     entries: i64,

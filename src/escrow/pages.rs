@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
+use serde::Deserialize;
 
 use super::{
     EscrowError, brief,
@@ -22,8 +23,8 @@ use super::{
 use crate::{
     identity::{Action, Caller, may},
     web::{
-        Access, FieldError, Lang, Page, Problem, Route, SafeForm,
-        page::{State, see_other},
+        Access, FieldError, Lang, Page, Problem, Query, Route, SafeForm,
+        page::{Note, State, see_other},
         show,
         upload::Upload,
     },
@@ -67,6 +68,8 @@ struct AccountPage<'a> {
     counterparties: &'a [Counterparty],
     statements: &'a [Statement],
     may_upload: bool,
+    /// Whether a colleague could be asked to suspend the listing.
+    may_propose: bool,
     refused: Option<&'a Refused<'a>>,
 }
 
@@ -94,9 +97,32 @@ impl AccountPage<'_> {
     fn banner(&self, level: &str) -> &'static str {
         match level {
             "red" => "red",
-            "orange" | "yellow" => "orange",
+            "orange" => "orange",
+            "yellow" => "yellow",
             _ => "info",
         }
+    }
+
+    /// What follows from the steps that cannot be taken back.
+    fn follows(&self, warning: &ShownWarning) -> Vec<&'static str> {
+        let page = self.page;
+        let mut told = Vec::new();
+        if warning.open.contains(&Step::Escalate) {
+            told.push(if warning.warning.level == "red" {
+                page.lang.t(
+                    "升级上报：报上级，并提议暂停公示，由同事审批。",
+                    "Escalate: reported upwards, and a suspension of the listing is proposed to a colleague.",
+                )
+            } else {
+                page.lang.t("升级上报：提高一级，期限重新计算。", "Escalate: one level up, with a new due date.")
+            });
+        }
+        if warning.open.contains(&Step::Resolve) {
+            told.push(
+                page.lang.t("办结：预警关闭，不能撤回。", "Close: the warning is closed and cannot be reopened."),
+            );
+        }
+        told
     }
 
     fn step(&self, step: &Step) -> &'static str {
@@ -127,6 +153,26 @@ impl AccountPage<'_> {
     fn mode(&self) -> &'static str {
         mode_word(self.page, &self.account.mode)
     }
+}
+
+/// What is said after a step.
+fn told_of(page: &Page, step: Step) -> Note {
+    let (title, text) = match step {
+        Step::Acknowledge => {
+            (page.t("已签收", "Acknowledged"), page.t("请在期限内核查或办结。", "Investigate or close it in time."))
+        }
+        Step::Investigate => (
+            page.t("已开始核查", "The investigation has begun"),
+            page.t("机构看得到进度；查清后办结。", "The institution sees that; close it once it is clear."),
+        ),
+        Step::Escalate => (
+            page.t("已升级上报", "Escalated"),
+            page.t("红色预警同时提议暂停展示，由同事审批。", "For a red one a suspension was proposed to a colleague."),
+        ),
+        Step::Resolve => (page.t("已办结", "Closed"), page.t("经过保留在本页。", "Its history stays on this page.")),
+        Step::Explain => (page.t("说明已保存", "The answer is kept"), ""),
+    };
+    Note::new(title, text).with_link("/b/escrow", page.t("回预警清单", "Back to the warnings"))
 }
 
 /// The word of a mode of supervision.
@@ -179,7 +225,8 @@ async fn render_account(
 ) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = accounts::account(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
-    let page = Page::new(request, &account.institution_name, &account.institution_name);
+    let mut page = Page::new(request, &account.institution_name, &account.institution_name);
+    page.note = page.done().and_then(|done| done.parse().ok()).map(|step| told_of(&page, step));
     // Upper levels look and change nothing.
     let own = account.tenant_id == caller.actor.tenant;
     let may_handle = own && may(caller.actor.role, Action::HandleWarning);
@@ -203,6 +250,7 @@ async fn render_account(
         counterparties: &counterparties,
         statements: &statements,
         may_upload: own && may(caller.actor.role, Action::UploadStatement),
+        may_propose: own && may(caller.actor.role, Action::ProposeListing),
         refused,
     };
     page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
@@ -221,7 +269,7 @@ async fn post_warning(
     };
     let handling = Handling { step, comment: form.get("comment"), version: form.get("version").parse().ok() };
     match commands::handle(&state, &caller, *id, handling).await {
-        Ok((warning, ..)) => Ok(see_other(&format!("/b/escrow/{}#w{}", warning.account_id, warning.id))),
+        Ok((warning, ..)) => Ok(see_other(&format!("/b/escrow/{}?done={step}", warning.account_id))),
         Err(EscrowError::Invalid(errors)) => {
             let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
             let refused = Refused { warning: *id, comment: form.get("comment"), errors };
@@ -231,14 +279,29 @@ async fn post_warning(
     }
 }
 
+/// What became of the part of a file that was for one account.
+struct Kept {
+    received: Received,
+    /// Whether the statement's own balances agree; `None` when it names none.
+    balanced: Option<bool>,
+}
+
+impl Kept {
+    /// Whether something is to be cleared up with the bank.
+    fn doubtful(&self) -> bool {
+        self.balanced == Some(false) || self.received.gap.is_some()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "escrow/upload.html")]
 struct UploadPage<'a> {
     page: &'a Page,
     /// The account that the file is for; absent: the one that the statement names.
     account: Option<&'a str>,
-    received: &'a [Received],
-    problem: Option<&'a Problem>,
+    kept: &'a [Kept],
+    /// Why nothing was kept, with the place where there is one.
+    errors: Vec<String>,
     unbalanced: bool,
 }
 
@@ -250,7 +313,32 @@ impl UploadPage<'_> {
 
 async fn upload_page(request: HttpRequest, _caller: Caller) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "上传对账单", "Upload a statement");
-    page.render(&UploadPage { page: &page, account: None, received: &[], problem: None, unbalanced: false })
+    page.render(&UploadPage { page: &page, account: None, kept: &[], errors: Vec::new(), unbalanced: false })
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct UploadQuery {
+    /// The account that the file is for, which survives a form whose file is missing.
+    #[serde(default)]
+    account: String,
+}
+
+/// What is said of a refusal: each fault once, with its place.
+fn told(lang: Lang, error: IngestError) -> Vec<String> {
+    if let IngestError::Statement(error) = &error {
+        let (place, message) = match lang {
+            Lang::Zh => (error.path_zh(), error.message_zh()),
+            Lang::En => (error.path(), error.message_en()),
+        };
+        let mark = if place.is_empty() { "" } else { lang.t("：", ": ") };
+        return vec![format!("{place}{mark}{message}")];
+    }
+    let problem = Problem::from(error);
+    if problem.errors.is_empty() {
+        return vec![lang.t(&problem.detail_zh, &problem.detail_en).to_owned()];
+    }
+    let faults = problem.errors.iter();
+    faults.map(|e| format!("{}{}{}", e.path, lang.t("：", ": "), lang.t(&e.message_zh, &e.message_en))).collect()
 }
 
 /// POST /b/escrow/upload
@@ -258,10 +346,24 @@ async fn post_upload(
     request: HttpRequest,
     state: State,
     caller: Caller,
-    upload: Upload,
+    query: Query<UploadQuery>,
+    upload: Result<Upload, Problem>,
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "上传对账单", "Upload a statement");
-    let account = Some(upload.form.get("account").to_owned()).filter(|account| !account.is_empty());
+    let form = upload.as_ref().map(|upload| upload.form.get("account")).unwrap_or_default();
+    let account = if form.is_empty() { query.account.clone() } else { form.to_owned() };
+    let account = Some(account).filter(|account| !account.is_empty());
+    let template =
+        UploadPage { page: &page, account: account.as_deref(), kept: &[], errors: Vec::new(), unbalanced: false };
+    let upload = match upload {
+        Ok(upload) => upload,
+        // No file, an empty one or one that is too large: said on the form itself.
+        Err(problem) if matches!(problem.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => {
+            let errors = vec![page.t(&problem.detail_zh, &problem.detail_en).to_owned()];
+            return page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { errors, ..template });
+        }
+        Err(problem) => return Err(problem),
+    };
     let file = upload::File {
         format: None,
         target: account.as_deref().and_then(|id| id.parse().ok()).map(Target::Id),
@@ -269,18 +371,25 @@ async fn post_upload(
         name: upload.file_name,
         bytes: upload.bytes,
     };
-    let template =
-        UploadPage { page: &page, account: account.as_deref(), received: &[], problem: None, unbalanced: false };
     match upload::take_in(&state, &caller, file).await {
-        Ok(received) => page.render(&UploadPage { received: &received, ..template }),
+        Ok(received) => {
+            let mut kept = Vec::new();
+            let mut conn = caller.actor.scope().begin(&state.pools).await?;
+            for received in received {
+                let balanced = match received.statement_id {
+                    Some(id) => accounts::balanced(&mut conn, id).await?,
+                    None => None,
+                };
+                kept.push(Kept { received, balanced });
+            }
+            conn.commit().await?;
+            page.render(&UploadPage { kept: &kept, ..template })
+        }
         Err(error @ IngestError::Db(_)) => Err(error.into()),
         Err(error) => {
             let unbalanced = matches!(error, IngestError::Unbalanced);
-            let problem = Problem::from(error);
-            page.render_as(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &UploadPage { problem: Some(&problem), unbalanced, ..template },
-            )
+            let errors = told(page.lang, error);
+            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { errors, unbalanced, ..template })
         }
     }
 }

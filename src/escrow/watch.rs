@@ -14,6 +14,7 @@ use super::{
 use crate::{
     db::{DbError, ScopedConn},
     identity::Caller,
+    institutions,
     web::{Page, Problem, Query, page::State, show},
 };
 
@@ -130,7 +131,7 @@ impl Fragment<'_> {
     }
 
     fn county(&self, row: &Warning) -> String {
-        show::bureau(row.tenant_id)
+        institutions::words::region(row.tenant_id)
     }
 
     fn status(&self, row: &Warning) -> &'static str {

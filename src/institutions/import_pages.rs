@@ -9,16 +9,18 @@ use super::{
     api::limits,
     commands::{self, Edit},
     import::{CellFinding, Limits, Reading, Row, Severity},
+    intake::{self, Fate},
     rejects,
     report::{Report, bad_rows, tally},
     store::drafts::{self, ImportRow},
+    words,
 };
 use crate::{
     identity::{Action, Caller},
     kernel::RegionCode,
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{State, see_other},
+        page::{Note, State, see_other},
         upload::Upload,
     },
 };
@@ -61,17 +63,39 @@ async fn show_list(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = drafts::latest(&mut conn, 50).await?;
     conn.commit().await?;
-    let page = Page::new(request, "表格导入", "Import");
+    let mut page = Page::new(request, "表格导入", "Import");
+    page.note = page.done().filter(|done| *done == "discarded").map(|_| {
+        Note::new(
+            page.t("已放弃这次导入", "The import was discarded"),
+            page.t("台账没有变化。", "The register is as it was."),
+        )
+    });
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     page.render_as(status, &ListPage { page: &page, rows, error, limits: limits(state) })
 }
 
-async fn upload(request: HttpRequest, state: State, caller: Caller, upload: Upload) -> Result<HttpResponse, Problem> {
+async fn upload(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    upload: Result<Upload, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let lang = crate::web::Lang::of(&request);
+    let upload = match upload {
+        Ok(upload) => upload,
+        // No file, an empty one or one that is too large: said on the form itself.
+        Err(problem) if matches!(problem.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => {
+            let message = lang.t(&problem.detail_zh, &problem.detail_en).to_owned();
+            return show_list(&request, &state, &caller, Some(message)).await;
+        }
+        Err(problem) => return Err(problem),
+    };
     match commands::upload(&state.pools, &caller, &upload.file_name, &upload.bytes, limits(&state)).await {
         Ok(id) => Ok(see_other(&format!("/b/imports/{id}"))),
         Err(error @ RegisterError::File(_)) => {
-            let message = crate::web::Lang::of(&request).t(&error.message_zh(), &error.to_string()).to_owned();
-            show_list(&request, &state, &caller, Some(format!("{}：{message}", upload.file_name))).await
+            let message = lang.t(&error.message_zh(), &error.to_string()).to_owned();
+            let message = format!("{}{}{message}", upload.file_name, lang.t("：", ": "));
+            show_list(&request, &state, &caller, Some(message)).await
         }
         Err(error) => Err(error.into()),
     }
@@ -79,6 +103,8 @@ async fn upload(request: HttpRequest, state: State, caller: Caller, upload: Uplo
 
 /// A cell in which something was found, with a field to mend it where the sheet has the column.
 struct Cell {
+    /// As we call the column; as the file calls it where that is something else.
+    label: String,
     column: String,
     /// Name of the form's field, e.g. `cell-3-统一社会信用代码`; `None` for what concerns the whole row.
     field: Option<String>,
@@ -109,7 +135,9 @@ impl BadRow {
                 continue;
             }
             let at = reading.header.iter().position(|label| *label == finding.column);
+            let known = reading.columns.iter().find(|(name, _)| *name == finding.column).map(|(_, field)| *field);
             cells.push(Cell {
+                label: known.map_or_else(|| finding.column.clone(), |field| field.label_zh().to_owned()),
                 column: finding.column.clone(),
                 field: at.map(|_| format!("cell-{}-{}", row.number, finding.column)),
                 value: at.and_then(|at| row.cells.get(at)).cloned().unwrap_or_default(),
@@ -129,6 +157,52 @@ struct GoodRow {
     name: String,
     credit_code: String,
     notes: Vec<CellFinding>,
+    /// `None` for an import that is finished.
+    fate: Option<Fate>,
+}
+
+impl GoodRow {
+    fn is_new(&self) -> bool {
+        self.fate == Some(Fate::New)
+    }
+
+    fn is_same(&self) -> bool {
+        self.fate == Some(Fate::Same)
+    }
+
+    /// What would change: the field, as it is, as it would be.
+    fn changes(&self, page: &Page) -> Vec<(String, String, String)> {
+        let Some(Fate::Changed { before, after }) = &self.fate else { return Vec::new() };
+        let fields = after.as_object().into_iter().flatten();
+        fields
+            .map(|(name, now)| {
+                let label = words::field(page.lang, name).unwrap_or(name).to_owned();
+                let was = words::value(page.lang, name, before.get(name).unwrap_or(&serde_json::Value::Null));
+                (label, was, words::value(page.lang, name, now))
+            })
+            .collect()
+    }
+}
+
+/// How many of the good rows would do what.
+#[derive(Debug, Clone, Copy, Default)]
+struct Outlook {
+    added: usize,
+    updated: usize,
+    same: usize,
+}
+
+impl Outlook {
+    fn of(fates: &[Fate]) -> Outlook {
+        fates.iter().fold(Outlook::default(), |mut sum, fate| {
+            match fate {
+                Fate::New => sum.added += 1,
+                Fate::Changed { .. } => sum.updated += 1,
+                Fate::Same => sum.same += 1,
+            }
+            sum
+        })
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -150,10 +224,37 @@ struct OnePage<'a> {
     bad_page: usize,
     good_page: usize,
     may_propose: bool,
-    error: Option<String>,
+    outlook: Outlook,
+    error: Option<Error>,
+}
+
+/// Why the draft stays, and where to mend it.
+struct Error {
+    at: &'static str,
+    message: String,
 }
 
 impl OnePage<'_> {
+    /// What the button does, so that nobody overwrites without having read it.
+    fn act(&self) -> String {
+        let Outlook { added, updated, same } = self.outlook;
+        match (self.page.lang.is_en(), added + updated) {
+            (true, 0) => format!("Import {same} rows that change nothing"),
+            (false, 0) => format!("导入 {same} 行（没有变化）"),
+            (true, _) => format!("Import: {added} new, {updated} changed"),
+            (false, _) => format!("导入：新增 {added}、更新 {updated}"),
+        }
+    }
+
+    /// Whether the box below the button to discard was left empty.
+    fn discarding(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.at == "sure")
+    }
+
+    fn changes(&self, row: &GoodRow) -> Vec<(String, String, String)> {
+        row.changes(self.page)
+    }
+
     fn bad_pages(&self) -> usize {
         self.bad_total.div_ceil(ROWS)
     }
@@ -187,9 +288,17 @@ async fn show(
     caller: &Caller,
     id: i64,
     query: &OneQuery,
-    error: Option<String>,
+    error: Option<Error>,
 ) -> Result<HttpResponse, Problem> {
     let (import, reading) = load(state, caller, id).await?;
+    let fates = if import.row.state == "draft" {
+        let mut conn = caller.actor.scope().begin(&state.pools).await?;
+        let fates = intake::fates(&mut conn, &reading).await?;
+        conn.commit().await?;
+        fates
+    } else {
+        Vec::new()
+    };
     let (good_total, _) = tally(&reading);
     let numbers = bad_rows(&reading);
     let bad_total = numbers.len();
@@ -202,12 +311,14 @@ async fn show(
         .filter(|row| bad.binary_search(&row.number).is_ok())
         .map(|row| BadRow::of(&reading, row))
         .collect();
-    let good = window(reading.institutions(), good_page).into_iter().map(|(row, institution)| GoodRow {
-        number: row.number,
-        name: institution.name.clone(),
-        credit_code: institution.credit_code.to_string(),
-        notes: reading.findings_of(row.number).cloned().collect(),
-    });
+    let good =
+        window(reading.institutions().enumerate(), good_page).into_iter().map(|(at, (row, institution))| GoodRow {
+            number: row.number,
+            name: institution.name.clone(),
+            credit_code: institution.credit_code.to_string(),
+            notes: reading.findings_of(row.number).cloned().collect(),
+            fate: fates.get(at).cloned(),
+        });
     let page = Page::new(request, &import.row.file_name, &import.row.file_name);
     let may_propose = page.may(Action::ProposeListing);
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -222,6 +333,7 @@ async fn show(
         bad_page,
         good_page,
         may_propose,
+        outlook: Outlook::of(&fates),
         error,
     };
     page.render_as(status, &template)
@@ -270,15 +382,29 @@ async fn confirm(
         Ok(_) => Ok(see_other(&format!("/b/imports/{id}"))),
         Err(error @ (RegisterError::NotClean { .. } | RegisterError::NothingGood)) => {
             let message = crate::web::Lang::of(&request).t(&error.message_zh(), &error.to_string()).to_owned();
-            show(&request, &state, &caller, *id, &OneQuery::default(), Some(message)).await
+            show(&request, &state, &caller, *id, &OneQuery::default(), Some(Error { at: "bad", message })).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn discard(state: State, caller: Caller, id: web::Path<i64>, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn discard(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
+    if form.get("sure") != "yes" {
+        let message = crate::web::Lang::of(&request).t(
+            "放弃后改正过的内容不能找回；确定要放弃的，请先勾选",
+            "What was mended cannot be brought back; tick the box if you mean to discard it",
+        );
+        let error = Error { at: "sure", message: message.to_owned() };
+        return show(&request, &state, &caller, *id, &OneQuery::default(), Some(error)).await;
+    }
     commands::discard(&state.pools, &caller, *id, version(&form)?).await?;
-    Ok(see_other("/b/imports"))
+    Ok(see_other("/b/imports?done=discarded"))
 }
 
 async fn rejected(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     RegisterError,
-    import::{Field, Reading, Rule},
+    import::{Field, Reading, Row, Rule},
     merge,
     model::NewInstitution,
     report::Line,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::ScopedConn,
+    db::{DbError, ScopedConn},
     identity::Caller,
 };
 
@@ -27,6 +27,30 @@ struct Incoming<'a> {
     told: HashSet<Field>,
     /// Whether the account number can be one.
     account: bool,
+}
+
+/// What a good row would do to the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The institution is new to the register.
+    New,
+    /// Its facts differ: as they are, and as they would be.
+    Changed { before: Value, after: Value },
+    /// Nothing would change.
+    Same,
+}
+
+/// What becomes of each good row once it is taken in, in the sheet's order; nothing is written.
+pub(super) async fn fates(conn: &mut ScopedConn, reading: &Reading) -> Result<Vec<Fate>, DbError> {
+    let codes: Vec<&str> = reading.institutions().map(|(_, facts)| facts.credit_code.as_str()).collect();
+    let known = intake::known(conn, &codes, false).await?;
+    let known: HashMap<&str, &Known> = known.iter().map(|known| (known.facts.credit_code.as_str(), known)).collect();
+    let fate = |(row, facts): (&Row, &NewInstitution)| {
+        let Some(known) = known.get(facts.credit_code.as_str()) else { return Fate::New };
+        let merged = merge::merge(&known.facts, facts, &merge::told(reading, row));
+        merge::difference(&known.facts, &merged).map_or(Fate::Same, |(before, after)| Fate::Changed { before, after })
+    };
+    Ok(reading.institutions().map(fate).collect())
 }
 
 /// What came of it.
@@ -78,7 +102,7 @@ async fn one_county(
 ) -> Result<(), RegisterError> {
     intake::lock_county(conn).await?;
     let codes: Vec<&str> = rows.iter().map(|row| row.facts.credit_code.as_str()).collect();
-    let known = intake::known(conn, &codes).await?;
+    let known = intake::known(conn, &codes, true).await?;
     let known: HashMap<&str, &Known> = known.iter().map(|known| (known.facts.credit_code.as_str(), known)).collect();
     let new: Vec<&Incoming<'_>> =
         rows.iter().filter(|row| !known.contains_key(row.facts.credit_code.as_str())).collect();

@@ -46,7 +46,7 @@ impl Category {
             Category::SciTech => "科技类",
             Category::Vocational => "职业技能类",
             Category::Childcare => "托育类",
-            Category::Comprehensive => "综合类",
+            Category::Comprehensive => "综合实践类",
         }
     }
 }

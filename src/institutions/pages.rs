@@ -15,10 +15,10 @@ use super::{
 use crate::{
     identity::{Action, Caller},
     kernel::{Finding, credit_code},
-    lists::{self, Ground, ListError, ListMove, Overview, commands::Proposals},
+    lists::{self, Approval, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{State, see_other},
+        page::{Note, State, see_other},
     },
 };
 
@@ -66,6 +66,11 @@ struct ListPage<'a> {
 }
 
 impl ListPage<'_> {
+    /// Whether this institution could be put on the white list by the one signed in.
+    fn pickable(&self, row: &InstitutionRow) -> bool {
+        self.page.actor.as_ref().is_some_and(|actor| pickable(row, actor.tenant))
+    }
+
     fn status(&self, status: &str) -> &'static str {
         words::status(self.page.lang, status)
     }
@@ -73,6 +78,10 @@ impl ListPage<'_> {
     fn region(&self, tenant: &i32) -> String {
         words::region(*tenant)
     }
+}
+
+fn pickable(row: &InstitutionRow, tenant: i32) -> bool {
+    row.tenant_id == tenant && matches!(row.list_status.as_str(), "none" | "suspended")
 }
 
 async fn list(
@@ -106,7 +115,7 @@ async fn list(
     });
     let page = Page::new(&request, "机构档案", "Institutions");
     let (lo, hi) = caller.actor.scope().range();
-    let may_propose = page.may(Action::ProposeListing) && rows.iter().any(|row| row.tenant_id == caller.actor.tenant);
+    let may_propose = page.may(Action::ProposeListing) && rows.iter().any(|row| pickable(row, caller.actor.tenant));
     page.render(&ListPage { page: &page, query: &query, rows, total, next, wide: lo != hi, may_propose })
 }
 
@@ -130,10 +139,23 @@ struct OnePage<'a> {
     overview: Overview,
     grounds: Vec<Ground>,
     may_propose: bool,
+    may_decide: bool,
     typed: Typed,
 }
 
 impl OnePage<'_> {
+    /// The steps that may be proposed and do not wait for a colleague already.
+    fn steps(&self) -> Vec<&OpenStep> {
+        let waits = |step: &OpenStep| self.overview.pending.iter().any(|approval| approval.step == step.step);
+        self.overview.steps.iter().filter(|step| !waits(step)).collect()
+    }
+
+    /// Whether the one signed in may decide this proposal, which is a colleague's.
+    fn decidable(&self, approval: &Approval) -> bool {
+        let actor = self.page.actor.as_ref();
+        self.may_decide && actor.is_some_and(|a| a.user_id != approval.proposed_by && a.tenant == approval.region)
+    }
+
     fn status(&self) -> &'static str {
         words::status(self.page.lang, &self.row.status)
     }
@@ -193,11 +215,31 @@ async fn show(
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
     let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller.now).await?;
     conn.commit().await?;
-    let page = Page::new(request, &row.name, &row.name);
+    let mut page = Page::new(request, &row.name, &row.name);
+    page.note = page.done().filter(|done| *done == "proposed").map(|_| {
+        Note::new(
+            page.t("已提议，等待同事审批", "Proposed; a colleague decides on it next"),
+            page.t(
+                "同意之前名单不变；7 天内不审批即失效。",
+                "The list stays as it is until then; after 7 days it runs out.",
+            ),
+        )
+        .with_link("/b/approvals", page.t("看待审批的提议", "See what waits"))
+    });
     let may_propose = page.may(Action::ProposeListing) && row.tenant_id == caller.actor.tenant;
     let status = if typed.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let grounds = <Ground as strum::IntoEnumIterator>::iter().collect();
-    page.render_as(status, &OnePage { page: &page, row: &row, accounts, overview, grounds, may_propose, typed })
+    let template = OnePage {
+        page: &page,
+        row: &row,
+        accounts,
+        overview,
+        grounds,
+        may_propose,
+        may_decide: page.may(Action::DecideApproval),
+        typed,
+    };
+    page.render_as(status, &template)
 }
 
 async fn propose(
@@ -216,7 +258,7 @@ async fn propose(
         form.get("step").parse().map_err(|_| Problem::bad_request("没有这个名单事项", "there is no such step"))?;
     let outcome = try_propose(&state, &caller, &institutions, step, &form).await;
     match outcome {
-        Ok(()) => Ok(see_other(&format!("/b/institutions/{normal}#lists"))),
+        Ok(()) => Ok(see_other(&format!("/b/institutions/{normal}?done=proposed"))),
         Err(ListError::Db(error)) => Err(error.into()),
         Err(error) => {
             let lang = crate::web::Lang::of(&request);

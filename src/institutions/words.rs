@@ -1,8 +1,12 @@
 //! How facts of the register are written for people.
 
 use chrono::NaiveDate;
+use serde_json::Value;
 
-use crate::{kernel::RegionCode, web::Lang};
+use crate::{
+    kernel::RegionCode,
+    web::{Lang, show},
+};
 
 /// The word of a status in the register.
 pub fn status(lang: Lang, status: &str) -> &'static str {
@@ -48,6 +52,56 @@ pub fn region(tenant: i32) -> String {
     region.and_then(RegionCode::name).map_or_else(|| tenant.to_string(), str::to_owned)
 }
 
+/// A field of the register by its name in records; `None` for one that has no word.
+pub fn field(lang: Lang, name: &str) -> Option<&'static str> {
+    Some(match name {
+        "name" => lang.t("名称", "Name"),
+        "credit_code" => lang.t("信用代码", "Credit code"),
+        "org_kind" => lang.t("机构类型", "Kind"),
+        "county" => lang.t("县（市、区）", "County"),
+        "township" => lang.t("乡镇街道", "Township"),
+        "address" => lang.t("地址", "Address"),
+        "category" => lang.t("类别", "Category"),
+        "stages" => lang.t("学段", "Stages"),
+        "delivery" => lang.t("培训形式", "Delivery"),
+        "for_profit" => lang.t("营利性", "For profit"),
+        "courses_text" => lang.t("培训内容", "Courses"),
+        "licence_no" => lang.t("许可证编号", "Licence number"),
+        "licence_authority" => lang.t("发证机关", "Licensed by"),
+        "licence_from" => lang.t("有效期起", "Licence from"),
+        "licence_to" => lang.t("有效期止", "Licence until"),
+        "legal_person" => lang.t("法定代表人", "Legal representative"),
+        "phone" => lang.t("电话", "Telephone"),
+        "escrow_bank" => lang.t("监管银行", "Escrow bank"),
+        "escrow_account_no" => lang.t("监管账号", "Escrow account"),
+        "floor_area_cm2" => lang.t("场地面积", "Floor area"),
+        "status" => lang.t("状态", "Status"),
+        _ => return None,
+    })
+}
+
+/// What stands in a field of the register, as recorded.
+pub fn value(lang: Lang, name: &str, value: &Value) -> String {
+    let texts = |value: &Value| -> Vec<String> {
+        value
+            .as_array()
+            .map(|all| all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+            .unwrap_or_default()
+    };
+    match (name, value) {
+        (_, Value::Null) => "—".to_owned(),
+        (_, Value::String(text)) if text.is_empty() => "—".to_owned(),
+        ("category", Value::String(text)) => show::category(lang, text).to_owned(),
+        ("status", Value::String(text)) => status(lang, text).to_owned(),
+        ("stages", Value::Array(_)) => stages(lang, &texts(value)),
+        ("delivery", Value::Array(_)) => delivery(lang, &texts(value)),
+        ("floor_area_cm2", number) => area(number.as_i64()),
+        (_, Value::Bool(yes)) => if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned(),
+        (_, Value::String(text)) => text.clone(),
+        (_, other) => other.to_string(),
+    }
+}
+
 /// Square metres of square centimetres, exact, without trailing zeros.
 pub fn area(cm2: Option<i64>) -> String {
     let Some(cm2) = cm2 else { return "—".to_owned() };
@@ -74,6 +128,8 @@ mod tests {
         assert_eq!(region(999_999), "999999");
         assert_eq!(stages(Lang::Zh, &["primary".into(), "junior".into()]), "小学、初中");
         assert_eq!(stages(Lang::En, &[]), "—");
+        assert_eq!(value(Lang::Zh, "category", &"sports".into()), "体育类");
+        assert_eq!(value(Lang::En, "licence_to", &Value::Null), "—");
         assert_eq!(term("2025-01-01".parse().ok(), None), "2025-01-01 – —");
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod credit_code;
 pub mod finding;
 pub mod money;
+pub mod nonprofit;
 pub mod region;
 pub mod workbook;
 

@@ -42,10 +42,14 @@ struct ApprovalsQuery {
 #[derive(Debug, Default)]
 struct Trouble {
     error: Option<String>,
+    /// Id of the field that the error is about; empty for the list as a whole.
+    at: String,
     /// Name of the institution and why its proposal stays.
     refused: Vec<(String, String)>,
     comment: String,
     chosen: Vec<String>,
+    /// The blacklistings that were confirmed.
+    sure: Vec<String>,
 }
 
 #[derive(Template)]
@@ -67,6 +71,29 @@ impl ApprovalsPage<'_> {
         self.may_decide && actor.is_some_and(|a| a.user_id != approval.proposed_by && a.tenant == approval.region)
     }
 
+    /// Whether there is anything here for the one signed in to decide.
+    fn any_decidable(&self) -> bool {
+        self.pending.iter().any(|approval| self.decidable(approval))
+    }
+
+    /// A blacklisting is announced at once and lasts: it is confirmed row by row.
+    fn needs_confirming(&self, approval: &Approval) -> bool {
+        approval.step == ListMove::Blacklist
+    }
+
+    fn confirmed(&self, approval: &Approval) -> bool {
+        self.trouble.sure.contains(&approval.id.to_string())
+    }
+
+    /// Whether the error is about the field with this id.
+    fn wrong(&self, id: &str) -> bool {
+        self.trouble.error.is_some() && self.trouble.at == id
+    }
+
+    fn error_at(&self) -> &str {
+        if self.trouble.at.is_empty() { "pending" } else { &self.trouble.at }
+    }
+
     fn own(&self, approval: &Approval) -> bool {
         self.page.actor.as_ref().is_some_and(|actor| actor.user_id == approval.proposed_by)
     }
@@ -81,9 +108,9 @@ impl ApprovalsPage<'_> {
     }
 
     fn ground(&self, approval: &Approval) -> String {
-        approval
-            .ground
-            .map_or_else(String::new, |ground| format!("{}：", self.page.t(ground.words().0, ground.words().1)))
+        approval.ground.map_or_else(String::new, |ground| {
+            format!("{}{}", self.page.t(ground.words().0, ground.words().1), self.page.t("：", ": "))
+        })
     }
 
     fn message<'b>(&self, finding: &'b Finding) -> &'b str {
@@ -144,10 +171,25 @@ async fn decide(request: HttpRequest, state: State, caller: Caller, form: SafeFo
         .get("decision")
         .parse()
         .map_err(|_| Problem::bad_request("须选择同意或不同意", "choose to approve or to reject"))?;
-    let chosen = form.all("id").into_iter().map(str::to_owned).collect();
-    let mut trouble = Trouble { comment: form.get("comment").to_owned(), chosen, ..Trouble::default() };
+    let texts = |name: &str| form.all(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let mut trouble = Trouble {
+        comment: form.get("comment").to_owned(),
+        chosen: texts("id"),
+        sure: texts("sure"),
+        ..Trouble::default()
+    };
     if ids.is_empty() {
         trouble.error = Some(lang.t("请先勾选要审批的提议", "Tick the proposals that you decide").to_owned());
+        return show(&request, &state, &caller, &ApprovalsQuery::default(), trouble).await;
+    }
+    if verdict == Verdict::Approve
+        && let Some(id) = unconfirmed(&state, &caller, &ids, &trouble.sure).await?
+    {
+        let message = lang.t(
+            "列入黑名单会立即公布；请核对决定文书，勾选“已核对”再同意",
+            "A blacklisting is announced at once; look at the decision, tick that you did, then approve",
+        );
+        (trouble.error, trouble.at) = (Some(message.to_owned()), format!("sure-{id}"));
         return show(&request, &state, &caller, &ApprovalsQuery::default(), trouble).await;
     }
     match commands::decide_many(&state.pools, &caller, &ids, verdict, form.get("comment")).await {
@@ -159,10 +201,20 @@ async fn decide(request: HttpRequest, state: State, caller: Caller, form: SafeFo
         }
         Err(ListError::Db(error)) => Err(error.into()),
         Err(error) => {
+            // What is too long here is the comment, the only text of this form.
+            trouble.at = if error.field().is_empty() { String::new() } else { "comment".to_owned() };
             trouble.error = Some(error.message(lang));
             show(&request, &state, &caller, &ApprovalsQuery::default(), trouble).await
         }
     }
+}
+
+/// The first of the chosen blacklistings that was not confirmed.
+async fn unconfirmed(state: &State, caller: &Caller, ids: &[i64], sure: &[String]) -> Result<Option<i64>, Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let blacklistings = store::pending_of(&mut conn, ids, ListMove::Blacklist).await?;
+    conn.commit().await?;
+    Ok(blacklistings.into_iter().find(|id| !sure.contains(&id.to_string())))
 }
 
 #[derive(Template)]
@@ -180,6 +232,11 @@ struct ProposedPage<'a> {
 }
 
 impl ProposedPage<'_> {
+    /// Whether there is any institution that the form could send again.
+    fn any(&self) -> bool {
+        !self.codes.is_empty() || !self.import.is_empty()
+    }
+
     fn step(&self) -> &'static str {
         self.page.lang.t(self.step.words().0, self.step.words().1)
     }

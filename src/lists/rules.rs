@@ -9,7 +9,11 @@ use serde_json::{Map, Value, json};
 use super::{Ground, ListMove, ListStatus};
 use crate::{
     institutions::model::{Category, Stage, Status},
-    kernel::{CreditCode, Finding, finding::Severity},
+    kernel::{
+        CreditCode, Finding,
+        finding::Severity,
+        nonprofit::{NONPROFIT_HEADS, Nonprofit, academic_nonprofit},
+    },
 };
 
 /// What the rules look at.
@@ -26,9 +30,6 @@ pub struct Standing {
     pub escrow_filed: bool,
     pub list: ListStatus,
 }
-
-/// The heads of credit codes that academic tutoring may have: 民办非企业单位 and 事业单位.
-const NONPROFIT_HEADS: [&str; 2] = ["52", "12"];
 
 const LISTS: &str = "国办发〔2018〕80号（公布名单）";
 
@@ -59,7 +60,7 @@ fn white_list(standing: &Standing, today: NaiveDate) -> Vec<Finding> {
             ("先备案监管账户，再提议列入白名单", "File the escrow account first, then propose the entry"),
         ));
     }
-    findings.extend(academic_nonprofit(standing));
+    findings.extend(nonprofit(standing));
     findings
 }
 
@@ -136,28 +137,50 @@ fn registration(status: Status) -> Option<Finding> {
     ))
 }
 
-/// Academic tutoring must be registered as non-profit: by the head of the credit code, whatever the stage.
-fn academic_nonprofit(standing: &Standing) -> Option<Finding> {
-    let head = standing.credit_code.head();
-    if standing.category != Category::Academic || NONPROFIT_HEADS.contains(&head) {
+/// Who teaches academic courses of the compulsory stages must be registered as non-profit, by the head of the credit
+/// code. Where the register does not say which stages, the official looks at the licence.
+fn nonprofit(standing: &Standing) -> Option<Finding> {
+    if standing.category != Category::Academic {
         return None;
     }
-    Some(finding(
-        "ADM-NONPROFIT-ACADEMIC",
-        Severity::Block,
-        "institution.credit_code",
-        (
-            &format!("学科类机构须登记为非营利性（代码以 52 或 12 开头），现为 {head}"),
-            &format!(
-                "An academic institution must be registered as non-profit (code beginning 52 or 12); this one begins {head}"
+    let known = !standing.stages.is_empty();
+    let compulsory = standing.stages.iter().any(|stage| matches!(stage, Stage::Primary | Stage::Junior));
+    let head = standing.credit_code.head();
+    let (severity, zh, en) = match academic_nonprofit(&standing.credit_code, known.then_some(compulsory)) {
+        Nonprofit::Fits => return None,
+        Nonprofit::Breaks => (
+            Severity::Block,
+            format!("义务教育阶段学科类机构须登记为非营利性（代码以 52 或 12 开头），现为 {head}"),
+            format!(
+                "An academic institution of the compulsory stages must be registered as non-profit (code beginning 52 or 12); this one begins {head}"
             ),
         ),
-        json!({"head": head, "allowed": NONPROFIT_HEADS, "stages": standing.stages}),
-        "中办国办《关于进一步减轻义务教育阶段学生作业负担和校外培训负担的意见》第13条",
-        (
+        Nonprofit::StagesUnknown => (
+            Severity::Refer,
+            format!("学科类机构的代码以 {head} 开头，档案里没有学段；如含小学或初中，须登记为非营利性（52 或 12）"),
+            format!(
+                "The code of this academic institution begins {head} and the register has no stages; with primary or junior pupils it must be registered as non-profit (52 or 12)"
+            ),
+        ),
+    };
+    let fix = match severity {
+        Severity::Block => (
             "办理“营转非”登记，换发代码后再提议",
             "Convert the registration to non-profit and propose it with the new code",
         ),
+        _ => (
+            "核对办学许可证上的学段，并补录到档案",
+            "Look at the stages on the licence, and record them in the register",
+        ),
+    };
+    Some(finding(
+        "ADM-NONPROFIT-ACADEMIC",
+        severity,
+        "institution.credit_code",
+        (&zh, &en),
+        json!({"head": head, "allowed": NONPROFIT_HEADS, "stages": standing.stages}),
+        "中办国办《关于进一步减轻义务教育阶段学生作业负担和校外培训负担的意见》第13条",
+        fix,
     ))
 }
 
@@ -321,20 +344,37 @@ mod tests {
         assert_eq!(told(&good(), "2026-03-01"), []);
     }
 
+    /// domain-rules §2.1, C22: the compulsory stages alone; what is not known goes to an official.
     #[test]
-    fn academic_tutoring_must_be_nonprofit() {
-        for (head, category, blocked) in [
-            ("52", Category::Academic, false),
-            ("12", Category::Academic, false),
-            ("91", Category::Academic, true),
-            ("92", Category::Academic, true),
-            ("53", Category::Academic, true),
-            ("91", Category::Arts, false),
-        ] {
-            for stages in [vec![], vec![Stage::Primary], vec![Stage::Senior]] {
-                let standing = Standing { credit_code: code(head), category, stages, ..good() };
-                let rules: Vec<String> = told(&standing, "2026-03-01").into_iter().map(|(rule, _, _)| rule).collect();
-                assert_eq!(rules, if blocked { vec!["ADM-NONPROFIT-ACADEMIC"] } else { vec![] }, "{head} {category}");
+    fn academic_tutoring_of_the_compulsory_stages_must_be_nonprofit() {
+        use Severity::{Block, Refer};
+        use Stage::{Adult, Junior, Preschool, Primary, Senior};
+        let company: [(&[Stage], Option<Severity>); 8] = [
+            (&[Primary], Some(Block)),
+            (&[Junior], Some(Block)),
+            (&[Junior, Senior], Some(Block)),
+            (&[Primary, Junior], Some(Block)),
+            (&[Senior], None),
+            (&[Preschool], None),
+            (&[Senior, Adult], None),
+            (&[], Some(Refer)),
+        ];
+        for (stages, expected) in company {
+            for (head, category, applies) in [
+                ("91", Category::Academic, true),
+                ("92", Category::Academic, true),
+                ("53", Category::Academic, true),
+                ("52", Category::Academic, false),
+                ("12", Category::Academic, false),
+                ("91", Category::Arts, false),
+            ] {
+                let standing = Standing { credit_code: code(head), category, stages: stages.to_vec(), ..good() };
+                let path = "institution.credit_code".to_owned();
+                let expected = expected
+                    .filter(|_| applies)
+                    .map(|severity| ("ADM-NONPROFIT-ACADEMIC".to_owned(), severity, path))
+                    .into_iter();
+                assert_eq!(told(&standing, "2026-03-01"), expected.collect::<Vec<_>>(), "{head} {category} {stages:?}");
             }
         }
     }

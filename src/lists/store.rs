@@ -131,6 +131,19 @@ pub async fn expire(conn: &mut ScopedConn, institutions: &[i64], now: DateTime<U
     Ok(())
 }
 
+/// Those of the proposals `ids` of the caller's own bureau that propose `step` and are not decided, in order.
+pub async fn pending_of(conn: &mut ScopedConn, ids: &[i64], step: ListMove) -> Result<Vec<i64>, DbError> {
+    let rows = sql_query(
+        "SELECT id FROM approvals WHERE tenant_id = $1 AND id = ANY($2) AND action = $3 AND state = 'pending' ORDER BY id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Text, _>(step.to_string())
+    .load(conn.sql())
+    .await?;
+    Ok(plain(rows))
+}
+
 /// Those of the institutions about which `step` is proposed and not decided.
 pub async fn already_pending(conn: &mut ScopedConn, institutions: &[i64], step: ListMove) -> Result<Vec<i64>, DbError> {
     let rows = sql_query(

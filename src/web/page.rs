@@ -11,7 +11,7 @@ use askama::Template;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{AppState, Lang, Problem, icons, lang, session::Visit, show};
-use crate::identity::{Action, Actor, may};
+use crate::identity::{Action, Actor, Role, may};
 
 /// The frame of a page, and the tools of its template.
 #[derive(Debug, Clone)]
@@ -205,6 +205,13 @@ impl Page {
     /// Whether an official is signed in, who gets the desk with the side navigation.
     pub fn is_desk(&self) -> bool {
         self.actor.as_ref().is_some_and(|actor| !actor.role.is_institution()) && !self.is_public_path()
+    }
+
+    /// Whether an official is signed in who looks at other bureaus' work and does none of it.
+    pub fn only_reads(&self) -> bool {
+        let looks =
+            |role| matches!(role, Role::CityOfficer | Role::ProvinceOfficer | Role::MinistryOfficer | Role::Auditor);
+        self.is_desk() && self.actor.as_ref().is_some_and(|actor| looks(actor.role))
     }
 
     /// Whether this is one of the pages that anyone may see.

@@ -111,7 +111,7 @@ pub fn category(lang: Lang, category: &str) -> &'static str {
         "sci_tech" => lang.t("科技类", "Science and technology"),
         "vocational" => lang.t("职业技能类", "Vocational skills"),
         "childcare" => lang.t("托育类", "Childcare"),
-        "comprehensive" => lang.t("综合类", "Comprehensive"),
+        "comprehensive" => lang.t("综合实践类", "Comprehensive"),
         _ => lang.t("未分类", "Unclassified"),
     }
 }

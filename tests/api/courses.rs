@@ -29,8 +29,15 @@ async fn a_course_is_filed_approved_and_published() {
     let (status, answer) = world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let public = format!("/api/v1/public/institutions/{}", world.credit_code);
+    let (status, silent) =
+        world.approver.post_json(&format!("/courses/{id}/decisions"), json!({"decision": "approve"})).await;
+    assert_eq!(
+        (status, silent["errors"][0]["path"].as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, Some("comment")),
+        "what is referred is decided in words"
+    );
     assert!(!app().visitor().json(&public).await.to_string().contains("七年级数学"), "not before it is approved");
-    let decision = json!({"decision": "approve"});
+    let decision = json!({"decision": "approve", "comment": "校历和许可范围已核对"});
     let (status, _) = world.org.post_json(&format!("/courses/{id}/decisions"), decision.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "nobody approves for himself");
     let (status, answer) = world.approver.post_json(&format!("/courses/{id}/decisions"), decision.clone()).await;
@@ -42,6 +49,35 @@ async fn a_course_is_filed_approved_and_published() {
         assert!(page.contains(words), "the public page lacks {words}");
     }
     assert!(!page.contains("20153301032000123"), "certificate numbers are masked");
+}
+
+/// Two officials approve two courses of one school at the same moment, again and again: parents see both every time.
+#[tokio::test(flavor = "multi_thread")]
+async fn courses_approved_at_the_same_moment_are_both_published() {
+    const ROUNDS: usize = 12;
+    let world = World::new().await;
+    let colleague = app().user("approver", world.county).await;
+    let public = format!("/api/v1/public/institutions/{}", world.credit_code);
+    let decision = json!({"decision": "approve", "comment": "校历和许可范围已核对"});
+    for round in 0..ROUNDS {
+        let mut paths = Vec::new();
+        for half in ["甲", "乙"] {
+            let (_, filed) = world.org.post_json("/courses", good_course(&format!("数学{half}{round}班"))).await;
+            let id = filed["id"].as_i64().unwrap();
+            let (status, answer) = world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            paths.push(format!("/courses/{id}/decisions"));
+        }
+        let ((one, _), (other, _)) = tokio::join!(
+            world.approver.post_json(&paths[0], decision.clone()),
+            colleague.post_json(&paths[1], decision.clone())
+        );
+        assert_eq!((one, other), (StatusCode::OK, StatusCode::OK), "round {round}");
+        let shown = app().visitor().json(&public).await.to_string();
+        for half in ["甲", "乙"] {
+            assert!(shown.contains(&format!("数学{half}{round}班")), "round {round}: 数学{half} is not published");
+        }
+    }
 }
 
 #[tokio::test]
@@ -347,7 +383,10 @@ async fn nobody_overwrites_or_decides_on_what_he_has_not_seen() {
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     assert!(page.contains("请补充教材备案") && page.contains("在您打开之后又改过"), "what was typed is kept");
-    let (status, _) = world.approver.post_json(&decisions, json!({"decision": "approve", "version": 2})).await;
+    let (status, _) = world
+        .approver
+        .post_json(&decisions, json!({"decision": "approve", "version": 2, "comment": "许可学段已核对"}))
+        .await;
     assert_eq!(status, StatusCode::OK);
 }
 

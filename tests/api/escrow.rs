@@ -213,8 +213,12 @@ async fn the_institution_answers_and_the_officer_resolves() {
     let act = |action: &'static str, comment: &'static str| json!({"action": action, "comment": comment});
     let path = format!("/warnings/{id}/actions");
     assert_eq!(world.org.post_json(&path, act("resolve", "没事")).await.0, StatusCode::FORBIDDEN);
-    let (status, answer) = world.admin.post_json(&path, act("acknowledge", "")).await;
+    let read = warnings["items"][0]["version"].as_i64().unwrap();
+    let (status, answer) = world.admin.post_json(&path, json!({"action": "acknowledge", "version": read})).await;
     assert!(status.is_success(), "{status} {answer}");
+    let (status, stale) =
+        world.admin.post_json(&path, json!({"action": "escalate", "comment": "x", "version": read})).await;
+    assert_eq!((status, stale["type"].as_str()), (StatusCode::CONFLICT, Some("/problems/warnings/changed")), "{stale}");
     let (status, answer) = world.org.post_json(&path, act("explain", "购置教具，附发票编号 0317")).await;
     assert!(status.is_success(), "{status} {answer}");
     assert!(world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await.contains("附发票编号 0317"));
@@ -224,6 +228,19 @@ async fn the_institution_answers_and_the_officer_resolves() {
     assert!(open["items"].as_array().unwrap().is_empty(), "{open}");
     let (status, _) = world.admin.post_json(&path, act("resolve", "再来一次")).await;
     assert_eq!(status, StatusCode::CONFLICT);
+}
+
+/// A sheet names the account, not the agreement nor where releases go: both stay unknown, and officials are told.
+#[tokio::test]
+async fn what_a_sheet_does_not_say_of_an_account_stays_unknown() {
+    let world = World::new().await;
+    let id = world.account_id().await;
+    let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
+    assert!(account["agreement_no"].is_null() && account["payee_account"].is_null(), "{account}");
+    let page = world.admin.page(&format!("/b/escrow/{id}")).await;
+    assert!(page.matches("未登记").count() >= 2, "the account page says what is missing");
+    let page = world.admin.page(&format!("/b/institutions/{}", world.credit_code)).await;
+    assert!(page.contains("未登记"), "the institution's page says what is missing");
 }
 
 #[tokio::test]

@@ -62,6 +62,53 @@ async fn the_import_page_shows_good_and_bad_rows_and_takes_the_mend() {
     }
 }
 
+/// Before anything is written the page says what would be, and a file that is missing is asked for on the form itself.
+#[tokio::test]
+async fn an_import_says_what_it_would_change_and_is_not_discarded_by_a_slip() {
+    let world = World::new().await;
+    let new = credit_code(world.county, 90_020);
+    let csv = format!(
+        "{HEADER}\n{}\n{}\n",
+        row(world.county, "启明星新名培训中心（样例）", &world.credit_code, &world.account),
+        row(world.county, "青禾编程（样例）", &new, "99002099")
+    );
+    let answer = world.admin.upload("/b/imports", &[], "台账.csv", csv.into_bytes()).await;
+    let path = answer.headers()["location"].to_str().unwrap().to_owned();
+    let page = world.admin.page(&path).await;
+    for words in ["导入：新增 1、更新 1", "启明星新名培训中心", &world.name, "名称"] {
+        assert!(page.contains(words), "the draft lacks {words}");
+    }
+    let kept = world.admin.submit(&format!("{path}/discard"), &[("version", "1")]).await;
+    assert_eq!(kept.status(), StatusCode::UNPROCESSABLE_ENTITY, "an unticked box discards nothing");
+    let gone = world.admin.submit(&format!("{path}/discard"), &[("version", "1"), ("sure", "yes")]).await;
+    assert_eq!(gone.headers()["location"], "/b/imports?done=discarded");
+    for (path, kept) in [("/b/imports", "没有收到文件"), ("/b/escrow/upload?account=7", "没有收到文件")] {
+        let answer = world.admin.upload(path, &[], "空.csv", Vec::new()).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(kept) && page.contains("type=\"file\""), "{path} asks again");
+    }
+}
+
+/// A blacklisting is announced at once: whoever approves it on the page confirms that the decision was looked at.
+#[tokio::test]
+async fn a_blacklisting_is_confirmed_by_itself() {
+    let world = World::new().await;
+    let fields = [("step", "blacklist"), ("ground", "run_off"), ("reason", "处罚决定〔2026〕3号")];
+    let path = format!("/b/institutions/{}/proposals", world.credit_code);
+    assert_eq!(world.admin.submit(&path, &fields).await.status(), StatusCode::SEE_OTHER);
+    let approvals = world.approver.json("/approvals").await;
+    let id = approvals["items"][0]["id"].to_string();
+    let fields = [("id", id.as_str()), ("decision", "approve"), ("comment", "同意")];
+    let refused = world.approver.submit("/b/approvals", &fields).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = refused.text().await.unwrap();
+    assert!(page.contains(&format!("href=\"#sure-{id}\"")), "the summary leads to the box");
+    let fields = [("id", id.as_str()), ("decision", "approve"), ("comment", "同意"), ("sure", id.as_str())];
+    assert_eq!(world.approver.submit("/b/approvals", &fields).await.status(), StatusCode::SEE_OTHER);
+    assert!(app().visitor().page(&format!("/i/{}", world.credit_code)).await.contains("黑名单"));
+}
+
 #[tokio::test]
 async fn nobody_lists_alone_and_parents_see_the_status_and_since_when() {
     let world = World::new().await;

@@ -64,7 +64,7 @@ async fn a_bureau_imports_mends_and_lists_with_a_colleague() {
     browser.says("1 行可以导入，1 行须改正").await;
     let text = browser.text().await;
     assert!(
-        text.contains("启明星学科培训中心") && text.contains("晨光学科培训中心") && text.contains("BAD_CHECK_CHAR"),
+        text.contains("启明星学科培训中心") && text.contains("晨光学科培训中心") && text.contains("校验位不符"),
         "{text}"
     );
     let field = browser.wait("input[aria-invalid=true]").await;
@@ -75,7 +75,7 @@ async fn a_bureau_imports_mends_and_lists_with_a_colleague() {
     browser.click("#bad form button[type=submit]").await;
     browser.says("2 行可以导入，0 行须改正").await;
     browser.click("form[action$='/confirm'] button").await;
-    browser.says("新增 2").await;
+    browser.says("已导入：新增 2").await;
     browser.click("form[action='/b/lists/propose'] button").await;
     browser.says("已提议 2 家").await;
     browser.go("/b/approvals").await;
@@ -205,8 +205,11 @@ async fn an_institution_files_a_course_that_the_rules_first_refuse() {
     assert!(!text.contains("须改正") && !text.contains("不知道本县校历"), "{text}");
     accessible(&browser, "a filing to decide").await;
     browser.picture("course-review-1280").await;
+    // The licence's stages are not in the register: the officer decides on that, and says how.
+    browser.fill("#comment", "许可学段已核对原件").await;
     browser.click("button[name=decision][value=approve]").await;
     browser.arrived("/b/courses").await;
+    browser.says("已准予备案").await;
     browser.go("/b/courses?status=approved").await;
     browser.says("七年级数学").await;
     browser.close().await;

@@ -8,6 +8,7 @@ use crate::{
     kernel::{
         CreditCode, Finding, Severity,
         credit_code::{CreditCodeError, normalise},
+        nonprofit::{NONPROFIT_HEADS, Nonprofit, academic_nonprofit},
     },
 };
 
@@ -36,8 +37,6 @@ pub(super) const USCC_VALID: Rule = Rule {
     fix_en: "Correct the credit code by the certificate of registration.",
 };
 
-/// Heads (authority and kind) of registrations that are not for profit: 民办非企业单位, 事业单位.
-const NONPROFIT_HEADS: [&str; 2] = ["52", "12"];
 /// Heads of registrations that do not run training institutions: 农民专业合作社, 机关.
 const UNUSUAL_HEADS: [&str; 2] = ["93", "11"];
 
@@ -195,7 +194,8 @@ fn nonprofit(filing: &Filing) -> Option<Finding> {
     }
     let code = institution.credit_code.value().and_then(|written| written.parse::<CreditCode>().ok());
     let head = code.as_ref().map(CreditCode::head);
-    let wrong_head = head.filter(|head| !NONPROFIT_HEADS.contains(head));
+    let breaks = |code: &CreditCode| academic_nonprofit(code, Some(true)) == Nonprofit::Breaks;
+    let wrong_head = code.as_ref().filter(|code| breaks(code)).map(CreditCode::head);
     (says_profit || wrong_head.is_some()).then(|| {
         let (zh, en) = match wrong_head {
             Some(head) => (

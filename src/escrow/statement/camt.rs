@@ -506,7 +506,7 @@ impl<'a> Walk<'a> {
         StatementError::new(
             self.place(),
             "XML",
-            (format!("XML 不完整或格式错误（{what}）"), format!("the XML is broken ({what})")),
+            ("XML 不完整或格式错误".to_owned(), format!("the XML is broken ({what})")),
             ("请重新导出或重新传输该文件", "export or transfer the file again"),
         )
     }

@@ -35,6 +35,22 @@ impl fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// The same in Chinese; nothing for the file as a whole.
+    fn zh(&self) -> String {
+        match self {
+            Place::File => String::new(),
+            Place::Line(line) => format!("第 {line} 行"),
+            Place::LineColumn(line, column) => format!("第 {line} 行第 {column} 列"),
+            Place::Cell { sheet, row, column } => {
+                let sheet = sheet.as_ref().map_or_else(String::new, |sheet| format!("工作表“{sheet}”"));
+                let column = column.as_ref().map_or_else(String::new, |column| format!("“{column}”列"));
+                format!("{sheet}第 {row} 行{column}")
+            }
+        }
+    }
+}
+
 /// A refusal of a whole file. Nothing of the file is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementError {
@@ -87,6 +103,14 @@ impl StatementError {
         match &self.member {
             Some(member) => format!("{member}: {}", self.place),
             None => self.place.to_string(),
+        }
+    }
+
+    /// The place for people who read Chinese.
+    pub fn path_zh(&self) -> String {
+        match &self.member {
+            Some(member) => format!("{member} {}", self.place.zh()).trim_end().to_owned(),
+            None => self.place.zh(),
         }
     }
 

@@ -32,10 +32,12 @@ pub struct Account {
     pub account_name: String,
     #[diesel(sql_type = Text)]
     pub mode: String,
-    #[diesel(sql_type = Text)]
-    pub agreement_no: String,
-    #[diesel(sql_type = Text)]
-    pub payee_account: String,
+    /// `None`: a sheet named the account and nobody has filed the agreement since.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub agreement_no: Option<String>,
+    /// Where releases go; `None` as with the agreement.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub payee_account: Option<String>,
     #[diesel(sql_type = Text)]
     pub status: String,
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -240,4 +242,20 @@ pub async fn statements(
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
+}
+
+/// Whether a statement of the caller's own bureau agrees with the balances that it names; `None` when it names none.
+pub async fn balanced(conn: &mut ScopedConn, statement: i64) -> Result<Option<bool>, DbError> {
+    #[derive(QueryableByName)]
+    struct Balanced {
+        #[diesel(sql_type = Nullable<Bool>)]
+        balanced: Option<bool>,
+    }
+    let row: Option<Balanced> = sql_query("SELECT balanced FROM statements WHERE tenant_id = $1 AND id = $2")
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(statement)
+        .get_result(conn.sql())
+        .await
+        .optional()?;
+    Ok(row.and_then(|row| row.balanced))
 }

@@ -91,9 +91,11 @@ impl ImportError {
             ImportError::UnpacksTooLarge { limit } => {
                 format!("文件解压后超过上限 {limit} 字节；请把表格复制到新的工作簿，另存后重新上传")
             }
-            ImportError::Unreadable { cause } => format!(
-                "文件不是可读取的 XLSX、XLS 工作簿，也不是 CSV 文本（{cause}）；请用表格软件打开，去除密码，另存为 .xlsx 后重新上传"
-            ),
+            // The cause is the reader's own English.
+            ImportError::Unreadable { .. } => {
+                "文件不是可读取的 XLSX、XLS 工作簿，也不是 CSV 文本；请用表格软件打开，去除密码，另存为 .xlsx 后重新上传"
+                    .to_owned()
+            }
             ImportError::Empty => "文件中没有机构数据；请在表头下面至少填写一行".to_owned(),
             ImportError::Encoding { line } => {
                 format!("第 {line} 行既不是 UTF-8 也不是 GB18030 编码；请另存为“CSV UTF-8”或 .xlsx 后重新上传")

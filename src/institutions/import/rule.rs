@@ -120,7 +120,11 @@ const SENTENCES: [(Rule, &str, &str); 38] = [
         "校验位不符，至少有一位写错；请对照登记证书改正",
         "fails its check character, so at least one character is wrong; correct it from the registration certificate",
     ),
-    (Rule::DateImpossible, "不是存在的日期；请写成 YYYY-MM-DD", "is not a date that exists; write it YYYY-MM-DD"),
+    (
+        Rule::DateImpossible,
+        "不是可以识别的日期，请写成 2025-12-31",
+        "is not a date that can be read; write it like 2025-12-31",
+    ),
     (
         Rule::DatesReversed,
         "早于有效期起（{other}）；请检查两个日期是否填反",
@@ -129,8 +133,8 @@ const SENTENCES: [(Rule, &str, &str); 38] = [
     (Rule::RequiredEmpty, "必填，但为空；请填写", "is required but empty; fill it in"),
     (
         Rule::UnknownCategory,
-        "不是认可的培训类别；请填学科类、文化艺术类、体育类、科技类、职业技能类、托育类或综合类",
-        "is no known category; write 学科类, 文化艺术类, 体育类, 科技类, 职业技能类, 托育类 or 综合类",
+        "不是认可的培训类别；请填学科类、文化艺术类、体育类、科技类、职业技能类、托育类或综合实践类",
+        "is no known category; write 学科类, 文化艺术类, 体育类, 科技类, 职业技能类, 托育类 or 综合实践类",
     ),
     (
         Rule::UnknownCounty,
@@ -251,7 +255,9 @@ impl Rule {
             None => Default::default(),
         };
         if written.trim().is_empty() {
-            (format!("{column}{zh}{zh_value}"), format!("{column} {en}{en_value}"))
+            // A Latin name stands apart from the Chinese that follows.
+            let gap = if column.ends_with(|last: char| last.is_ascii_alphanumeric()) { " " } else { "" };
+            (format!("{column}{gap}{zh}{zh_value}"), format!("{column} {en}{en_value}"))
         } else {
             (format!("{column}“{written}”{zh}{zh_value}"), format!("{column} “{written}” {en}{en_value}"))
         }
@@ -284,6 +290,7 @@ mod tests {
     #[test]
     fn an_empty_cell_and_a_whole_row_are_told_without_a_value() {
         assert_eq!(Rule::RequiredEmpty.messages("机构名称", " ", None, "").0, "机构名称必填，但为空；请填写");
+        assert!(Rule::RequiredEmpty.messages("name", " ", None, "").0.starts_with("name 必填"));
         assert!(Rule::DuplicateRow.messages("*", "启明", None, "52").0.contains("第 52 行"));
     }
 }

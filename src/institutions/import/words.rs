@@ -18,7 +18,7 @@ pub(super) fn category(written: &str) -> Cell<(Category, Vec<Stage>)> {
         "科技" | "科学技术" | "科普" | "sci_tech" => Category::SciTech,
         "职业技能" | "职业技能培训" | "vocational" => Category::Vocational,
         "托育" | "childcare" => Category::Childcare,
-        "综合" | "comprehensive" => Category::Comprehensive,
+        "综合" | "综合实践" | "综合实践活动" | "comprehensive" => Category::Comprehensive,
         "学科" | "学科培训" | "文化课" | "academic" => Category::Academic,
         _ => {
             let stages = text.strip_prefix("学科类").or_else(|| text.strip_prefix("学科")).map(stages_in);
@@ -113,6 +113,7 @@ mod tests {
             ("职业技能类", Some((Vocational, vec![]))),
             ("托育", Some((Childcare, vec![]))),
             ("综合类", Some((Comprehensive, vec![]))),
+            ("综合实践类", Some((Comprehensive, vec![]))),
             ("非学科类", None),
             ("学科类-其他", None),
             ("托管", None),

@@ -34,8 +34,8 @@ pub struct Known {
     pub facts: NewInstitution,
 }
 
-/// Those of the credit codes that the county has, locked.
-pub async fn known(conn: &mut ScopedConn, codes: &[&str]) -> Result<Vec<Known>, DbError> {
+/// Those of the credit codes that the county has; `lock` holds them until the transaction ends.
+pub async fn known(conn: &mut ScopedConn, codes: &[&str], lock: bool) -> Result<Vec<Known>, DbError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -43,15 +43,16 @@ pub async fn known(conn: &mut ScopedConn, codes: &[&str]) -> Result<Vec<Known>, 
         #[diesel(sql_type = Jsonb)]
         facts: Value,
     }
-    let rows: Vec<Row> = sql_query(
+    let lock = if lock { "FOR UPDATE" } else { "" };
+    let rows: Vec<Row> = sql_query(format!(
         "SELECT id, jsonb_build_object('name', name, 'credit_code', credit_code, 'org_kind', org_kind, 'county', tenant_id::text, \
          'township', township::text, 'address', address, 'category', category, 'stages', stages, 'delivery', delivery, \
          'for_profit', for_profit, 'courses_text', courses_text, 'licence_no', licence_no, \
          'licence_authority', licence_authority, 'licence_from', licence_from, 'licence_to', licence_to, \
          'legal_person', legal_person, 'phone', phone, 'escrow_bank', '', 'escrow_account_no', '', \
          'floor_area_cm2', floor_area_cm2, 'status', status) AS facts \
-         FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id FOR UPDATE",
-    )
+         FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id {lock}"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<Text>, _>(codes)
     .load(conn.sql())
@@ -146,7 +147,8 @@ pub async fn accounts(conn: &mut ScopedConn, numbers: &[&str], institutions: &[i
     .await?)
 }
 
-/// Files the escrow accounts that a sheet names, as custody accounts into which parents pay. Part of the import's own
+/// Files the escrow accounts that a sheet names, as custody accounts into which parents pay. The sheet knows neither the
+/// agreement with the bank nor where releases go; both stay unknown. Part of the import's own
 /// transaction, so that an institution is never entered without the account that came with it.
 pub async fn file_accounts(
     conn: &mut ScopedConn,
@@ -158,9 +160,8 @@ pub async fn file_accounts(
         .map(|(id, told)| json!({"institution_id": id, "bank": told.escrow_bank, "account_no": told.escrow_account_no, "account_name": told.name}))
         .collect();
     sql_query(
-        "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, payee_account, \
-         status, created_at) \
-         SELECT $1, t.institution_id, t.bank, t.account_no, t.account_name, 'custody', '', t.account_no, 'active', $3 \
+        "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, status, created_at) \
+         SELECT $1, t.institution_id, t.bank, t.account_no, t.account_name, 'custody', 'active', $3 \
          FROM jsonb_to_recordset($2) AS t (institution_id bigint, bank text, account_no text, account_name text)",
     )
     .bind::<Integer, _>(conn.tenant())

@@ -164,12 +164,16 @@ pub struct AccountRow {
     pub mode: String,
     #[diesel(sql_type = Text)]
     pub status: String,
+    /// Whether the agreement with the bank and the account that releases go to are on file.
+    #[diesel(sql_type = Bool)]
+    pub complete: bool,
 }
 
 /// The escrow accounts of an institution, the newest first.
 pub async fn accounts(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<AccountRow>, DbError> {
     Ok(sql_query(
-        "SELECT id, bank, account_no, mode, status FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id DESC",
+        "SELECT id, bank, account_no, mode, status, agreement_no IS NOT NULL AND payee_account IS NOT NULL AS complete \
+         FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id DESC",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(institution)

@@ -20,6 +20,11 @@ use crate::{
 /// Rows written by one statement.
 const BATCH: usize = 500;
 
+/// Any number, the same for every publication; with the tenant it names the county's lock.
+const PUBLISH_LOCK: i32 = 0x7075;
+/// Institutions that are locked one by one; for more the whole county is, because the database's table of locks is finite.
+const LOCKS_MAX: usize = 64;
+
 /// Publishes what is now known of an institution: register, lists, approved courses, escrow account.
 ///
 /// Call it inside the transaction that changed any of these, as an official of the bureau or as the institution itself.
@@ -28,11 +33,38 @@ pub async fn publish(conn: &mut ScopedConn, institution: i64, now: DateTime<Utc>
     publish_all(conn, &[institution], now).await
 }
 
-/// The same for many institutions at once, e.g. after an import.
+/// The same for many institutions at once, e.g. after an import. Once a transaction, as its last step before the commit.
 pub async fn publish_all(conn: &mut ScopedConn, institutions: &[i64], now: DateTime<Utc>) -> Result<(), DbError> {
+    lock(conn, institutions).await?;
     for batch in institutions.chunks(BATCH) {
         let rows: Vec<Value> = gather(conn, batch).await?.into_iter().map(row).collect::<Result<_, _>>()?;
         write(conn, Value::Array(rows), now).await?;
+    }
+    Ok(())
+}
+
+/// Waits until nobody else publishes one of these institutions; held until the transaction ends. Whoever gathers next
+/// then sees what was committed before, so that of two facts that change at once neither is lost.
+///
+/// The county's lock comes first, shared by those that publish a few institutions, and theirs follow in one order for
+/// all: nobody waits in a circle.
+async fn lock(conn: &mut ScopedConn, institutions: &[i64]) -> Result<(), DbError> {
+    let few = institutions.len() <= LOCKS_MAX;
+    let county = if few { "pg_advisory_xact_lock_shared" } else { "pg_advisory_xact_lock" };
+    sql_query(format!("SELECT {county}($1, $2)"))
+        .bind::<Integer, _>(PUBLISH_LOCK)
+        .bind::<Integer, _>(conn.tenant())
+        .execute(conn.sql())
+        .await?;
+    if few {
+        sql_query(
+            "SELECT pg_advisory_xact_lock(own.key) FROM (SELECT DISTINCT hashtextextended(concat('publish/', $1, '/', id), 0) AS key \
+             FROM unnest($2) AS id ORDER BY key) own",
+        )
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Array<BigInt>, _>(institutions)
+        .execute(conn.sql())
+        .await?;
     }
     Ok(())
 }

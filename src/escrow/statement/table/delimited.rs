@@ -81,7 +81,7 @@ fn unreadable(error: &csv::Error) -> StatementError {
     StatementError::new(
         Place::Line(line),
         "CSV",
-        (format!("无法读取该行（{error}）"), format!("the line cannot be read ({error})")),
+        ("无法读取该行".to_owned(), format!("the line cannot be read ({error})")),
         ("请重新导出该文件", "export the file again"),
     )
 }

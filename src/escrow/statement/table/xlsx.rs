@@ -101,7 +101,7 @@ fn broken(error: &impl std::fmt::Display) -> StatementError {
     StatementError::new(
         Place::File,
         "XLSX",
-        (format!("工作簿已损坏或受密码保护（{error}）"), format!("the workbook is broken or protected ({error})")),
+        ("工作簿已损坏或受密码保护".to_owned(), format!("the workbook is broken or protected ({error})")),
         ("请另存为不带密码的 xlsx 或 CSV 后重试", "save it again as xlsx without a password, or as CSV"),
     )
 }
