@@ -10,6 +10,7 @@ pub mod finding;
 pub mod money;
 pub mod nonprofit;
 pub mod region;
+pub mod training;
 pub mod workbook;
 
 pub use calendar::{Calendar, DayType};
