@@ -66,9 +66,9 @@ impl AppState {
         address.trim_end_matches('/').to_owned()
     }
 
-    /// Largest size that an upload may unpack to, in bytes.
+    /// Largest size that an upload may unpack to, in bytes; what is not packed may be as large as an upload.
     pub fn max_unpacked(&self) -> u64 {
-        self.service.max_unpacked_mb.saturating_mul(1 << 20)
+        self.service.max_unpacked_mb.max(self.service.max_upload_mb).saturating_mul(1 << 20)
     }
 
     /// Largest upload in bytes.
