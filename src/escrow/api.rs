@@ -2,7 +2,6 @@
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode, web};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -217,20 +216,6 @@ impl From<SignatureError> for Problem {
     }
 }
 
-/// The whole body, because its digest is signed.
-async fn signed_body(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk
-            .map_err(|e| Problem::bad_request(format!("请求在中途断开：{e}"), format!("the request broke off: {e}")))?;
-        if bytes.len() + chunk.len() > limit {
-            return Err(extract::too_large(limit));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
 /// The headers of a signed request.
 fn signed(request: &HttpRequest) -> Signed<'_> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -247,7 +232,8 @@ fn signed(request: &HttpRequest) -> Signed<'_> {
 async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let now = state.clock.now();
     let recognised = machine::recognise(&state.pools, &state.secrets, signed(&request), now).await?;
-    let body = signed_body(payload, state.max_upload()).await?;
+    // All of it, because its digest is signed.
+    let body = extract::body(payload.into_inner(), state.max_upload()).await?;
     let actor = machine::authenticate(&state.pools, recognised, signed(&request), &body, now).await?;
     let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
     let caller = Caller { actor, request_id, now };

@@ -91,11 +91,15 @@ fn shown(field: &str, value: &Value, unit: &str) -> String {
     }
 }
 
+/// Whether an instant stands for its day: the bank gave no time, or the end of the day was judged.
+pub fn is_whole_day(local: DateTime<FixedOffset>) -> bool {
+    matches!((local.hour(), local.minute(), local.second()), (0, 0, 0) | (23, 59, 59))
+}
+
 /// Day and time, or the day alone where the bank gave no time and where a whole day was judged.
 fn instant(text: &str) -> String {
     let Ok(at) = text.parse::<DateTime<FixedOffset>>() else { return text.to_owned() };
-    let whole_day = matches!((at.hour(), at.minute(), at.second()), (0, 0, 0) | (23, 59, 59));
-    at.format(if whole_day { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+    at.format(if is_whole_day(at) { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
 /// The formula in words; one that this version does not know is shown as the detector wrote it.

@@ -1,6 +1,6 @@
 //! Accounts, warnings and entries made ready for a page.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
@@ -77,10 +77,7 @@ impl ShownWarning {
     /// When a detector's step was: the day alone where the bank gave no time and where a whole day was judged.
     pub fn when(&self, page: &Page, step: &detector::Step) -> String {
         let local = step.at.with_timezone(&BEIJING);
-        match (local.hour(), local.minute(), local.second()) {
-            (0, 0, 0) | (23, 59, 59) => page.day(local.date_naive()),
-            _ => page.time(step.at.to_utc()),
-        }
+        if basis::is_whole_day(local) { page.day(local.date_naive()) } else { page.time(step.at.to_utc()) }
     }
 
     pub fn is_open(&self) -> bool {

@@ -34,7 +34,8 @@ fn without_nul(path: &str, text: &str) -> Result<(), Problem> {
     )]))
 }
 
-pub(super) async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+/// The whole body, up to `limit` bytes.
+pub async fn body(payload: Payload, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut payload = payload;
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {

@@ -15,9 +15,8 @@ use actix_web::{
 };
 
 use serde_json::json;
-use subtle::ConstantTimeEq;
 
-use super::{Access, AppState, Problem, once, page, routes::Route, session};
+use super::{Access, AppState, Problem, extract, once, page, routes::Route, session};
 use crate::{identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
@@ -27,12 +26,19 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Who may call each method of one path. It is asked by the resource that routing chose, so that no way of writing the
 /// path gets around it.
 #[derive(Debug, Clone)]
-pub struct AccessTable(Arc<HashMap<Method, Access>>);
+pub struct AccessTable {
+    methods: Arc<HashMap<Method, Access>>,
+    /// Whether the path is one of the API. The route says so: a request may write its path in many ways.
+    api: bool,
+}
 
 impl AccessTable {
     /// The table of the routes of one path.
-    pub fn new<'a>(routes: impl Iterator<Item = &'a Route>) -> AccessTable {
-        AccessTable(Arc::new(routes.map(|route| (route.method.clone(), route.access)).collect()))
+    pub fn new<'a>(routes: impl Iterator<Item = &'a Route> + Clone) -> AccessTable {
+        AccessTable {
+            api: routes.clone().any(Route::is_api),
+            methods: Arc::new(routes.map(|route| (route.method.clone(), route.access)).collect()),
+        }
     }
 }
 
@@ -43,14 +49,14 @@ pub async fn enforce(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // No name of anything holds the character U+0000, and no statement to the database may.
-    let refused = match table.0.get(request.method()) {
+    let refused = match table.methods.get(request.method()) {
         Some(_) if request.path().contains("%00") => Some(Problem::not_found()),
-        Some(access) => refusal(&request, *access),
+        Some(access) => refusal(&request, *access, table.api),
         None => Some(no_such_method(&table)),
     };
     match refused {
         Some(problem) => Ok(request.error_response(problem)),
-        None => match once::key_of(&request) {
+        None => match once::key_of(&request).filter(|_| table.api) {
             Some(key) => once::once(key, request, next).await,
             None => next.call(request).await,
         },
@@ -58,7 +64,7 @@ pub async fn enforce(
 }
 
 fn no_such_method(table: &AccessTable) -> Problem {
-    let mut methods: Vec<&str> = table.0.keys().map(Method::as_str).collect();
+    let mut methods: Vec<&str> = table.methods.keys().map(Method::as_str).collect();
     methods.sort_unstable();
     let methods = methods.join(", ");
     Problem::new(
@@ -104,7 +110,7 @@ pub async fn gate(
 }
 
 /// Why a request goes no further.
-fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
+fn refusal(request: &ServiceRequest, access: Access, api: bool) -> Option<Problem> {
     let extensions = request.extensions();
     let visit = extensions.get::<session::Visit>();
     let actor = visit.and_then(|visit| visit.actor.as_ref());
@@ -114,9 +120,9 @@ fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
             return Some(cross_site());
         }
         // Forms carry the token among their fields, where whoever reads the form looks at it.
-        let by_cookie = visit.is_some_and(|visit| visit.by_cookie);
-        if by_cookie && request.path().starts_with("/api/") && !token_in_header(request, visit) {
-            return Some(cross_site());
+        let token = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
+        if api && let Err(problem) = extract::check_csrf(request.request(), token) {
+            return Some(problem);
         }
     }
     match access {
@@ -131,11 +137,6 @@ fn refusal(request: &ServiceRequest, access: Access) -> Option<Problem> {
             Some(_) => Some(Problem::forbidden()),
         },
     }
-}
-
-fn token_in_header(request: &ServiceRequest, visit: Option<&session::Visit>) -> bool {
-    let sent = request.headers().get("x-csrf-token").map_or(&b""[..], |value| value.as_bytes());
-    visit.is_some_and(|visit| bool::from(sent.ct_eq(visit.csrf.as_bytes())))
 }
 
 /// Refuses what a browser says another site sent (Fetch metadata, then Origin). Programs send neither.

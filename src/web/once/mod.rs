@@ -62,10 +62,9 @@ impl Drop for Held {
     }
 }
 
-/// The key of a write of the API by somebody signed in.
+/// The key of a write.
 pub(super) fn key_of(request: &ServiceRequest) -> Option<HeaderValue> {
-    let api = request.path().starts_with("/api/") && !request.method().is_safe();
-    request.headers().get(HEADER).filter(|_| api).cloned()
+    request.headers().get(HEADER).filter(|_| !request.method().is_safe()).cloned()
 }
 
 /// Lets the write through once; after that its first answer stands.
