@@ -9,6 +9,7 @@ mod basis;
 pub mod brief;
 pub mod commands;
 pub mod detector;
+mod distinct;
 mod documents;
 mod entries_file;
 mod error;

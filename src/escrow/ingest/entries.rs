@@ -11,6 +11,7 @@ use super::{IngestError, model::Incoming};
 use crate::{
     escrow::{
         detector::Kind,
+        distinct::all_differ,
         statement::{AMOUNT_FEN_LIMIT, Direction, Entry},
     },
     kernel::clock::BEIJING,
@@ -196,6 +197,9 @@ fn in_order(mut entries: Vec<NewEntry>) -> Vec<NewEntry> {
 }
 
 fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<NewEntry>, IngestError> {
+    if all_differ(entries.iter().map(|entry| entry.bank_ref.as_str())) {
+        return Ok(entries);
+    }
     let mut first: HashMap<&str, Content> = HashMap::with_capacity(entries.len());
     let mut again = Vec::new();
     let mut conflicts = Vec::new();

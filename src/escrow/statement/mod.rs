@@ -9,7 +9,6 @@
 
 mod archive;
 mod camt;
-mod camt_entry;
 mod detect;
 mod error;
 mod model;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
+use crate::escrow::statement::{
     error::{Place, StatementError},
     model::{Direction, Entry, RefSource, Statement},
     settle::{Draft, Origin},

@@ -1,8 +1,4 @@
-//! camt.052, camt.053 and camt.054 of every version: one pass over the XML, no tree.
-//!
-//! Elements are known by their local names, so any version and any prefix is read the same. A document type
-//! declaration is refused, and no entity is expanded but the five of XML itself and character references. Parts that
-//! a statement does not need (addresses, agents, codes, charges) are passed over unread.
+//! One pass over the elements of a camt message.
 
 use std::borrow::Cow;
 
@@ -12,114 +8,16 @@ use quick_xml::{
 };
 
 use super::{
-    camt_entry::{Amount, Balance, Detail, RawEntry},
+    Message,
+    entry::{Amount, Balance, Detail, RawEntry},
+    tag::Tag,
+};
+use crate::escrow::statement::{
     error::{Place, StatementError},
-    model::{Format, Limits},
+    model::{Format, Limits, Skipped, Statement},
     settle::Draft,
     values::{Currency, iso_date, iso_instant, tidy},
 };
-
-/// The elements that carry meaning here; everything else is [`Tag::Other`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
-    Statements,
-    Stmt,
-    Acct,
-    Id,
-    Iban,
-    Othr,
-    Ccy,
-    Bal,
-    Tp,
-    CdOrPrtry,
-    Cd,
-    Amt,
-    CdtDbtInd,
-    Dt,
-    DtTm,
-    Ntry,
-    NtryRef,
-    RvslInd,
-    Sts,
-    BookgDt,
-    ValDt,
-    AcctSvcrRef,
-    NtryDtls,
-    TxDtls,
-    Refs,
-    TxId,
-    EndToEndId,
-    AmtDtls,
-    TxAmt,
-    RltdPties,
-    Dbtr,
-    DbtrAcct,
-    Cdtr,
-    CdtrAcct,
-    Pty,
-    Nm,
-    RmtInf,
-    Ustrd,
-    Strd,
-    CdtrRefInf,
-    Ref,
-    AddtlRmtInf,
-    AddtlTxInf,
-    AddtlNtryInf,
-    Other,
-}
-
-impl Tag {
-    fn of(name: &str) -> Tag {
-        match name {
-            "BkToCstmrAcctRpt" | "BkToCstmrStmt" | "BkToCstmrDbtCdtNtfctn" => Tag::Statements,
-            "Stmt" | "Rpt" | "Ntfctn" => Tag::Stmt,
-            "Acct" => Tag::Acct,
-            "Id" => Tag::Id,
-            "IBAN" => Tag::Iban,
-            "Othr" => Tag::Othr,
-            "Ccy" => Tag::Ccy,
-            "Bal" => Tag::Bal,
-            "Tp" => Tag::Tp,
-            "CdOrPrtry" => Tag::CdOrPrtry,
-            "Cd" => Tag::Cd,
-            "Amt" => Tag::Amt,
-            "CdtDbtInd" => Tag::CdtDbtInd,
-            "Dt" => Tag::Dt,
-            "DtTm" => Tag::DtTm,
-            "Ntry" => Tag::Ntry,
-            "NtryRef" => Tag::NtryRef,
-            "RvslInd" => Tag::RvslInd,
-            "Sts" => Tag::Sts,
-            "BookgDt" => Tag::BookgDt,
-            "ValDt" => Tag::ValDt,
-            "AcctSvcrRef" => Tag::AcctSvcrRef,
-            "NtryDtls" => Tag::NtryDtls,
-            "TxDtls" => Tag::TxDtls,
-            "Refs" => Tag::Refs,
-            "TxId" => Tag::TxId,
-            "EndToEndId" => Tag::EndToEndId,
-            "AmtDtls" => Tag::AmtDtls,
-            "TxAmt" => Tag::TxAmt,
-            "RltdPties" => Tag::RltdPties,
-            "Dbtr" => Tag::Dbtr,
-            "DbtrAcct" => Tag::DbtrAcct,
-            "Cdtr" => Tag::Cdtr,
-            "CdtrAcct" => Tag::CdtrAcct,
-            "Pty" => Tag::Pty,
-            "Nm" => Tag::Nm,
-            "RmtInf" => Tag::RmtInf,
-            "Ustrd" => Tag::Ustrd,
-            "Strd" => Tag::Strd,
-            "CdtrRefInf" => Tag::CdtrRefInf,
-            "Ref" => Tag::Ref,
-            "AddtlRmtInf" => Tag::AddtlRmtInf,
-            "AddtlTxInf" => Tag::AddtlTxInf,
-            "AddtlNtryInf" => Tag::AddtlNtryInf,
-            _ => Tag::Other,
-        }
-    }
-}
 
 /// What the elements now open belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,52 +29,8 @@ enum Scope {
     Detail,
 }
 
-/// What a camt file says.
-pub(super) struct Message {
-    pub format: Format,
-    pub version: Option<String>,
-    pub drafts: Vec<Draft>,
-}
-
-/// Reads a camt message.
-///
-/// Fails on XML that is not well formed or ends early, a document type declaration, an unknown entity, a message of
-/// another kind, one without a statement, and an entry whose amount, direction or booking date cannot be read.
-pub(super) fn read(text: &str, limits: &Limits) -> Result<Message, StatementError> {
-    let mut xml = Reader::from_str(text);
-    xml.config_mut().expand_empty_elements = true;
-    let mut walk = Walk {
-        xml,
-        text,
-        limits,
-        stack: Vec::with_capacity(16),
-        scope: Scope::Outside,
-        bases: [0; 5],
-        value: Cow::Borrowed(""),
-        format: None,
-        version: None,
-        draft: Draft::default(),
-        currency: None,
-        balance_currency: None,
-        balance: Balance::default(),
-        entry: RawEntry::default(),
-        drafts: Vec::new(),
-        entries: 0,
-        counted: (0, 1),
-    };
-    walk.run()?;
-    match walk.format {
-        Some(format) if !walk.drafts.is_empty() => Ok(Message { format, version: walk.version, drafts: walk.drafts }),
-        _ => Err(StatementError::new(
-            Place::File,
-            "NO_STATEMENT",
-            ("文件中没有 Stmt、Rpt 或 Ntfctn 元素", "the file has no Stmt, Rpt or Ntfctn element"),
-            ("请提供 camt.052、camt.053 或 camt.054 报文", "give a camt.052, camt.053 or camt.054 message"),
-        )),
-    }
-}
-
-struct Walk<'a> {
+/// A walk under way.
+pub(super) struct Walk<'a> {
     xml: Reader<&'a [u8]>,
     text: &'a str,
     limits: &'a Limits,
@@ -202,7 +56,31 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn run(&mut self) -> Result<(), StatementError> {
+    /// A walk that stands before `text`.
+    pub(super) fn new(text: &'a str, limits: &'a Limits) -> Walk<'a> {
+        Walk {
+            xml: reader(text),
+            text,
+            limits,
+            stack: Vec::with_capacity(16),
+            scope: Scope::Outside,
+            bases: [0; 5],
+            value: Cow::Borrowed(""),
+            format: None,
+            version: None,
+            draft: Draft::default(),
+            currency: None,
+            balance_currency: None,
+            balance: Balance::default(),
+            entry: RawEntry::default(),
+            drafts: Vec::new(),
+            entries: 0,
+            counted: (0, 1),
+        }
+    }
+
+    /// Goes to the end of the text; elements may be open there.
+    pub(super) fn run(&mut self) -> Result<(), StatementError> {
         loop {
             let event = match self.xml.read_event() {
                 Ok(event) => event,
@@ -215,10 +93,89 @@ impl<'a> Walk<'a> {
                 Event::CData(text) => self.add(text.into_inner())?,
                 Event::GeneralRef(reference) => self.reference(&reference)?,
                 Event::DocType(_) => return Err(self.doctype()),
-                Event::Eof if self.stack.is_empty() => return Ok(()),
-                Event::Eof => return Err(self.malformed("the file ends inside an element")),
+                Event::Eof => return Ok(()),
                 Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
+        }
+    }
+
+    /// What a part of the statement has to know of it; `None` unless the walk stands before the first entry of a
+    /// statement whose currency is settled.
+    pub(super) fn header(&self) -> Option<Draft> {
+        let stands = self.scope == Scope::Statement && self.stack.len() == self.bases[Scope::Statement as usize];
+        let currency = self.draft.statement.currency.clone()?;
+        let statement = Statement { currency: Some(currency), ..Statement::default() };
+        (stands && self.draft.statement.entries.is_empty()).then(|| Draft { statement, ..Draft::default() })
+    }
+
+    /// Reads `text`, which begins on `line`, from where this walk stands, into `draft`. `None` where it does not end
+    /// there, or holds more than entries.
+    pub(super) fn part(&self, text: &str, line: u64, draft: Draft) -> Result<Option<Draft>, StatementError> {
+        let currency = draft.statement.currency.clone();
+        let mut walk = Walk {
+            stack: self.stack.clone(),
+            scope: self.scope,
+            bases: self.bases,
+            format: self.format,
+            version: self.version.clone(),
+            draft,
+            counted: (0, line),
+            ..Walk::new(text, self.limits)
+        };
+        walk.run()?;
+        let Draft { statement, lines, sheet } = walk.draft;
+        let ends_there = walk.scope == self.scope && walk.stack == self.stack && walk.drafts.is_empty();
+        let Statement { entries, notes, skipped, .. } = statement;
+        let more = Statement { entries: Vec::new(), notes: Vec::new(), skipped: Skipped::default(), ..statement };
+        let only_entries = more == Statement { currency: currency.clone(), ..Statement::default() };
+        let statement = Statement { currency, entries, notes, skipped, ..Statement::default() };
+        Ok((ends_there && only_entries).then_some(Draft { statement, lines, sheet }))
+    }
+
+    /// Takes in what a part gave; `None` where that is more than one file may have.
+    pub(super) fn add_part(&mut self, part: Draft) -> Option<()> {
+        self.draft.append(part);
+        (self.entries + self.draft.statement.entries.len() <= self.limits.max_entries).then_some(())
+    }
+
+    /// Goes on behind the parts to the end of the file, where the elements `names` that are open are closed.
+    pub(super) fn go_on(self, tail: &str, names: &[&str]) -> Result<Message, StatementError> {
+        // The reader knows which elements are open only if it has read them.
+        let text = names.iter().map(|name| format!("<{name}>")).collect::<String>() + tail;
+        let mut walk = Walk {
+            stack: self.stack,
+            scope: self.scope,
+            bases: self.bases,
+            format: self.format,
+            version: self.version,
+            draft: self.draft,
+            balance_currency: self.balance_currency,
+            drafts: self.drafts,
+            entries: self.entries,
+            ..Walk::new(&text, self.limits)
+        };
+        for _ in names {
+            walk.xml.read_event().map_err(|error| walk.malformed(&error.to_string()))?;
+        }
+        walk.run()?;
+        walk.message()
+    }
+
+    /// What was read, once the whole text is.
+    pub(super) fn message(self) -> Result<Message, StatementError> {
+        if !self.stack.is_empty() {
+            return Err(self.malformed("the file ends inside an element"));
+        }
+        match self.format {
+            Some(format) if !self.drafts.is_empty() => {
+                Ok(Message { format, version: self.version, drafts: self.drafts })
+            }
+            _ => Err(StatementError::new(
+                Place::File,
+                "NO_STATEMENT",
+                ("文件中没有 Stmt、Rpt 或 Ntfctn 元素", "the file has no Stmt, Rpt or Ntfctn element"),
+                ("请提供 camt.052、camt.053 或 camt.054 报文", "give a camt.052, camt.053 or camt.054 message"),
+            )),
         }
     }
 
@@ -525,12 +482,19 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn reader(text: &str) -> Reader<&[u8]> {
+    let mut xml = Reader::from_str(text);
+    xml.config_mut().expand_empty_elements = true;
+    xml
+}
+
 fn currency_of(start: &BytesStart<'_>) -> Option<Currency> {
     Currency::parse(&start.try_get_attribute("Ccy").ok()??.value)
 }
 
-fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|b| **b == b'\n').count() as u64
+/// How many lines end in `bytes`.
+pub(super) fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 fn append<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
