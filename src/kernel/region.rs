@@ -44,6 +44,11 @@ impl RegionCode {
         self.0
     }
 
+    /// The whole code, down to the township, as the database's `int`.
+    pub fn as_i32(self) -> Option<i32> {
+        i32::try_from(self.0).ok()
+    }
+
     /// As `tenant_id` of the database, which counts in `int`.
     pub fn tenant_id(self) -> i32 {
         i32::try_from(self.county().0).unwrap_or(0)
@@ -113,6 +118,17 @@ impl RegionCode {
             .collect();
         counties.sort_unstable();
         counties
+    }
+
+    /// The townships and streets of a county, in order of code; empty where they are not in the table.
+    pub fn townships(self) -> Vec<RegionCode> {
+        let mut townships: Vec<RegionCode> = NAMES
+            .keys()
+            .map(|&code| RegionCode(code))
+            .filter(|code| code.level() == Level::Township && code.county() == self)
+            .collect();
+        townships.sort_unstable();
+        townships
     }
 
     /// Every known division of the 6-digit table, in order of code.

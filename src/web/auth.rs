@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Access, Input, Page, Problem, Query, Route, SafeForm,
-    page::{State, see_other},
+    page::{Note, State, see_other},
     session::{self, Visit},
 };
 use crate::identity::{
@@ -71,14 +71,20 @@ struct LoginPage<'a> {
 struct LoginQuery {
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    done: String,
 }
 
 async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<HttpResponse, Problem> {
-    let page = Page::new(&request, "登录", "Sign in");
+    let mut page = Page::new(&request, "登录", "Sign in");
+    if query.done == "joined" {
+        let text = page.t("请用刚才设置的登录名和密码登录。", "Sign in with the name and password that you chose.");
+        page.note = Some(Note::new(page.t("邀请已接受", "Invitation accepted"), text));
+    }
     page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
 }
 
-fn agent(request: &HttpRequest) -> String {
+pub(super) fn agent(request: &HttpRequest) -> String {
     request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
@@ -154,7 +160,7 @@ struct UserView<'a> {
     region: String,
 }
 
-fn tokens_view(signed_in: &SignedIn) -> Result<HttpResponse, Problem> {
+pub(super) fn tokens_view(signed_in: &SignedIn) -> Result<HttpResponse, Problem> {
     // A program that lost the race for a refresh has no second token to hand out; it signs in again.
     let refresh = signed_in.refresh.as_deref().ok_or(SignInError::SessionEnded)?;
     Ok(HttpResponse::Ok().json(TokensView {
