@@ -10,9 +10,18 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 28] = [
+const ACTIONS: [(&str, &str, &str); 37] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
+    ("password.changed", "修改密码", "Password changed"),
+    ("password.link_sent", "发送重设密码链接", "Link for a new password sent"),
+    ("password.reset", "通过邮件重设密码", "Password reset by mail"),
+    ("totp.added", "启用验证器", "Authenticator app added"),
+    ("totp.removed", "停用验证器", "Authenticator app removed"),
+    ("passkey.added", "添加通行密钥", "Passkey added"),
+    ("passkey.removed", "删除通行密钥", "Passkey removed"),
+    ("recovery_codes.made", "生成恢复码", "Recovery codes made"),
+    ("recovery_code.used", "使用恢复码", "Recovery code used"),
     ("key.added", "新增机器密钥", "Machine key added"),
     ("user.added", "新增账号", "Account added"),
     ("import.uploaded", "上传表格", "Spreadsheet uploaded"),
@@ -98,7 +107,7 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "username") => ("用户名", "User name"),
         (_, "role") => ("角色", "Role"),
         (_, "name") => ("名称", "Name"),
-        (_, "second_factor_off") => ("免短信验证", "Without a second factor"),
+        (_, "second_factor_off") => ("免两步验证", "Without a second factor"),
         (_, "expires_at") => ("有效至", "Valid until"),
         (_, "reason") => ("理由", "Reason"),
         (_, other) => return numbered(lang, subject, other),

@@ -119,6 +119,7 @@ impl TestApp {
         let email = format!("{name}@test.example");
         let mut arguments =
             vec!["user", "add", "--role", role, "--region", &region_text, "--password-stdin", "--email", &email];
+        arguments.extend(["--second-factor", "off"]);
         arguments.extend(more);
         arguments.push(&name);
         self.run(&arguments, PASSWORD);

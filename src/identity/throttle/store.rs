@@ -42,11 +42,16 @@ pub async fn succeeded(conn: &mut AsyncPgConnection, lanes: &Lanes, now: DateTim
     taken_off.await.map(drop)
 }
 
+/// Nothing was tried after all: the attempt is taken off, and whatever was before stands.
+pub async fn taken_off(conn: &mut AsyncPgConnection, lanes: &Lanes, now: DateTime<Utc>) -> Result<(), DbError> {
+    change(conn, lanes, now, |lane, bucket| Ok(bucket.taken_off(&lane.limit))).await.map(drop)
+}
+
 async fn change(
     conn: &mut AsyncPgConnection,
     lanes: &Lanes,
     now: DateTime<Utc>,
-    step: impl Fn(&super::Lane, Bucket) -> Result<Bucket, Duration> + Send,
+    step: impl Fn(&super::Lane, Bucket) -> Result<Bucket, Duration> + Send + Sync,
 ) -> Result<Result<(), Duration>, DbError> {
     let mut keys: Vec<&[u8]> = lanes.0.iter().map(|lane| lane.key.as_slice()).collect();
     // All processes lock rows in the same order, so that none waits for another in a circle.
