@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::deadpool::Object};
 
-use super::Pools;
+use super::{Pools, pools::DieselPool};
 use crate::kernel::RegionCode;
 
 /// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
@@ -106,7 +106,17 @@ impl Scope {
 
     /// Takes a connection and begins a transaction in this scope, in one round trip.
     pub async fn begin(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
-        let mut connection = pools.app.get().await?;
+        self.begin_on(&pools.app).await
+    }
+
+    /// The same as the sign-in role, which alone may write people, posts and sessions. Inside a scope it reaches those of
+    /// the own bureau or institution only.
+    pub async fn begin_accounts(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
+        self.begin_on(pools.auth()).await
+    }
+
+    async fn begin_on(&self, pool: &DieselPool) -> Result<ScopedConn, DbError> {
+        let mut connection = pool.get().await?;
         connection.batch_execute(&self.statement()).await?;
         Ok(ScopedConn { connection: Some(connection), scope: *self })
     }

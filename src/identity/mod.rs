@@ -20,3 +20,4 @@ pub mod tokens;
 pub use department::Department;
 pub use model::{Actor, Caller, Role};
 pub use permissions::{Action, may};
+pub use store::{add_person, end_sessions_of};

@@ -38,6 +38,10 @@ pub enum Action {
     ReadAudit,
     /// Push bank entries by signed request.
     PushEntries,
+    /// Invite people to posts of the own bureau or institution, and change or end their posts.
+    ManageUsers,
+    /// The same on an institution's own pages.
+    ManageStaff,
 }
 
 /// The table, one line an action.
@@ -84,6 +88,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::PushEntries => &[Bank],
+        Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
+        Action::ManageStaff => &[InstitutionAdmin],
     }
 }
 

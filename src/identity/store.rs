@@ -238,6 +238,27 @@ pub async fn end_session(
     .optional()?)
 }
 
+/// Ends all sessions of a post, and says which.
+pub async fn end_sessions_of(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    user: i64,
+    now: DateTime<Utc>,
+    reason: &str,
+) -> Result<Vec<String>, DbError> {
+    let rows: Vec<SessionId> = sql_query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 \
+         WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(reason)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 #[derive(QueryableByName)]
 struct SessionId {
     #[diesel(sql_type = Text)]

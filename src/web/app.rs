@@ -23,6 +23,9 @@ pub fn routes() -> Vec<Route> {
     routes.extend(auth::routes());
     routes.extend(sign_in::routes());
     routes.extend(switching::routes());
+    routes.extend(crate::accounts::api::routes());
+    routes.extend(crate::accounts::pages::routes());
+    routes.extend(crate::accounts::invite_pages::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());

@@ -38,13 +38,25 @@ pub(super) struct Going {
     pub next: String,
 }
 
+/// What `?done=` says was done before coming here.
+fn note(page: &Page) -> Option<Note> {
+    let (title, text) = match page.done()? {
+        "reset" => (
+            page.t("密码已重设", "Your password was reset"),
+            page.t("请用新密码登录。所有设备上的登录都已退出。", "Sign in with the new one. All devices were signed out."),
+        ),
+        "joined" => (
+            page.t("邀请已接受", "Invitation accepted"),
+            page.t("请用刚才设置的登录名和密码登录。", "Sign in with the name and password that you chose."),
+        ),
+        _ => return None,
+    };
+    Some(Note::new(title, text))
+}
+
 async fn login_page(request: HttpRequest, state: State, query: Query<Going>) -> Result<HttpResponse, Problem> {
     let mut page = Page::new(&request, "登录", "Sign in");
-    if page.done() == Some("reset") {
-        let title = page.t("密码已重设", "Your password was reset").to_owned();
-        let text = page.t("请用新密码登录。其他设备上的登录都已退出。", "Sign in with the new one. All other devices were signed out.");
-        page.note = Some(Note::new(&title, text));
-    }
+    page.note = note(&page);
     let next = safe_next(&query.next).unwrap_or_default();
     page.render(&LoginPage { page: &page, next, username: "", error: None, passkeys: state.passkeys.is_some() })
 }
