@@ -54,6 +54,16 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
+    /// Networks of the proxies in front of the service, e.g. 10.0.0.0/8,127.0.0.1/32; only what they say of the visitor's
+    /// address (X-Forwarded-For) is believed
+    #[arg(long, env = "MINGJIAN_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+
+    /// Requests a second that one address may make in the long run, ten times as many at once; 0 is no limit, and the
+    /// machine's own addresses have none
+    #[arg(long, env = "MINGJIAN_REQUESTS_PER_SECOND", value_name = "N", default_value_t = 50)]
+    pub requests_per_second: u32,
+
     /// Threads that serve requests
     #[arg(long, env = "MINGJIAN_WORKERS", value_name = "N", default_value_t = 2)]
     pub workers: usize,

@@ -1,4 +1,4 @@
-//! Signing in and out, refreshing, and making people with their first post.
+//! Sessions: begun, refreshed, ended; and making people with their first post. What comes before is in `sign_in`.
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -7,25 +7,45 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use super::{
     Actor, Caller, Department, Role, password,
     store::{self, Ended, NewPost, Post},
-    tokens::{RefreshToken, SESSION_LIFE, TokenError, Tokens, session_id},
+    tokens::{RefreshToken, TokenError, Tokens, session_id},
 };
 use crate::{
     audit::{self, Event},
     db::{DbError, Pools},
     kernel::{CreditCode, RegionCode, region::Level},
-    secrets::random,
+    secrets::{Unsealable, random},
 };
 
 /// Two tabs of a browser may refresh at the same moment; within this time the second gets an access token and nothing ends.
 pub const BROWSER_GRACE: Duration = Duration::seconds(30);
 
-/// Why nobody was signed in. The first two read the same to whoever tries.
+/// Why nobody was signed in, or what was asked of a sign-in was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     #[error("the name or the password is wrong")]
     Refused,
     #[error("the session has ended; sign in again")]
     SessionEnded,
+    #[error("too many attempts; the next one is taken in {} s", .0.num_seconds() + 1)]
+    TooMany(Duration),
+    #[error("too many sign-ins at once")]
+    Busy,
+    #[error("what was begun has ended; begin again")]
+    StepEnded,
+    #[error("the code is wrong, too old, or was used before")]
+    CodeRefused,
+    #[error("the passkey was not taken")]
+    PasskeyRefused,
+    #[error("this service's address is no name that a passkey can be bound to")]
+    NoPasskeys,
+    #[error("a second factor is asked for")]
+    SecondNeeded,
+    #[error("a second factor must be set up first")]
+    EnrolmentNeeded,
+    #[error("the role must have a second factor; add another one first")]
+    LastFactor,
+    #[error(transparent)]
+    Password(#[from] password::PasswordError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -33,6 +53,12 @@ pub enum SignInError {
 impl From<TokenError> for SignInError {
     fn from(_: TokenError) -> Self {
         SignInError::SessionEnded
+    }
+}
+
+impl From<Unsealable> for SignInError {
+    fn from(error: Unsealable) -> Self {
+        SignInError::Db(DbError::Pool(error.to_string()))
     }
 }
 
@@ -65,36 +91,6 @@ pub(super) fn actor_of(post: &Post, session: &str) -> Result<Actor, SignInError>
         switches: post.switches,
         session: session.to_owned(),
     })
-}
-
-/// Checks a name and password and begins a session in the post that was used last. Takes the same time whether the person
-/// exists or not.
-pub async fn sign_in(
-    pools: &Pools,
-    tokens: &Tokens,
-    username: &str,
-    password: &str,
-    agent: &str,
-    request_id: &str,
-    now: DateTime<Utc>,
-) -> Result<SignedIn, SignInError> {
-    let person = {
-        let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-        store::person_by_name(&mut conn, username.trim()).await?
-    };
-    // The connection is given back first: guessers must not hold all of them while their guesses are hashed.
-    let hash = person.as_ref().filter(|p| p.status == "active").and_then(|p| p.password_hash.clone());
-    let matches = password.len() <= 4 * password::LENGTH_MAX && password::verify(password.to_owned(), hash).await;
-    let person = person.filter(|_| matches).ok_or(SignInError::Refused)?;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let (actor, refresh) =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            let posts = store::posts_of(conn, person.id).await?;
-            let post = posts.first().ok_or(SignInError::Refused)?;
-            begin(conn, post, agent, request_id, now, now + SESSION_LIFE).await
-        })
-        .await?;
-    Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: Some(refresh.text()), actor })
 }
 
 /// Begins a session in a post, on record.

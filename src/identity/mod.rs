@@ -11,8 +11,10 @@ pub mod machine;
 mod model;
 pub mod password;
 pub mod permissions;
+pub mod sign_in;
 pub mod store;
 pub mod switching;
+pub mod throttle;
 pub mod tokens;
 
 pub use department::Department;

@@ -10,26 +10,6 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{Department, Role};
 use crate::db::DbError;
 
-/// A person as signing in needs them.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Person {
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub password_hash: Option<String>,
-    #[diesel(sql_type = Text)]
-    pub status: String,
-}
-
-/// The person of a sign-in name.
-pub async fn person_by_name(conn: &mut AsyncPgConnection, username: &str) -> Result<Option<Person>, DbError> {
-    Ok(sql_query("SELECT id, password_hash, status FROM people WHERE username = $1")
-        .bind::<Text, _>(username)
-        .get_result(conn)
-        .await
-        .optional()?)
-}
-
 /// A post: what a person is in one bureau, or for one institution.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Post {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::web::{AppState, once};
+use crate::{
+    identity::sign_in,
+    web::{AppState, once},
+};
 
 pub mod mail;
 pub mod outbox;
@@ -28,7 +31,11 @@ pub async fn run(state: AppState) {
             if let Err(error) = once::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old answers could not be forgotten; trying again in an hour");
             }
+            if let Err(error) = sign_in::sweep(&state.pools, swept).await {
+                tracing::warn!(%error, "old failures to sign in could not be forgotten; trying again in an hour");
+            }
         }
+        state.pace.forget();
         match outbox::deliver_due(&state.pools, &mailer, state.clock.now()).await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
             Ok(_) => {}

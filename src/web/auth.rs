@@ -1,24 +1,26 @@
-//! Signing in and out: pages for browsers, the API for programs.
+//! Sessions over the API, and signing out. The pages of signing in are in `sign_in`.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use askama::Template;
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Input, Page, Problem, Query, Route, SafeForm,
-    page::{Note, State, see_other},
-    session::{self, Visit},
+    Access, Input, Problem, Route, SafeForm,
+    page::{State, see_other},
+    session::{self, Keepsake, Visit},
 };
 use crate::identity::{
     Actor, Caller,
     commands::{self, SignInError, SignedIn},
+    sign_in::{
+        self, Next, Visitor,
+        second::{self, Passed},
+    },
+    throttle::device,
     tokens::{ACCESS_LIFE, RefreshToken},
 };
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/login", Access::Anyone, || web::get().to(login_page)),
-        Route::post("/login", Access::Anyone, || web::post().to(login)),
         Route::post("/logout", Access::SignedIn, || web::post().to(logout)),
         Route::post("/api/v1/auth/login", Access::Anyone, || web::post().to(api_login)),
         Route::post("/api/v1/auth/refresh", Access::Anyone, || web::post().to(api_refresh)),
@@ -27,61 +29,9 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-impl From<SignInError> for Problem {
-    fn from(error: SignInError) -> Problem {
-        match error {
-            SignInError::Refused => Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "sign-in-refused",
-                "账号或密码不对。请核对后再试；忘记密码请联系本单位管理员。",
-                "The name or the password is wrong. Check both; if you forgot the password, ask your administrator.",
-            ),
-            SignInError::SessionEnded => Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "session-ended",
-                "登录已失效，请重新登录。",
-                "The session has ended; sign in again.",
-            ),
-            SignInError::Db(error) => error.into(),
-        }
-    }
-}
-
 /// Where each role begins its day.
 pub fn home(actor: &Actor) -> &'static str {
     if actor.role.is_institution() { "/org" } else { "/b" }
-}
-
-/// Only a path of this service may follow a sign-in, never another site's address.
-fn safe_next(next: &str) -> Option<&str> {
-    (next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control))
-        .then_some(next)
-}
-
-#[derive(Template)]
-#[template(path = "shared/login.html")]
-struct LoginPage<'a> {
-    page: &'a Page,
-    next: &'a str,
-    username: &'a str,
-    error: Option<&'a str>,
-}
-
-#[derive(Debug, Deserialize)]
-struct LoginQuery {
-    #[serde(default)]
-    next: String,
-    #[serde(default)]
-    done: String,
-}
-
-async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<HttpResponse, Problem> {
-    let mut page = Page::new(&request, "登录", "Sign in");
-    if query.done == "joined" {
-        let text = page.t("请用刚才设置的登录名和密码登录。", "Sign in with the name and password that you chose.");
-        page.note = Some(Note::new(page.t("邀请已接受", "Invitation accepted"), text));
-    }
-    page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
 }
 
 pub(super) fn agent(request: &HttpRequest) -> String {
@@ -93,42 +43,10 @@ fn request_id(request: &HttpRequest) -> String {
     request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
 }
 
-async fn login(request: HttpRequest, state: State, form: SafeForm) -> Result<HttpResponse, Problem> {
-    let (username, password) = (form.get("username"), form.raw("password"));
-    let outcome = commands::sign_in(
-        &state.pools,
-        &state.tokens,
-        username,
-        password,
-        &agent(&request),
-        &request_id(&request),
-        state.clock.now(),
-    )
-    .await;
-    match outcome {
-        Ok(signed_in) => {
-            let target = safe_next(form.get("next")).unwrap_or(home(&signed_in.actor));
-            let mut response = see_other(target);
-            for cookie in session::cookies(&state, &signed_in) {
-                response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
-            }
-            Ok(response)
-        }
-        Err(SignInError::Refused) => {
-            let page = Page::new(&request, "登录", "Sign in");
-            let problem = Problem::from(SignInError::Refused);
-            let error = page.t(&problem.detail_zh, &problem.detail_en).to_owned();
-            let next = safe_next(form.get("next")).unwrap_or_default();
-            page.render_as(StatusCode::UNAUTHORIZED, &LoginPage { page: &page, next, username, error: Some(&error) })
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 async fn logout(state: State, caller: Caller, _form: SafeForm) -> Result<HttpResponse, Problem> {
     commands::sign_out(&state.pools, &state.tokens, &caller).await?;
     let mut response = see_other("/login");
-    for cookie in session::removal_cookies() {
+    for cookie in session::removal_cookies().into_iter().chain([Keepsake::Fresh.keep(&state, String::new())]) {
         response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
     }
     Ok(response)
@@ -139,9 +57,9 @@ async fn logout(state: State, caller: Caller, _form: SafeForm) -> Result<HttpRes
 struct LoginRequest {
     username: String,
     password: String,
-    /// A second factor; accounts without one ignore it.
-    #[serde(default, rename = "totp")]
-    _totp: Option<String>,
+    /// A code of the app or a recovery code, for accounts that have a second factor.
+    #[serde(default)]
+    totp: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -176,19 +94,24 @@ pub(super) fn tokens_view(signed_in: &SignedIn) -> Result<HttpResponse, Problem>
     }))
 }
 
-async fn api_login(request: HttpRequest, state: State, input: Input<LoginRequest>) -> Result<HttpResponse, Problem> {
+async fn api_login(state: State, visitor: Visitor, input: Input<LoginRequest>) -> Result<HttpResponse, Problem> {
     let Input(login) = input;
-    let signed_in = commands::sign_in(
-        &state.pools,
-        &state.tokens,
-        &login.username,
-        &login.password,
-        &agent(&request),
-        &request_id(&request),
-        state.clock.now(),
-    )
-    .await?;
-    tokens_view(&signed_in)
+    let door = state.doorway();
+    let signed_in = match sign_in::password(&door, &visitor, &login.username, &login.password).await? {
+        Next::SignedIn(signed_in) => signed_in,
+        Next::Enrol(_) => return Err(SignInError::EnrolmentNeeded.into()),
+        Next::Second(token) => {
+            let code = login.totp.ok_or(SignInError::SecondNeeded)?;
+            match second::by_code(&door, &visitor, &token, &code).await? {
+                Passed::SignedIn(signed_in, _) => signed_in,
+                Passed::Confirmed(_) => return Err(Problem::internal()),
+            }
+        }
+    };
+    let mut response = tokens_view(&signed_in)?;
+    let device = device::remember(&state.secrets, &visitor.device, login.username.trim(), visitor.now);
+    response.add_cookie(&Keepsake::Device.keep(&state, device)).map_err(|_| Problem::internal())?;
+    Ok(response)
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,17 +146,4 @@ async fn api_logout(request: HttpRequest, state: State, input: Input<RefreshRequ
 
 async fn jwks(state: State) -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(state.tokens.jwks())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::safe_next;
-
-    #[test]
-    fn signing_in_leads_nowhere_else() {
-        assert_eq!(safe_next("/b/escrow?level=red"), Some("/b/escrow?level=red"));
-        for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nset-cookie: x"] {
-            assert_eq!(safe_next(elsewhere), None, "{elsewhere}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ use actix_web::{
 
 use serde_json::json;
 
-use super::{Access, AppState, Problem, extract, once, page, routes::Route, session};
+use super::{Access, AppState, Problem, client, extract, once, page, routes::Route, session};
 use crate::{identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
@@ -63,6 +63,12 @@ pub async fn enforce(
     }
 }
 
+/// To who asks too fast: a few bytes, because there may be very many of them.
+fn answer_fast(wait: std::time::Duration) -> actix_web::HttpResponse {
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX - 1);
+    actix_web::ResponseError::error_response(&Problem::too_many(chrono::Duration::seconds(seconds)))
+}
+
 fn no_such_method(table: &AccessTable) -> Problem {
     let mut methods: Vec<&str> = table.methods.keys().map(Method::as_str).collect();
     methods.sort_unstable();
@@ -84,6 +90,11 @@ pub async fn gate(
         return Err(Problem::internal().into());
     };
     let request_id = hex::encode(random::<8>());
+    if !request.path().starts_with("/static/")
+        && let Err(wait) = state.pace.check(client::address(request.request(), &state.service.trusted_proxies))
+    {
+        return Ok(request.into_response(answer_fast(wait)));
+    }
     // HEAD is GET without the body, which the server leaves out by itself.
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;

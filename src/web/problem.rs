@@ -39,6 +39,8 @@ pub struct Problem {
     pub more: Option<serde_json::Value>,
     /// Fields of a form that was too old, for sending them once more from the page that says so.
     pub kept: Vec<(String, String)>,
+    /// Seconds after which to try again.
+    pub retry_after_s: Option<i64>,
 }
 
 impl std::fmt::Display for Problem {
@@ -58,6 +60,7 @@ impl Problem {
             errors: Vec::new(),
             more: None,
             kept: Vec::new(),
+            retry_after_s: None,
         }
     }
 
@@ -84,6 +87,20 @@ impl Problem {
     /// 400: the request cannot be read.
     pub fn bad_request(zh: impl Into<String>, en: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, "bad-request", zh, en)
+    }
+
+    /// 429: the next attempt is taken after a while.
+    pub fn too_many(wait: chrono::Duration) -> Problem {
+        let seconds = wait.num_seconds().max(0) + 1;
+        let minutes = (seconds + 59) / 60;
+        let mut problem = Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-attempts",
+            format!("尝试次数过多，请在 {minutes} 分钟后再试。"),
+            format!("Too many attempts. Try again in {minutes} min."),
+        );
+        problem.retry_after_s = Some(seconds);
+        problem
     }
 
     /// 409: what is there does not allow it.
@@ -148,7 +165,11 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status).content_type("application/problem+json").json(self.document())
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header(("retry-after", seconds.to_string()));
+        }
+        response.content_type("application/problem+json").json(self.document())
     }
 }
 

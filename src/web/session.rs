@@ -13,6 +13,8 @@ use crate::{
     identity::{
         Actor, Caller,
         commands::{self, SignedIn},
+        sign_in,
+        throttle::device,
         tokens::{ACCESS_LIFE, SESSION_LIFE},
     },
     secrets::{Secrets, keyed_hash},
@@ -85,6 +87,52 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
         visit.csrf = csrf_token(&state.secrets, &actor.session);
     }
     (visit, renewed)
+}
+
+/// What signing in keeps in a browser besides the session; each is a secret of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepsake {
+    /// The token of the step that the visitor is in the middle of.
+    Step,
+    /// The token that says that the one signed in has just shown who they are.
+    Fresh,
+    /// For whom this browser is a known one.
+    Device,
+}
+
+impl Keepsake {
+    const fn name(self) -> &'static str {
+        match self {
+            Keepsake::Step => "mj_step",
+            Keepsake::Fresh => "mj_fresh",
+            Keepsake::Device => "mj_device",
+        }
+    }
+
+    /// What the browser has kept.
+    pub fn of(self, request: &HttpRequest) -> Option<String> {
+        request.cookie(self.name()).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// The cookie that keeps a value; an empty one removes it.
+    pub fn keep(self, state: &AppState, value: String) -> Cookie<'static> {
+        let life = match self {
+            Keepsake::Step | Keepsake::Fresh => sign_in::STEP_LIFE,
+            Keepsake::Device => device::LIFE,
+        };
+        let gone = value.is_empty();
+        let mut cookie = Cookie::build(self.name(), value)
+            .path("/")
+            .http_only(true)
+            .secure(state.public_url().starts_with("https://"))
+            .same_site(SameSite::Lax)
+            .max_age(time::Duration::seconds(life.num_seconds()))
+            .finish();
+        if gone {
+            cookie.make_removal();
+        }
+        cookie
+    }
 }
 
 /// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.

@@ -5,12 +5,15 @@ use std::{path::PathBuf, sync::Arc};
 use crate::{
     config::Service,
     db::{Database, Pools},
-    identity::tokens::Tokens,
+    identity::{
+        sign_in::{self, Doorway},
+        tokens::Tokens,
+    },
     kernel::{Calendar, Clock},
     secrets::Secrets,
 };
 
-use super::{live::Live, once::UnderWay};
+use super::{live::Live, once::UnderWay, pace::Pace};
 
 /// Shared by all workers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +31,10 @@ pub struct AppState {
     pub under_way: UnderWay,
     /// The data directory.
     pub directory: PathBuf,
+    /// Passkeys bound to the service's address, where it is a name.
+    pub passkeys: Option<Arc<webauthn_rs::Webauthn>>,
+    /// How fast each address asks.
+    pub pace: Pace,
 }
 
 /// Why the service cannot start; says what to mend.
@@ -47,7 +54,10 @@ impl AppState {
             Some(table) => Calendar::statutory().with(&Calendar::parse(&table)?),
             None => Calendar::statutory().clone(),
         };
+        let public_url = public_url(&service);
         Ok(AppState {
+            passkeys: sign_in::passkey::for_address(&public_url).map(Arc::new),
+            pace: Pace::new(service.requests_per_second),
             pools: database.pools.clone(),
             secrets: database.secrets.clone(),
             tokens: Tokens::new(&database.secrets)?,
@@ -62,8 +72,17 @@ impl AppState {
 
     /// The address under which people reach the service, without a slash at the end.
     pub fn public_url(&self) -> String {
-        let address = self.service.public_url.clone().unwrap_or_else(|| format!("http://{}", self.service.listen));
-        address.trim_end_matches('/').to_owned()
+        public_url(&self.service)
+    }
+
+    /// What signing in works with.
+    pub fn doorway(&self) -> Doorway<'_> {
+        Doorway {
+            pools: &self.pools,
+            tokens: &self.tokens,
+            secrets: &self.secrets,
+            passkeys: self.passkeys.as_deref(),
+        }
     }
 
     /// Largest size that an upload may unpack to, in bytes; what is not packed may be as large as an upload.
@@ -75,4 +94,9 @@ impl AppState {
     pub fn max_upload(&self) -> usize {
         usize::try_from(self.service.max_upload_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX)
     }
+}
+
+fn public_url(service: &Service) -> String {
+    let address = service.public_url.clone().unwrap_or_else(|| format!("http://{}", service.listen));
+    address.trim_end_matches('/').to_owned()
 }

@@ -96,6 +96,14 @@ impl TestApp {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The one text that a statement gives, run by the database's own superuser.
+    pub async fn run_sql(&self, sql: &str) -> String {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.data.join("run")).user("mingjian_root").dbname("mingjian");
+        let client = mingjian::db::open::connect(&config).await.unwrap();
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
     /// A county that no other test uses.
     pub fn county(&self) -> RegionCode {
         // Each test program has its own service, so counting from zero is enough.
@@ -119,10 +127,19 @@ impl TestApp {
         let email = format!("{name}@test.example");
         let mut arguments =
             vec!["user", "add", "--role", role, "--region", &region_text, "--password-stdin", "--email", &email];
+        arguments.extend(["--second-factor", "off"]);
         arguments.extend(more);
         arguments.push(&name);
         self.run(&arguments, PASSWORD);
         self.sign_in(&name).await
+    }
+
+    /// A new account of which nothing is signed in yet, with a second factor where its role must have one; its name.
+    pub fn stranger(&self, role: &str, region: RegionCode) -> String {
+        let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
+        let (region, email) = (region.to_string(), format!("{name}@test.example"));
+        self.run(&["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name], PASSWORD);
+        name
     }
 
     /// Signs an account in: by API, and by the form as a browser does.

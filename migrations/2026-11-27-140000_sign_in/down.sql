@@ -1,0 +1,6 @@
+REVOKE INSERT ON outbox FROM mingjian_auth;
+DROP TABLE passkeys;
+DROP TABLE recovery_codes;
+DROP TABLE totp_secrets;
+DROP TABLE steps;
+DROP TABLE attempts;
