@@ -38,5 +38,11 @@ pub async fn look(conn: &mut ScopedConn, caller: &Caller, look: Look<'_>) -> Res
         reason: Some(look.reason),
         ..Event::default()
     };
-    store::record(conn, caller, event).await
+    conn.record(store::draft(caller, look.tenant, event.clone()));
+    if look.tenant != conn.tenant() {
+        // The county's numbers of institutions mean nothing in the trail of the bureau above.
+        let own = Event { institution: None, ..event };
+        conn.record(store::draft(caller, conn.tenant(), own));
+    }
+    Ok(())
 }

@@ -36,6 +36,8 @@ pub enum Action {
     ExplainWarning,
     /// See the audit trail.
     ReadAudit,
+    /// See who looked at the institution's own data, and what was changed about it.
+    ReadOwnTrail,
     /// Push bank entries by signed request.
     PushEntries,
 }
@@ -83,6 +85,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
+        Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::PushEntries => &[Bank],
     }
 }

@@ -271,6 +271,7 @@ impl Page {
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
+                entry("/org/audit", "clock", "查看记录", "Who looked"),
             ];
         }
         [
