@@ -1,20 +1,28 @@
--- Every change of state: who, when, what, before and after. No runtime role may change or remove a row.
+-- Every change of state and every look at unmasked personal data: who, when, what, before and after. No runtime role may
+-- change or remove a row. Each bureau's events are numbered without a gap and chained: `hash` is an HMAC over the event
+-- and the hash before it, with a key that the database does not hold (src/db/trail/seal.rs).
 CREATE TABLE audit_events (
     tenant_id      int         NOT NULL,
-    id             bigint      GENERATED ALWAYS AS IDENTITY,
+    seq            bigint      NOT NULL CHECK (0 < seq),
+    -- Version of the form that is hashed, and of its key.
+    form           smallint    NOT NULL,
     at             timestamptz NOT NULL,
     actor_id       bigint,
+    -- The bureau of whoever acted: another one than tenant_id when an upper level looked.
+    actor_tenant   int         NOT NULL,
     actor_name     text        NOT NULL,
     actor_role     text        NOT NULL,
     action         text        NOT NULL,
     subject_kind   text        NOT NULL,
     subject_id     text        NOT NULL,
     institution_id bigint,
-    before         jsonb,
-    after          jsonb,
+    -- json and not jsonb: the very bytes that were hashed are kept.
+    before         json,
+    after          json,
     reason         text,
     request_id     text        NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    hash           bytea       NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (tenant_id, seq)
 );
 ALTER TABLE audit_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_events FORCE ROW LEVEL SECURITY;
@@ -24,10 +32,21 @@ CREATE POLICY read ON audit_events FOR SELECT
 CREATE POLICY append ON audit_events FOR INSERT
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int
                 AND current_setting('app.institution', true) IN ('all', institution_id::text));
+-- A look by an upper level stands also in the trail of the county whose record it is: the one thing that an upper level
+-- writes there.
+CREATE POLICY look ON audit_events FOR INSERT TO mingjian_app
+    WITH CHECK (action = 'personal.unmasked' AND current_setting('app.institution', true) = 'all'
+                AND tenant_id BETWEEN nullif(current_setting('app.lo', true), '')::int AND nullif(current_setting('app.hi', true), '')::int);
 CREATE POLICY sign_in ON audit_events FOR INSERT TO mingjian_auth WITH CHECK (true);
-GRANT SELECT, INSERT ON audit_events TO mingjian_app, mingjian_ingest;
-GRANT INSERT ON audit_events TO mingjian_auth, mingjian_worker;
-CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at DESC, id DESC);
+CREATE POLICY verify ON audit_events FOR SELECT TO mingjian_worker USING (true);
+GRANT SELECT, INSERT ON audit_events TO mingjian_app, mingjian_ingest, mingjian_worker;
+GRANT INSERT ON audit_events TO mingjian_auth;
+-- One for each way in which the auditor's page narrows the trail down; in order of time.
+CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at, seq);
+CREATE INDEX audit_events_by_actor ON audit_events (tenant_id, actor_id, at, seq) WHERE actor_id IS NOT NULL;
+CREATE INDEX audit_events_by_institution ON audit_events (tenant_id, institution_id, at, seq) WHERE institution_id IS NOT NULL;
+CREATE INDEX audit_events_by_subject ON audit_events (tenant_id, subject_id, at, seq);
+CREATE INDEX audit_events_looks ON audit_events (tenant_id, at, seq) WHERE action = 'personal.unmasked';
 
 -- What must leave the system because of a fact, written in the same transaction as the fact.
 CREATE TABLE outbox (

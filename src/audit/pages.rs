@@ -1,143 +1,86 @@
-//! The audit trail as pages: who changed what, from what to what, and all of it as a CSV file.
-
-use std::collections::HashMap;
+//! The auditor's pages: the trail with its filters, one event with its place in the chain, and the trail as a CSV file.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, stream};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
-    store::{self, EventRow, Search},
+    Event,
+    checkpoint::{instant, region},
+    query::Filters,
+    shown::{self, Change},
+    store::{
+        self,
+        search::{self, CheckRow, EventRow, Found, RemovedRow},
+    },
+    verify::Fault,
     words,
 };
 use crate::{
+    db::{
+        DbError, Pools,
+        trail::{Draft, GENESIS, Key, Who},
+    },
     identity::{Action, Caller, Role},
-    kernel::clock::BEIJING,
     web::{Access, Lang, Page, Problem, Query, Route, page::State},
 };
 
-/// Events a page, and at most in a file.
+/// Events a page, and a part of a file.
 const ROWS: i64 = 50;
-const FILE_ROWS: i64 = 10_000;
+const FILE_ROWS: i64 = 500;
+/// Fields of a change that the list shows; a filing may have hundreds.
+const CHANGES_MAX: usize = 12;
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
     let read = Access::Official(Action::ReadAudit);
-    vec![Route::get("/b/audit", read, || web::get().to(list)), Route::get("/b/audit.csv", read, || web::get().to(file))]
+    let mut routes = vec![
+        Route::get("/b/audit", read, || web::get().to(list)),
+        Route::get("/b/audit.csv", read, || web::get().to(file)),
+        Route::get("/b/audit/{seq}", read, || web::get().to(one)),
+    ];
+    routes.extend(super::org::routes());
+    routes
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 struct ListQuery {
-    /// Part of a name, an action or a subject.
-    #[serde(default)]
-    q: String,
-    /// Beginning of the action, e.g. `list.`.
-    #[serde(default)]
-    kind: String,
-    /// First and last day in Beijing; what is no day asks for all.
-    #[serde(default)]
-    from: String,
-    #[serde(default)]
-    to: String,
+    #[serde(flatten)]
+    filters: Filters,
     before: Option<i64>,
 }
 
-/// The start of a day in Beijing, `days` after the one that is written.
-fn midnight(written: &str, days: u64) -> Option<DateTime<Utc>> {
-    let day = written.parse::<NaiveDate>().ok()?.checked_add_days(Days::new(days))?;
-    Some(day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single()?.to_utc())
+/// An event of the list.
+struct Line {
+    event: EventRow,
+    changes: Vec<Change>,
 }
 
-impl ListQuery {
-    fn search(&self, limit: i64) -> Search {
-        Search {
-            text: self.q.trim().to_owned(),
-            actions: words::actions_saying(self.q.trim()),
-            from: midnight(&self.from, 0),
-            until: midnight(&self.to, 1),
-            kind: self.kind.clone(),
-            before: self.before.unwrap_or_default(),
-            limit,
-        }
+impl Line {
+    fn shown(&self) -> &[Change] {
+        &self.changes[..self.changes.len().min(CHANGES_MAX)]
     }
 
-    /// The query without the page.
-    fn address(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("q", &self.q), ("kind", &self.kind), ("from", &self.from), ("to", &self.to)] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        query.finish()
+    /// How many changes are left out of a long list.
+    fn left_out(&self) -> usize {
+        self.changes.len().saturating_sub(CHANGES_MAX)
     }
-}
-
-/// One field of a change.
-#[derive(Debug, PartialEq, Eq)]
-struct Change {
-    field: String,
-    before: String,
-    after: String,
-}
-
-/// Fields of a change that a page shows; a filing may have hundreds.
-const CHANGES_MAX: usize = 40;
-
-/// The leaves of a value with their paths, e.g. `filing.course.sessions[0].end`; a list of plain values is one leaf.
-fn leaves<'a>(path: &str, value: &'a Value, into: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, inner) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                leaves(&path, inner, into);
-            }
-        }
-        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-            for (at, item) in items.iter().enumerate() {
-                leaves(&format!("{path}[{at}]"), item, into);
-            }
-        }
-        _ => into.push((path.to_owned(), value)),
-    }
-}
-
-/// The fields of both sides that differ, in the order of the later one.
-fn changes(lang: Lang, event: &EventRow) -> Vec<Change> {
-    let of = |side: &'_ Option<Value>| -> Vec<(String, Value)> {
-        let mut found = Vec::new();
-        if let Some(value) = side {
-            leaves("", value, &mut found);
-        }
-        found.into_iter().map(|(path, value)| (path, value.clone())).collect()
-    };
-    let (before, after) = (of(&event.before), of(&event.after));
-    let was: HashMap<&str, &Value> = before.iter().map(|(path, value)| (path.as_str(), value)).collect();
-    let is: HashMap<&str, &Value> = after.iter().map(|(path, value)| (path.as_str(), value)).collect();
-    let gone = before.iter().filter(|(path, _)| !is.contains_key(path.as_str()));
-    let subject = event.subject_kind.as_str();
-    after
-        .iter()
-        .chain(gone)
-        .map(|(path, _)| path.as_str())
-        .filter(|path| was.get(path) != is.get(path))
-        .map(|path| Change {
-            field: words::field(lang, subject, path),
-            before: words::value(lang, subject, path, was.get(path).copied()),
-            after: words::value(lang, subject, path, is.get(path).copied()),
-        })
-        .collect()
 }
 
 #[derive(Template)]
 #[template(path = "audit/list.html")]
 struct ListPage<'a> {
     page: &'a Page,
-    query: &'a ListQuery,
-    events: Vec<(EventRow, Vec<Change>)>,
+    filters: &'a Filters,
+    lines: Vec<Line>,
     next: Option<i64>,
+    /// How far back was searched, where the search stopped before the page was full.
+    searched_to: Option<DateTime<Utc>>,
+    check: Option<CheckRow>,
+    removed: Option<RemovedRow>,
 }
 
 impl ListPage<'_> {
@@ -145,38 +88,26 @@ impl ListPage<'_> {
         words::action(self.page.lang, &event.action)
     }
 
-    /// What was changed: its page, where there is one, and its name.
     fn subject(&self, event: &EventRow) -> Option<(String, String)> {
-        let id = &event.subject_id;
-        match (event.subject_kind.as_str(), &event.institution_name, &event.credit_code) {
-            ("course", ..) => {
-                Some((format!("/b/courses/{id}"), event.course_name.clone().unwrap_or_else(|| id.clone())))
-            }
-            ("import", ..) if event.action != "import.discarded" => {
-                Some((format!("/b/imports/{id}"), format!("{} {id}", self.page.t("表格", "Sheet"))))
-            }
-            ("school_calendar", ..) => {
-                Some(("/b/calendar".to_owned(), self.page.t("校历", "School calendar").to_owned()))
-            }
-            (_, Some(name), Some(code)) => Some((format!("/b/institutions/{code}"), name.clone())),
-            _ => None,
-        }
-    }
-
-    /// How many changes are left out of a long list.
-    fn left_out(&self, changes: &[Change]) -> usize {
-        changes.len().saturating_sub(CHANGES_MAX)
-    }
-
-    fn shown<'b>(&self, changes: &'b [Change]) -> &'b [Change] {
-        &changes[..changes.len().min(CHANGES_MAX)]
+        shown::subject(self.page.lang, event)
     }
 
     fn role(&self, event: &EventRow) -> String {
-        event.actor_role.parse::<Role>().map_or_else(
-            |_| self.page.t("系统", "The system itself").to_owned(),
-            |role| self.page.lang.t(role.words().0, role.words().1).to_owned(),
-        )
+        shown::role(self.page.lang, event)
+    }
+
+    /// What the latest check found wrong.
+    fn fault(&self, check: &CheckRow) -> Option<&'static str> {
+        let fault = check.fault.as_deref()?.parse::<Fault>().unwrap_or(Fault::Edited);
+        Some(self.page.t(fault.words().0, fault.words().1))
+    }
+
+    /// The roles to choose from.
+    fn roles(&self) -> Vec<(String, &'static str)> {
+        use strum::IntoEnumIterator;
+        let name = |role: Role| (role.to_string(), self.page.lang.t(role.words().0, role.words().1));
+        let system = ("system".to_owned(), self.page.lang.t("系统", "The system itself"));
+        Role::iter().map(name).chain([system]).collect()
     }
 }
 
@@ -186,73 +117,225 @@ async fn list(
     caller: Caller,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let mut rows = store::search(&mut conn, &query.search(ROWS + 1)).await?;
-    conn.commit().await?;
-    let more = i64::try_from(rows.len()).is_ok_and(|n| n > ROWS);
-    rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
-    let next = more.then(|| rows.last().map(|row| row.id)).flatten();
     let page = Page::new(&request, "操作留痕", "Audit trail");
-    let events = rows.into_iter().map(|row| (row.clone(), changes(page.lang, &row))).collect();
-    page.render(&ListPage { page: &page, query: &query, events, next })
+    let filters = query.filters.clone().bounded(page.today());
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let search = filters.search(&mut conn, query.before.unwrap_or_default(), ROWS).await?;
+    let Found { rows, next, searched_to } = search::search(&mut conn, &search).await?;
+    let (check, removed) = (search::check(&mut conn).await?, search::removed(&mut conn).await?);
+    conn.commit().await?;
+    let line = |event: EventRow| Line { changes: shown::changes(page.lang, &event), event };
+    let lines = rows.into_iter().map(line).collect();
+    page.render(&ListPage { page: &page, filters: &filters, lines, next, searched_to, check, removed })
+}
+
+#[derive(Template)]
+#[template(path = "audit/event.html")]
+struct EventPage<'a> {
+    page: &'a Page,
+    event: &'a EventRow,
+    changes: Vec<Change>,
+    before: String,
+    hash: String,
+    /// Whether the event is what was sealed, in this place.
+    sealed: bool,
+    is_first: bool,
+}
+
+impl EventPage<'_> {
+    fn action(&self) -> String {
+        words::action(self.page.lang, &self.event.action)
+    }
+
+    fn subject(&self) -> Option<(String, String)> {
+        shown::subject(self.page.lang, self.event)
+    }
+
+    fn role(&self) -> String {
+        shown::role(self.page.lang, self.event)
+    }
+
+    fn bureau(&self) -> String {
+        shown::bureau(self.event)
+    }
+
+    fn at(&self) -> String {
+        instant(self.event.at)
+    }
+}
+
+/// The event as it was sealed.
+fn draft(tenant: i32, event: &EventRow) -> Draft {
+    Draft {
+        tenant,
+        at: event.at,
+        who: Who {
+            id: event.actor_id,
+            tenant: event.actor_tenant,
+            name: event.actor_name.clone(),
+            role: event.actor_role.clone(),
+        },
+        action: event.action.clone(),
+        subject_kind: event.subject_kind.clone(),
+        subject_id: event.subject_id.clone(),
+        institution: event.institution_id,
+        before: event.before.clone(),
+        after: event.after.clone(),
+        reason: event.reason.clone(),
+        request_id: event.request_id.clone(),
+    }
+}
+
+/// GET /b/audit/{seq}
+async fn one(request: HttpRequest, state: State, caller: Caller, seq: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let seq: i64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(Problem::not_found)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let event = search::one(&mut conn, seq).await?.ok_or_else(Problem::not_found)?;
+    let before = search::hash_before(&mut conn, seq).await?;
+    conn.commit().await?;
+    let before = if seq == 1 { GENESIS.to_vec() } else { before.unwrap_or_default() };
+    let made = before.as_slice().try_into().ok().map(|before| {
+        Key::new(&state.secrets).seal(before, seq, &draft(caller.actor.tenant, &event))
+    });
+    let page = Page::new(&request, "留痕详情", "Audit event");
+    page.render(&EventPage {
+        changes: shown::changes(page.lang, &event),
+        before: hex::encode(&before),
+        hash: hex::encode(&event.hash),
+        sealed: made.is_some_and(|made| made.as_slice() == event.hash),
+        is_first: seq == 1,
+        page: &page,
+        event: &event,
+    })
 }
 
 /// A text that no spreadsheet program takes for a formula.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
-fn csv_file(events: &[EventRow]) -> Result<Vec<u8>, csv::Error> {
-    // The mark tells spreadsheet programs that the text is UTF-8.
-    let mut file = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    file.write_record([
-        "id",
-        "at",
-        "actor",
-        "role",
-        "action",
-        "subject_kind",
-        "subject",
-        "before",
-        "after",
-        "reason",
-        "request_id",
-    ])?;
+const HEADINGS: [(&str, &str); 16] = [
+    ("序号", "seq"),
+    ("时间", "at"),
+    ("人员", "actor"),
+    ("角色", "role"),
+    ("单位", "bureau"),
+    ("动作", "action"),
+    ("动作代码", "action_code"),
+    ("对象类型", "subject_kind"),
+    ("对象编号", "subject_id"),
+    ("机构", "institution"),
+    ("机构代码", "credit_code"),
+    ("事前", "before"),
+    ("事后", "after"),
+    ("理由", "reason"),
+    ("请求号", "request_id"),
+    ("校验值", "hash"),
+];
+
+fn csv_lines(lang: Lang, headings: bool, events: &[EventRow]) -> Result<Vec<u8>, csv::Error> {
+    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    if headings {
+        file.write_record(HEADINGS.map(|(zh, en)| lang.t(zh, en)))?;
+    }
     for event in events {
-        let json = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
-        let at = event.at.with_timezone(&BEIJING).to_rfc3339();
-        let (before, after) = (json(&event.before), json(&event.after));
-        let id = event.id.to_string();
-        let cells = [
-            id.as_str(),
+        let (seq, hash) = (event.seq.to_string(), hex::encode(&event.hash));
+        let (role, bureau) = (shown::role(lang, event), shown::bureau(event));
+        let (at, action) = (instant(event.at), words::action(lang, &event.action));
+        let cells: [&str; 16] = [
+            &seq,
             &at,
             &event.actor_name,
-            &event.actor_role,
+            &role,
+            &bureau,
+            &action,
             &event.action,
             &event.subject_kind,
             &event.subject_id,
-            &before,
-            &after,
+            event.institution_name.as_deref().unwrap_or_default(),
+            event.credit_code.as_deref().unwrap_or_default(),
+            event.before.as_deref().unwrap_or_default(),
+            event.after.as_deref().unwrap_or_default(),
             event.reason.as_deref().unwrap_or_default(),
             &event.request_id,
+            &hash,
         ];
         file.write_record(cells.map(harmless))?;
     }
     file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
-async fn file(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+/// Why a file broke off.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+}
+
+/// A file under way.
+struct Export {
+    pools: Pools,
+    caller: Caller,
+    filters: Filters,
+    lang: Lang,
+    /// The event to go on before; `None` at the end.
+    before: Option<i64>,
+}
+
+impl Export {
+    /// The next part. Each is a transaction of its own: nothing is removed in between, and nobody waits for a download.
+    async fn part(&mut self) -> Result<Option<Bytes>, FileError> {
+        let Some(before) = self.before else { return Ok(None) };
+        let mut conn = self.caller.actor.scope().begin(&self.pools).await?;
+        let search = self.filters.search(&mut conn, before, FILE_ROWS).await?;
+        let found = search::search(&mut conn, &search).await?;
+        conn.commit().await?;
+        self.before = found.next;
+        let mut part = Vec::new();
+        if before == 0 {
+            // The mark tells spreadsheet programs that the text is UTF-8.
+            part.extend_from_slice("\u{feff}".as_bytes());
+        }
+        part.extend(csv_lines(self.lang, before == 0, &found.rows)?);
+        Ok(Some(part.into()))
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<Bytes, FileError>> {
+        stream::try_unfold(self, |mut export| async move { Ok(export.part().await?.map(|part| (part, export))) })
+    }
+}
+
+/// GET /b/audit.csv: on record before the first byte leaves.
+async fn file(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
+    let page = Page::new(&request, "操作留痕", "Audit trail");
+    let filters = query.filters.clone().bounded(page.today());
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = store::search(&mut conn, &query.search(FILE_ROWS)).await?;
+    let event = Event {
+        action: "audit.exported",
+        subject_kind: "audit",
+        subject_id: region(caller.actor.tenant),
+        after: Some(filters.told()),
+        ..Event::default()
+    };
+    store::record(&mut conn, &caller, event).await?;
     conn.commit().await?;
-    let bytes = csv_file(&rows).map_err(|error| {
-        tracing::error!(%error, "the audit trail could not be written as CSV");
-        Problem::internal()
-    })?;
+    let name = format!("attachment; filename=\"audit-{}-{}.csv\"", region(caller.actor.tenant), page.today());
+    let export = Export { pools: state.pools.clone(), caller, filters, lang: page.lang, before: Some(0) };
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header(("content-disposition", "attachment; filename=\"audit.csv\""))
-        .body(bytes))
+        .insert_header(("content-disposition", name))
+        .streaming(export.stream()))
 }
 
 #[cfg(test)]
@@ -261,48 +344,17 @@ mod tests {
 
     use super::*;
 
-    fn event(before: Option<Value>, after: Option<Value>) -> EventRow {
-        EventRow {
-            id: 7,
-            at: "2026-03-18T01:00:00Z".parse().unwrap(),
-            actor_name: "=王静怡".into(),
-            actor_role: "approver".into(),
-            action: "institution.changed".into(),
-            subject_kind: "institution".into(),
-            subject_id: "52331002MJ0000018U".into(),
-            before,
-            after,
-            reason: None,
-            request_id: "r".into(),
-            institution_name: None,
-            credit_code: None,
-            course_name: None,
-        }
-    }
-
-    #[test]
-    fn a_change_shows_only_what_differs() {
-        let told = changes(
-            Lang::Zh,
-            &event(
-                Some(json!({"name": "旧", "phone": "1", "gone": 1})),
-                Some(json!({"name": "新", "phone": "1", "new": true, "stages": ["primary", "junior"]})),
-            ),
-        );
-        let told: Vec<_> = told.iter().map(|c| (c.field.as_str(), c.before.as_str(), c.after.as_str())).collect();
-        assert_eq!(told, [("名称", "旧", "新"), ("new", "—", "是"), ("学段", "—", "小学、初中"), ("gone", "1", "—")]);
-        assert_eq!(changes(Lang::Zh, &event(None, None)), []);
-    }
-
     #[test]
     fn the_file_reads_back_and_holds_no_formula() {
-        let bytes = csv_file(&[event(None, Some(json!({"a": "x,\"y\""})))]).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let mut event = shown::tests::event(None, Some(json!({"a": "x,\"y\""})));
+        event.reason = Some("@sum(a)\r\nb".into());
+        let bytes = csv_lines(Lang::Zh, true, &[event]).unwrap();
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(
-            (&record[1], &record[2], &record[8]),
-            ("2026-03-18T09:00:00+08:00", "'=王静怡", r#"{"a":"x,\"y\""}"#)
+            [&record[1], &record[2], &record[3], &record[5], &record[12], &record[13]],
+            ["2026-03-18T09:00:00+08:00", "'=王静怡", "审批员", "更新机构", r#"{"a":"x,\"y\""}"#, "'@sum(a)\r\nb"]
         );
+        assert_eq!(csv_lines(Lang::En, false, &[]).unwrap(), b"");
     }
 }

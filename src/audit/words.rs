@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 37] = [
+const ACTIONS: &[(&str, &str, &str)] = &[
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("password.changed", "修改密码", "Password changed"),
@@ -57,6 +57,11 @@ const ACTIONS: [(&str, &str, &str); 37] = [
     ("warning.investigated", "核查预警", "Warning investigated"),
     ("warning.escalated", "升级上报预警", "Warning escalated"),
     ("warning.resolved", "办结预警", "Warning resolved"),
+    ("list.expired", "名单提议过期", "List proposal expired"),
+    ("bureau.established", "设立教育局", "Bureau established"),
+    ("audit.exported", "导出操作留痕", "Audit trail exported"),
+    ("audit.expired", "清理到期留痕", "Audit events expired"),
+    ("personal.unmasked", "查看完整个人信息", "Personal data seen unmasked"),
 ];
 
 /// What an action is called; one that has no name is shown as it is recorded.
@@ -126,6 +131,27 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "second_factor_off") => ("免两步验证", "Without a second factor"),
         (_, "expires_at") => ("有效至", "Valid until"),
         (_, "reason") => ("理由", "Reason"),
+        (_, "fields") => ("查看的字段", "Fields seen"),
+        (_, "events") => ("记录数", "Events"),
+        (_, "first_at") => ("最早时间", "First at"),
+        (_, "last_at") => ("最晚时间", "Last at"),
+        (_, "through") => ("至序号", "Through event"),
+        (_, "hash") => ("校验值", "Hash"),
+        ("audit", "q") => ("文字", "Text"),
+        ("audit", "who") => ("人员", "Person"),
+        ("audit", "actor") => ("账号", "Account"),
+        ("audit", "subject") => ("对象", "Subject"),
+        ("audit", "institution") => ("机构", "Institution"),
+        ("audit", "from") => ("从", "From"),
+        ("audit", "to") => ("到", "To"),
+        ("audit", "looks") => ("只看个人信息查看", "Looks at personal data only"),
+        (_, "row") => ("行", "row"),
+        (_, "column") => ("列", "column"),
+        (_, "value") => ("内容", "value"),
+        (_, "from") => ("开始", "from"),
+        (_, "to") => ("结束", "to"),
+        (_, "start") => ("上课", "start"),
+        (_, "end") => ("下课", "end"),
         (_, other) => return numbered(lang, subject, other),
     };
     lang.t(zh, en).to_owned()
@@ -139,7 +165,7 @@ fn numbered(lang: Lang, subject: &str, path: &str) -> String {
             let mut parts = rest.splitn(2, '.');
             let number = parts.next().and_then(|at| at.parse::<usize>().ok()).map(|at| (at + 1).to_string());
             let number = number.unwrap_or_default();
-            let inner = parts.next().map(|inner| format!(" {inner}")).unwrap_or_default();
+            let inner = parts.next().map(|inner| format!(" · {}", field(lang, subject, inner))).unwrap_or_default();
             format!("{} {number}{inner}", field(lang, subject, outer)).trim_end().to_owned()
         }
         None => path.to_owned(),
@@ -223,7 +249,7 @@ mod tests {
         assert_eq!(field(Lang::Zh, "course", "filing.course.fee_fen"), "课程总价");
         assert_eq!(field(Lang::Zh, "course", "filing.course.sessions[2].end"), "第 3 节课的下课时间");
         assert_eq!(field(Lang::En, "institution", "licence_to"), "Licence until");
-        assert_eq!(field(Lang::Zh, "import", "cells[0].value"), "改正的单元格 1 value");
+        assert_eq!(field(Lang::Zh, "import", "cells[0].value"), "改正的单元格 1 · 内容");
         assert_eq!(value(Lang::Zh, "warning", "status", Some(&json!("raised"))), "待签收");
         assert_eq!(value(Lang::Zh, "course", "filing.course.fee_fen", Some(&json!(200_000))), "¥2,000.00");
         assert_eq!(value(Lang::En, "approval", "step", Some(&json!("suspend"))), "Suspend the listing");

@@ -13,6 +13,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod import;
@@ -40,6 +41,9 @@ enum Command {
     /// Add a person's account and print a one-time password
     #[command(subcommand)]
     User(user::User),
+    /// Check the audit trail, sign how far it goes, remove what is over
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Demonstration data
     #[command(subcommand)]
     Demo(demo::Demo),
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::User(command) => user::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Demo(command) => demo::run(command),
         Command::Key(command) => key::run(command),
         Command::Import(command) => import::run(command),

@@ -9,6 +9,7 @@ pub mod pools;
 pub mod privileges;
 pub mod roles;
 pub mod scope;
+pub mod trail;
 
 pub use open::{Database, OpenError};
 pub use pools::Pools;

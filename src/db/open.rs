@@ -10,6 +10,7 @@ use super::{
     migrate::{self, Direction, MigrateError},
     privileges::{self, DirectoryError},
     roles::{self, Role},
+    trail,
 };
 use crate::{config::Storage, secrets::Secrets};
 
@@ -33,6 +34,8 @@ pub enum OpenError {
         "the database user of DATABASE_URL may not prepare the database: {0}; it must be allowed to create roles and to own the schema"
     )]
     Prepare(tokio_postgres::Error),
+    #[error(transparent)]
+    Trail(#[from] trail::KeyError),
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -59,6 +62,7 @@ impl Database {
         let directory = storage.directory().map_err(|e| OpenError::Keys(PathBuf::from("."), e))?;
         privileges::settle(&directory, storage.user.as_deref())?;
         let secrets = Secrets::load(&directory).map_err(|e| OpenError::Keys(directory.clone(), e))?;
+        trail::Key::new(&secrets).install()?;
         let (admin, cluster) = match &storage.database_url {
             Some(url) => (url.parse::<Config>().map_err(OpenError::Url)?, None),
             None => {

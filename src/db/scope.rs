@@ -7,7 +7,11 @@ use std::fmt::Write;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::deadpool::Object};
 
-use super::{Pools, pools::DieselPool};
+use super::{
+    Pools,
+    pools::DieselPool,
+    trail::{self, Draft},
+};
 use crate::kernel::RegionCode;
 
 /// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
@@ -19,6 +23,8 @@ pub enum DbError {
     Diesel(#[from] diesel::result::Error),
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Key(#[from] super::trail::KeyError),
 }
 
 impl From<diesel_async::pooled_connection::deadpool::PoolError> for DbError {
@@ -73,6 +79,10 @@ impl Scope {
         Scope { lo: tenant, hi: tenant, tenant, institution: None, user: 0 }
     }
 
+    fn is_system(&self) -> bool {
+        self.user == 0 && self.institution.is_none()
+    }
+
     /// The bureau whose rows may be written.
     pub fn tenant(&self) -> i32 {
         self.tenant
@@ -118,7 +128,7 @@ impl Scope {
     async fn begin_on(&self, pool: &DieselPool) -> Result<ScopedConn, DbError> {
         let mut connection = pool.get().await?;
         connection.batch_execute(&self.statement()).await?;
-        Ok(ScopedConn { connection: Some(connection), scope: *self })
+        Ok(ScopedConn { connection: Some(connection), scope: *self, events: Vec::new() })
     }
 }
 
@@ -126,6 +136,8 @@ impl Scope {
 pub struct ScopedConn {
     connection: Option<Object<AsyncPgConnection>>,
     scope: Scope,
+    /// Audit events of this transaction, appended before its commit: see [`trail`].
+    events: Vec<Draft>,
 }
 
 impl ScopedConn {
@@ -146,7 +158,7 @@ impl ScopedConn {
     /// Goes on in another bureau's rows within the same transaction, so that work on several counties is kept or
     /// undone as one. For the system alone: an official stays where they are, and this does nothing.
     pub async fn go_on_in(&mut self, tenant: i32) -> Result<(), DbError> {
-        if self.scope.user != 0 || self.scope.institution.is_some() {
+        if !self.scope.is_system() {
             return Ok(());
         }
         self.scope = Scope::system(tenant);
@@ -160,8 +172,29 @@ impl ScopedConn {
         self.scope.tenant
     }
 
+    /// Keeps an audit event, which becomes durable with everything else.
+    pub fn record(&mut self, event: Draft) {
+        self.events.push(event);
+    }
+
+    /// The system's work in several counties is told in each county's trail.
+    async fn append_events(&mut self) -> Result<(), DbError> {
+        let events = std::mem::take(&mut self.events);
+        if !self.scope.is_system() {
+            return trail::append(self.sql(), events).await;
+        }
+        for (tenant, events) in trail::by_tenant(events) {
+            if tenant != self.scope.tenant {
+                self.go_on_in(tenant).await?;
+            }
+            trail::append(self.sql(), events).await?;
+        }
+        Ok(())
+    }
+
     /// Makes everything done here durable and gives the connection back.
     pub async fn commit(mut self) -> Result<(), DbError> {
+        self.append_events().await?;
         if let Some(mut connection) = self.connection.take()
             && let Err(error) = connection.batch_execute("COMMIT").await
         {

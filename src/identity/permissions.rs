@@ -36,6 +36,8 @@ pub enum Action {
     ExplainWarning,
     /// See the audit trail.
     ReadAudit,
+    /// See who looked at the institution's own data, and what was changed about it.
+    ReadOwnTrail,
     /// Push bank entries by signed request.
     PushEntries,
     /// Invite people to posts of the own bureau or institution, and change or end their posts.
@@ -87,6 +89,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
+        Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::PushEntries => &[Bank],
         Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
         Action::ManageStaff => &[InstitutionAdmin],

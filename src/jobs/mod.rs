@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     identity::sign_in,
+    audit::keep::Keeper,
     web::{AppState, once},
 };
 
@@ -15,6 +16,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How often what is kept for a day is gone through.
 const SWEEP_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
+/// How often the audit trail is gone through from end to end.
+const NIGHTLY: chrono::Duration = chrono::Duration::hours(24);
+
 /// Works until the process ends. A failing round is logged and tried again.
 pub async fn run(state: AppState) {
     let mailer = match mail::Mailer::new(&state.service.mail, &state.directory) {
@@ -24,6 +28,7 @@ pub async fn run(state: AppState) {
             return;
         }
     };
+    tokio::spawn(keep_trail(state.clone()));
     let mut swept = state.clock.now() - SWEEP_EVERY;
     loop {
         if state.clock.now() - swept >= SWEEP_EVERY {
@@ -44,5 +49,26 @@ pub async fn run(state: AppState) {
                 tokio::time::sleep(PAUSE * 4).await;
             }
         }
+    }
+}
+
+/// Signs every hour how far the audit trail goes; checks it and removes what is over at start and every 24 hours.
+async fn keep_trail(state: AppState) {
+    let keeper = Keeper::new(&state.pools, &state.secrets, &state.directory);
+    let hour = std::time::Duration::from_secs(3600);
+    let mut checked = state.clock.now() - NIGHTLY;
+    loop {
+        let now = state.clock.now();
+        if let Err(error) = keeper.checkpoint((0, 999_999), now).await {
+            tracing::error!(%error, "how far the audit trail goes could not be signed; trying again in an hour");
+        }
+        if now - checked >= NIGHTLY {
+            checked = now;
+            let kept = keeper.nightly(state.service.audit_keep_months, &state.public_url(), now).await;
+            if let Err(error) = kept {
+                tracing::error!(%error, "the audit trail could not be checked; trying again tomorrow");
+            }
+        }
+        tokio::time::sleep(hour).await;
     }
 }

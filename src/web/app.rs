@@ -31,6 +31,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::institutions::pages::routes());
     routes.extend(crate::lists::api::routes());
     routes.extend(crate::lists::pages::routes());
+    routes.extend(crate::audit::api::routes());
     routes.extend(crate::audit::pages::routes());
     routes.extend(crate::courses::api::routes());
     routes.extend(crate::courses::pages::routes());

@@ -276,6 +276,7 @@ impl Page {
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
+                entry("/org/audit", "clock", "查看记录", "Who looked"),
             ];
             if may(actor.role, Action::ManageStaff) {
                 entries.push(entry("/org/staff", "user", "机构人员", "Our people"));

@@ -1,8 +1,6 @@
 //! What a changed warning sets off: its row, the audit trail, mails.
 
-use serde_json::json;
-use tokio_postgres::Client;
-
+use serde_json::{Value, json};
 use super::{
     model::WarningNews,
     reconcile::{StoredWarning, Write},
@@ -10,8 +8,10 @@ use super::{
         accounts::Account,
         warnings::{self as store, About, Mail},
     },
+    transaction::Transaction,
 };
 use crate::{
+    audit::Event,
     db::DbError,
     escrow::{
         detector::{Level, Warning},
@@ -21,6 +21,11 @@ use crate::{
     kernel::{Calendar, clock::BEIJING},
     web::{Lang, show},
 };
+
+/// A warning as the audit trail tells it.
+fn told(status: Status, warning: &Warning) -> Value {
+    json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref})
+}
 
 /// What news are told with.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +40,7 @@ impl Teller<'_> {
     /// Writes the changed warnings of an account with all that follows from them.
     pub(super) async fn tell(
         &self,
-        client: &Client,
+        client: &Transaction,
         account: &Account,
         stored: &[StoredWarning],
         writes: Vec<Write>,
@@ -54,11 +59,12 @@ impl Teller<'_> {
     /// Writes one warning; tells whether it is new or graver than before.
     async fn write(
         &self,
-        client: &Client,
+        client: &Transaction,
         account: &Account,
         stored: &[StoredWarning],
         write: Write,
     ) -> Result<(i64, Status, Warning, bool), DbError> {
+        let mut was = None;
         let (id, status, warning, graver) = match write {
             Write::Insert(warning) => {
                 let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
@@ -67,6 +73,7 @@ impl Teller<'_> {
             }
             Write::Update { id, status, warning } => {
                 let before = stored.iter().find(|row| row.id == id);
+                was = before.map(|row| told(row.status, &row.warning));
                 let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
                 let about = self.about(account, graver.then_some(warning.level));
                 store::update(client, about, id, status, &warning).await?;
@@ -79,9 +86,16 @@ impl Teller<'_> {
             _ if graver => "warning.raised",
             _ => "warning.added_to",
         };
-        let after =
-            json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref});
-        store::audit(client, self.caller, action, ("warning", &id.to_string()), account.institution_id, after).await?;
+        let event = Event {
+            action,
+            subject_kind: "warning",
+            subject_id: id.to_string(),
+            institution: Some(account.institution_id),
+            before: was,
+            after: Some(told(status, &warning)),
+            reason: None,
+        };
+        client.record(self.caller, event);
         Ok((id, status, warning, graver))
     }
 
@@ -100,7 +114,7 @@ impl Teller<'_> {
     }
 
     /// A mail says that there is a warning, its kind and level, and where to read on; amounts stay in the system.
-    async fn mail(&self, client: &Client, account: &Account, id: i64, warning: &Warning) -> Result<(), DbError> {
+    async fn mail(&self, client: &Transaction, account: &Account, id: i64, warning: &Warning) -> Result<(), DbError> {
         let level = <&str>::from(warning.level);
         let kind = <&str>::from(warning.kind);
         let word = |lang| (show::level_word(lang, level), show::warning_kind(lang, kind));

@@ -23,6 +23,7 @@ use super::{
     transaction::Transaction,
 };
 use crate::{
+    audit::Event,
     db::{DbError, Scope},
     escrow::{detector::AccountState, policy::Policy},
     identity::{Action, Caller, Role, may},
@@ -268,15 +269,16 @@ impl Work<'_> {
             news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;
             let after = json!({"file_name": self.delivery.file_name, "format": self.delivery.format, "inserted": inserted,
                                "duplicates": duplicates, "balance_fen": outcome.balance_fen});
-            warnings::audit(
-                &self.tx,
-                self.caller,
-                "escrow.entries_received",
-                ("escrow_account", &account.id.to_string()),
-                account.institution_id,
-                after,
-            )
-            .await?;
+            let event = Event {
+                action: "escrow.entries_received",
+                subject_kind: "escrow_account",
+                subject_id: account.id.to_string(),
+                institution: Some(account.institution_id),
+                before: Some(json!({"balance_fen": account.balance_fen})),
+                after: Some(after),
+                reason: None,
+            };
+            self.tx.record(self.caller, event);
         }
         Ok(Received {
             account_id: account.id,

@@ -1,7 +1,6 @@
 //! SQL of warnings, mails and the audit trail as the ingest writes them.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
 use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
@@ -10,7 +9,6 @@ use crate::{
         ingest::reconcile::StoredWarning,
         model::Status,
     },
-    identity::Caller,
     kernel::clock::BEIJING,
     web::live::CHANNEL,
 };
@@ -113,38 +111,6 @@ pub async fn update(
                 &about.policy_version,
                 &about.due_on,
                 &warning.resolved_at.map(|at| at.to_utc()),
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// Writes an audit event into the transaction.
-pub async fn audit(
-    client: &Client,
-    caller: &Caller,
-    action: &str,
-    subject: (&str, &str),
-    institution: i64,
-    after: Value,
-) -> Result<(), Error> {
-    let user = (caller.actor.user_id != 0).then_some(caller.actor.user_id);
-    client
-        .execute(
-            "INSERT INTO audit_events (tenant_id, at, actor_id, actor_name, actor_role, action, subject_kind, subject_id, \
-             institution_id, after, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            &[
-                &caller.actor.tenant,
-                &caller.now,
-                &user,
-                &caller.actor.display_name,
-                &caller.actor.role.to_string(),
-                &action,
-                &subject.0,
-                &subject.1,
-                &institution,
-                &after,
-                &caller.request_id,
             ],
         )
         .await?;
