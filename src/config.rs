@@ -19,6 +19,11 @@ pub struct Storage {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
+    /// Keys that seal personal data, `number:64 hex digits` with commas between, the last one seals [default: keys/data
+    /// under the data directory, made at first start]
+    #[arg(long, env = "MINGJIAN_DATA_KEYS", value_name = "KEYS", hide_env_values = true)]
+    pub data_keys: Option<String>,
+
     /// Directory with initdb and postgres for the private cluster [default: PATH, then Debian's directories]
     #[arg(long, env = "MINGJIAN_PG_BIN", value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,

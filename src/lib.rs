@@ -32,5 +32,7 @@ pub mod lists;
 pub mod public;
 /// The service's one secret and the keys derived from it.
 pub mod secrets;
+/// Personal data at rest: sealed, and found by keyed hash.
+pub mod vault;
 /// HTTP: routing, sessions, errors, pages.
 pub mod web;

@@ -8,7 +8,10 @@ use std::fmt::Write;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::deadpool::Object};
 
 use super::Pools;
-use crate::kernel::RegionCode;
+use crate::{
+    kernel::RegionCode,
+    vault::{Vault, VaultError},
+};
 
 /// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,8 @@ pub enum DbError {
     Diesel(#[from] diesel::result::Error),
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Sealed(#[from] VaultError),
 }
 
 impl From<diesel_async::pooled_connection::deadpool::PoolError> for DbError {
@@ -108,7 +113,7 @@ impl Scope {
     pub async fn begin(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
         let mut connection = pools.app.get().await?;
         connection.batch_execute(&self.statement()).await?;
-        Ok(ScopedConn { connection: Some(connection), scope: *self })
+        Ok(ScopedConn { connection: Some(connection), scope: *self, vault: pools.vault().clone() })
     }
 }
 
@@ -116,6 +121,7 @@ impl Scope {
 pub struct ScopedConn {
     connection: Option<Object<AsyncPgConnection>>,
     scope: Scope,
+    vault: Vault,
 }
 
 impl ScopedConn {
@@ -126,6 +132,11 @@ impl ScopedConn {
     #[expect(clippy::expect_used, reason = "the connection leaves only with self")]
     pub fn sql(&mut self) -> &mut AsyncPgConnection {
         self.connection.as_mut().expect("present until commit takes self")
+    }
+
+    /// What seals and opens personal data.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Whose transaction this is.

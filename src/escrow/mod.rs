@@ -19,6 +19,7 @@ pub mod model;
 mod org;
 pub mod pages;
 pub mod policy;
+mod private;
 mod shown;
 pub mod statement;
 pub mod store;
@@ -28,4 +29,5 @@ mod watch;
 
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
+pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use waiting::{Waiting, waiting};
