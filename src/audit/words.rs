@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 28] = [
+const ACTIONS: [(&str, &str, &str); 29] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
@@ -39,6 +39,7 @@ const ACTIONS: [(&str, &str, &str); 28] = [
     ("warning.investigated", "核查预警", "Warning investigated"),
     ("warning.escalated", "升级上报预警", "Warning escalated"),
     ("warning.resolved", "办结预警", "Warning resolved"),
+    ("personal.unmasked", "查看完整个人信息", "Personal data seen unmasked"),
 ];
 
 /// What an action is called; one that has no name is shown as it is recorded.
@@ -101,6 +102,7 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "second_factor_off") => ("免短信验证", "Without a second factor"),
         (_, "expires_at") => ("有效至", "Valid until"),
         (_, "reason") => ("理由", "Reason"),
+        (_, "fields") => ("查看的字段", "Fields seen"),
         (_, other) => return numbered(lang, subject, other),
     };
     lang.t(zh, en).to_owned()
