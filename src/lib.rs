@@ -28,6 +28,8 @@ pub mod jobs;
 pub mod kernel;
 /// The white list and the blacklist.
 pub mod lists;
+/// Rights in personal data: looks, requests, export, erasure, keys.
+pub mod personal;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.

@@ -1,3 +1,5 @@
+REVOKE UPDATE (email) ON users FROM mingjian_app;
+DROP POLICY erase ON users;
 DROP TABLE access_requests;
 REVOKE USAGE ON SEQUENCE imports_id_seq FROM mingjian_app;
 -- The sealed values cannot be read here; what they held is lost to the older version.

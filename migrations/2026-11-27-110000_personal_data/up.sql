@@ -72,3 +72,10 @@ GRANT SELECT, INSERT ON access_requests TO mingjian_app;
 GRANT UPDATE (state, expires_at, decided_by, decided_by_name, decided_at, comment) ON access_requests TO mingjian_app;
 CREATE INDEX access_requests_waiting ON access_requests (tenant_id, state, id DESC);
 CREATE INDEX access_requests_by_asker ON access_requests (asked_by_tenant, asked_by, id DESC);
+
+-- The e-mail address of a disabled account is erased when its owner asks for it.
+CREATE POLICY erase ON users FOR UPDATE TO mingjian_app
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all'
+           AND status = 'disabled')
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND email IS NULL);
+GRANT UPDATE (email) ON users TO mingjian_app;

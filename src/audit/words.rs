@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 29] = [
+const ACTIONS: [(&str, &str, &str); 35] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
@@ -39,6 +39,12 @@ const ACTIONS: [(&str, &str, &str); 29] = [
     ("warning.investigated", "核查预警", "Warning investigated"),
     ("warning.escalated", "升级上报预警", "Warning escalated"),
     ("warning.resolved", "办结预警", "Warning resolved"),
+    ("personal.access_asked", "申请查看下级个人信息", "Asked to see personal data below"),
+    ("personal.access_given", "同意上级查看个人信息", "Let a bureau above see personal data"),
+    ("personal.access_refused", "不同意上级查看个人信息", "Refused a bureau above"),
+    ("personal.exported", "导出个人信息副本", "Copy of personal data given"),
+    ("personal.erased", "按请求删除个人信息", "Personal data erased on request"),
+    ("keys.resealed", "更换加密密钥", "Sealing key changed"),
     ("personal.unmasked", "查看完整个人信息", "Personal data seen unmasked"),
 ];
 

@@ -30,4 +30,5 @@ mod watch;
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
+pub use store::accounts::payee_place;
 pub use waiting::{Waiting, waiting};

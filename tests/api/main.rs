@@ -8,6 +8,8 @@ mod escrow;
 mod gate;
 mod isolation;
 mod mail;
+mod personal;
+mod personal_leaks;
 mod register;
 mod samples;
 mod sessions;

@@ -248,3 +248,56 @@ pub async fn settle(
     .await?;
     Ok(())
 }
+
+#[derive(QueryableByName)]
+struct SealedParts {
+    #[diesel(sql_type = Binary)]
+    sheet_sealed: Vec<u8>,
+    #[diesel(sql_type = Binary)]
+    report_sealed: Vec<u8>,
+}
+
+/// The sheet and the report of an import of the own bureau, whatever became of it.
+async fn parts(conn: &mut ScopedConn, id: i64) -> Result<Option<(Table, Report)>, DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let found: Option<SealedParts> =
+        sql_query("SELECT sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2")
+            .bind::<Integer, _>(tenant)
+            .bind::<BigInt, _>(id)
+            .get_result(conn.sql())
+            .await
+            .optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let table = open_json(&vault, tenant, id, "sheet", &found.sheet_sealed)?;
+    Ok(Some((table, open_json(&vault, tenant, id, "report", &found.report_sealed)?)))
+}
+
+/// Whether a cell of an import holds something.
+pub async fn holds(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool) -> Result<bool, DbError> {
+    let found = parts(conn, id).await?;
+    Ok(found.is_some_and(|(table, _)| table.rows.iter().flat_map(|row| &row.cells).any(|cell| is_in(cell))))
+}
+
+/// Blanks the cells that hold something and the lines that quote them, and lets go of the file as it came.
+pub async fn blank(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool) -> Result<(), DbError> {
+    let Some((mut table, mut report)) = parts(conn, id).await? else { return Ok(()) };
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    table.rows.iter_mut().flat_map(|row| &mut row.cells).filter(|cell| is_in(cell)).for_each(String::clear);
+    for line in report.rejected.iter_mut().chain(&mut report.notes) {
+        if is_in(&line.message_zh) || is_in(&line.message_en) {
+            line.message_zh.clear();
+            line.message_en.clear();
+        }
+    }
+    sql_query(
+        "UPDATE imports SET file_sealed = NULL, sheet_sealed = $3, report_sealed = $4, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(id)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "sheet", &table)?)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "report", &report)?)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
