@@ -87,7 +87,7 @@ fn verdict(filing: &Value, calendar: &Calendar) -> Result<Verdict, Problem> {
 /// A course as its institution reads it (`own`), or as an official does.
 fn view(row: &CourseRow, own: bool) -> Value {
     let filing = if own { row.filing.clone() } else { private::masked(&row.filing) };
-    let findings = if own { row.findings.clone() } else { private::without_names(&row.findings, &row.filing) };
+    let findings = if own { row.findings.clone() } else { private::without_people(&row.findings, &row.filing) };
     json!({
         "id": row.id, "region": row.tenant_id.to_string(), "credit_code": row.credit_code, "institution": row.institution_name,
         "name": row.name, "status": row.status, "version": row.version, "decision": row.decision, "findings": findings,

@@ -385,7 +385,8 @@ pub async fn decide(
     }
     let judged = rejudge(&mut conn, &row, calendar, caller).await?;
     if decision == CourseDecision::Approve && judged.verdict.decision == Decision::Block {
-        return Err(CourseError::Blocked(Box::new(judged.verdict)));
+        let findings = private::told(judged.verdict.findings, &row.filing);
+        return Err(CourseError::Blocked(Box::new(Verdict { findings, ..judged.verdict })));
     }
     // What no rule can judge, the official decides, and says how.
     if judged.verdict.decision == Decision::Refer && comment.trim().is_empty() {

@@ -360,8 +360,7 @@ async fn findings_of(
     } else {
         serde_json::from_value(row.findings.clone()).unwrap_or_default()
     };
-    let told = private::without_names(&serde_json::json!(findings), &row.filing);
-    let findings: Vec<Finding> = serde_json::from_value(told).unwrap_or(findings);
+    let findings = private::told(findings, &row.filing);
     Ok(findings.iter().map(|finding| shown(&page, finding)).collect())
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{form::CourseForm, store};
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::{mask, private::Held},
+    kernel::{Finding, mask, private::Held},
 };
 
 /// The fields that hold a number, or its name.
@@ -44,17 +44,29 @@ pub(super) fn masked(filing: &Value) -> Value {
     filing
 }
 
-/// A value, such as findings, in which the names of people who are not published are masked wherever they stand.
-pub(super) fn without_names(value: &Value, filing: &Value) -> Value {
-    let hidden = people(filing).iter().filter(|person| !is_published(person)).map(|person| text(person, "name"));
-    let hidden: Vec<&str> = hidden.filter(|name| name.chars().count() > 1).collect();
+/// A value, such as findings, in which what [`masked`] hides is masked wherever it is quoted.
+pub(super) fn without_people(value: &Value, filing: &Value) -> Value {
+    let mut hidden: Vec<(&str, String)> = Vec::new();
+    for person in people(filing) {
+        let name = text(person, "name");
+        if !is_published(person) && name.chars().count() > 1 {
+            hidden.push((name, mask::name(name)));
+        }
+        hidden.extend(CERTIFICATES.map(|field| text(person, field)).map(|number| (number, mask::certificate(number))));
+    }
+    hidden.retain(|(plain, masked)| !plain.is_empty() && plain != masked);
     if hidden.is_empty() { value.clone() } else { replaced(value, &hidden) }
 }
 
-fn replaced(value: &Value, hidden: &[&str]) -> Value {
+/// Findings as an official reads them.
+pub(super) fn told(findings: Vec<Finding>, filing: &Value) -> Vec<Finding> {
+    serde_json::from_value(without_people(&serde_json::json!(findings), filing)).unwrap_or(findings)
+}
+
+fn replaced(value: &Value, hidden: &[(&str, String)]) -> Value {
     match value {
         Value::String(text) => {
-            Value::String(hidden.iter().fold(text.clone(), |text, name| text.replace(name, &mask::name(name))))
+            Value::String(hidden.iter().fold(text.clone(), |text, (plain, masked)| text.replace(plain, masked)))
         }
         Value::Array(items) => items.iter().map(|item| replaced(item, hidden)).collect(),
         Value::Object(fields) => {
@@ -119,7 +131,9 @@ mod tests {
         assert_eq!(shown["instructors"][0]["teacher_certificate"], "2021****78");
         assert_eq!(shown["instructors"][0]["skill_certificate"], Value::Null);
         assert_eq!((&shown["instructors"][1]["name"], &shown["instructors"][1]["skill_certificate"]), (&json!("王*"), &json!("中级证书")));
-        let findings = json!([{"message_zh": "王小明的信息未公示。李四光已公示。"}]);
-        assert_eq!(without_names(&findings, &filing)[0]["message_zh"], "王*的信息未公示。李四光已公示。");
+        let findings = json!([{"message_zh": "王小明的信息未公示。李四光已公示。", "evidence": {"measured": "20213310012345678"}}]);
+        let told = without_people(&findings, &filing);
+        assert_eq!(told[0]["message_zh"], "王*的信息未公示。李四光已公示。");
+        assert_eq!(told[0]["evidence"]["measured"], "2021****78");
     }
 }

@@ -20,7 +20,7 @@ const PARENT_ACCOUNT: &str = "6222020200445566778";
 const CHILD: &str = "孙小圣";
 const CASHIER_ACCOUNT: &str = "6222020200990011223";
 const UNPUBLISHED: &str = "沙助教";
-const CERTIFICATE: &str = "20213310099887766";
+const CERTIFICATE: &str = "20213301032009988";
 
 const PLANTED: [&str; 9] =
     [CITIZEN, PHONE, PAYEE, PARENT, PARENT_ACCOUNT, CHILD, CASHIER_ACCOUNT, UNPUBLISHED, CERTIFICATE];
@@ -53,7 +53,8 @@ async fn story(world: &World) {
     let (status, filed) = world.org.post_json("/courses", course).await;
     assert_eq!(status, StatusCode::CREATED, "{filed}");
     let id = filed["id"].as_i64().unwrap();
-    assert_eq!(world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await.0, StatusCode::OK);
+    let (status, answer) = world.org.post_json(&format!("/courses/{id}/submit"), json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
     let decision = json!({"decision": "approve", "comment": "已核对"});
     let (status, answer) = world.approver.post_json(&format!("/courses/{id}/decisions"), decision).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
