@@ -19,6 +19,11 @@ pub struct Storage {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
+    /// Keys that seal personal data, `number:64 hex digits` with commas between, the last one seals [default: keys/data
+    /// under the data directory, made at first start]
+    #[arg(long, env = "MINGJIAN_DATA_KEYS", value_name = "KEYS", hide_env_values = true)]
+    pub data_keys: Option<String>,
+
     /// Directory with initdb and postgres for the private cluster [default: PATH, then Debian's directories]
     #[arg(long, env = "MINGJIAN_PG_BIN", value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,
@@ -84,6 +89,9 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_AUDIT_KEEP_MONTHS", value_name = "N", default_value_t = 36,
           value_parser = clap::value_parser!(u32).range(6..=1200))]
     pub audit_keep_months: u32,
+    /// How many values about persons one official may see in the clear a day
+    #[arg(long, env = "MINGJIAN_UNMASK_PER_DAY", value_name = "N", default_value_t = 50)]
+    pub unmask_per_day: u32,
 
     /// Instant at which the service's clock stands still, e.g. 2026-03-18T09:00:00+08:00; for drills and tests
     #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]

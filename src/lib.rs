@@ -30,9 +30,13 @@ pub mod jobs;
 pub mod kernel;
 /// The white list and the blacklist.
 pub mod lists;
+/// Rights in personal data: looks, requests, export, erasure, keys.
+pub mod personal;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.
 pub mod secrets;
+/// Personal data at rest: sealed, and found by keyed hash.
+pub mod vault;
 /// HTTP: routing, sessions, errors, pages.
 pub mod web;

@@ -61,6 +61,12 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("bureau.established", "设立教育局", "Bureau established"),
     ("audit.exported", "导出操作留痕", "Audit trail exported"),
     ("audit.expired", "清理到期留痕", "Audit events expired"),
+    ("personal.access_asked", "申请查看下级个人信息", "Asked to see personal data below"),
+    ("personal.access_given", "同意上级查看个人信息", "Let a bureau above see personal data"),
+    ("personal.access_refused", "不同意上级查看个人信息", "Refused a bureau above"),
+    ("personal.exported", "导出个人信息副本", "Copy of personal data given"),
+    ("personal.erased", "按请求删除个人信息", "Personal data erased on request"),
+    ("keys.resealed", "更换加密密钥", "Sealing key changed"),
     ("personal.unmasked", "查看完整个人信息", "Personal data seen unmasked"),
 ];
 

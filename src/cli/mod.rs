@@ -18,8 +18,10 @@ pub mod check;
 pub mod demo;
 pub mod import;
 pub mod key;
+pub mod keys;
 pub mod migrate;
 pub mod parse_statement;
+pub mod personal;
 pub mod serve;
 pub mod simulate_escrow;
 pub mod user;
@@ -50,6 +52,12 @@ enum Command {
     /// Add a machine user's key and print its secret, once
     #[command(subcommand)]
     Key(key::Key),
+    /// The keys under which personal data lie sealed
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// What is kept about a person: a copy, or its erasure
+    #[command(subcommand)]
+    Personal(personal::Personal),
     /// Take records in from files
     #[command(subcommand)]
     Import(import::Import),
@@ -121,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Audit(command) => audit::run(command),
         Command::Demo(command) => demo::run(command),
         Command::Key(command) => key::run(command),
+        Command::Keys(command) => keys::run(command),
+        Command::Personal(command) => personal::run(command),
         Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
@@ -188,8 +198,12 @@ pub fn print_line(line: &str) -> Result<(), Refusal> {
 
 /// The runtime of commands that use the database; several threads, because migrations block on their connection.
 fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MINGJIAN_LOG").unwrap_or_else(|_| "warn".into());
+    // However much is asked for: its debug lines quote the parameters of statements, which are people's data.
+    let quiet = "tokio_postgres=info".parse().map_err(Refusal::new)?;
+    let filter = filter.add_directive(quiet);
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("MINGJIAN_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(filter)
         .with_writer(io::stderr)
         .init();
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Refusal::new)

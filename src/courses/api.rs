@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     commands::{self, CourseDecision, CourseRequest, Deciding, Step},
     model::Filing,
+    private,
     rules::Verdict,
     store::{self, CourseRow},
 };
@@ -83,11 +84,14 @@ fn verdict(filing: &Value, calendar: &Calendar) -> Result<Verdict, Problem> {
     Ok(Verdict::of(&filing, calendar))
 }
 
-fn view(row: &CourseRow) -> Value {
+/// A course as its institution reads it (`own`), or as an official does.
+fn view(row: &CourseRow, own: bool) -> Value {
+    let filing = if own { row.filing.clone() } else { private::masked(&row.filing) };
+    let findings = if own { row.findings.clone() } else { private::without_people(&row.findings, &row.filing) };
     json!({
         "id": row.id, "region": row.tenant_id.to_string(), "credit_code": row.credit_code, "institution": row.institution_name,
-        "name": row.name, "status": row.status, "version": row.version, "decision": row.decision, "findings": row.findings,
-        "course": row.filing.get("course"), "instructors": row.filing.get("instructors"),
+        "name": row.name, "status": row.status, "version": row.version, "decision": row.decision, "findings": findings,
+        "course": filing.get("course"), "instructors": filing.get("instructors"),
         "submitted_at": row.submitted_at, "decided_at": row.decided_at, "comment": row.comment,
     })
 }
@@ -113,7 +117,8 @@ async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<H
     )
     .await?;
     conn.commit().await?;
-    Ok(paging.items(rows, |row| row.id.to_string(), |row| view(&row)).into())
+    let own = caller.actor.role.is_institution();
+    Ok(paging.items(rows, |row| row.id.to_string(), |row| view(&row, own)).into())
 }
 
 async fn create(state: State, caller: Caller, input: Input<CourseRequest>) -> Result<HttpResponse, Problem> {

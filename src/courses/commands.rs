@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     form::CourseForm,
+    private,
     model::{Course, Filing, Instructor, Known, Licensee, SchoolCalendar},
     rules::Verdict,
     store::{self, CourseRow, Filer, Saved},
@@ -331,8 +332,8 @@ async fn keep(
         subject_kind: "course",
         subject_id: id.to_string(),
         institution: Some(filer.id),
-        before: before.map(|row| json!({"status": row.status, "filing": row.filing})),
-        after: Some(json!({"status": status, "filing": saved.filing, "decision": saved.decision})),
+        before: before.map(|row| json!({"status": row.status, "filing": private::masked(&row.filing)})),
+        after: Some(json!({"status": status, "filing": private::masked(&saved.filing), "decision": saved.decision})),
         reason: None,
     };
     audit::store::record(&mut conn, caller, event).await?;
@@ -384,7 +385,8 @@ pub async fn decide(
     }
     let judged = rejudge(&mut conn, &row, calendar, caller).await?;
     if decision == CourseDecision::Approve && judged.verdict.decision == Decision::Block {
-        return Err(CourseError::Blocked(Box::new(judged.verdict)));
+        let findings = private::told(judged.verdict.findings, &row.filing);
+        return Err(CourseError::Blocked(Box::new(Verdict { findings, ..judged.verdict })));
     }
     // What no rule can judge, the official decides, and says how.
     if judged.verdict.decision == Decision::Refer && comment.trim().is_empty() {

@@ -10,6 +10,7 @@ use super::{
     form::CourseForm,
     form_pages, home,
     model::{CertificateStage, Delivery, Role, Stage, Subject},
+    private,
     shown::{Shown, shown},
     store::{self, CourseRow, Filer},
 };
@@ -220,6 +221,8 @@ struct ShowPage<'a> {
     may_decide: bool,
     /// Whether an official looks at it, who may see the register.
     official: bool,
+    /// Whether the one who looks may ask to see what is masked.
+    may_unmask: bool,
     error: Option<&'a str>,
     /// The comment as it was typed.
     comment: &'a str,
@@ -318,7 +321,9 @@ fn show_course_as(
     if page.actor.as_ref().is_some_and(|actor| actor.role.is_institution()) {
         page.note = form_pages::note(&page);
     }
+    let official = page.actor.as_ref().is_some_and(|actor| !actor.role.is_institution());
     let form = CourseForm::from_stored(&row.form);
+    let form = if official { private::masked_form(form) } else { form };
     let own_bureau = page.actor.as_ref().is_some_and(|actor| actor.tenant == row.tenant_id);
     let blocked = findings.iter().any(|finding| finding.class == "block");
     let may_decide = own_bureau && row.status == "submitted" && page.may(Action::DecideCourse);
@@ -328,7 +333,8 @@ fn show_course_as(
         row,
         form: &form,
         referred: findings.iter().any(|finding| finding.class == "refer"),
-        official: page.actor.as_ref().is_some_and(|actor| !actor.role.is_institution()),
+        official,
+        may_unmask: official && page.may(Action::UnmaskPersonal),
         findings: &findings,
         blocked,
         may_decide,
@@ -354,6 +360,7 @@ async fn findings_of(
     } else {
         serde_json::from_value(row.findings.clone()).unwrap_or_default()
     };
+    let findings = private::told(findings, &row.filing);
     Ok(findings.iter().map(|finding| shown(&page, finding)).collect())
 }
 

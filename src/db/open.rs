@@ -12,7 +12,11 @@ use super::{
     roles::{self, Role},
     trail,
 };
-use crate::{config::Storage, secrets::Secrets};
+use crate::{
+    config::Storage,
+    secrets::Secrets,
+    vault::{RingError, Vault},
+};
 
 /// Name of the database on the private cluster.
 const DATABASE: &str = "mingjian";
@@ -26,6 +30,8 @@ pub enum OpenError {
     Cluster(#[from] ClusterError),
     #[error("keys under {0}: {1}")]
     Keys(PathBuf, std::io::Error),
+    #[error("key ring: {0}")]
+    Ring(#[from] RingError),
     #[error("DATABASE_URL is not a PostgreSQL address: {0}")]
     Url(tokio_postgres::Error),
     #[error("the database cannot be reached: {0}; check DATABASE_URL, or that PostgreSQL runs")]
@@ -63,6 +69,7 @@ impl Database {
         privileges::settle(&directory, storage.user.as_deref())?;
         let secrets = Secrets::load(&directory).map_err(|e| OpenError::Keys(directory.clone(), e))?;
         trail::Key::new(&secrets).install()?;
+        let vault = Vault::open(&directory, storage.data_keys.as_deref(), &secrets)?;
         let (admin, cluster) = match &storage.database_url {
             Some(url) => (url.parse::<Config>().map_err(OpenError::Url)?, None),
             None => {
@@ -81,7 +88,7 @@ impl Database {
         if applied > 0 {
             tracing::info!(applied, "migrations applied");
         }
-        let pools = Pools::new(&admin, passwords)?;
+        let pools = Pools::new(&admin, passwords, vault)?;
         Ok(Database { pools, secrets, directory, owner, admin, cluster })
     }
 

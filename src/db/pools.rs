@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio_postgres::{Config, NoTls};
 
 use super::roles::Role;
-use crate::secrets::Secrets;
+use crate::{secrets::Secrets, vault::Vault};
 
 /// A pool of diesel connections.
 pub type DieselPool = Pool<AsyncPgConnection>;
@@ -24,6 +24,7 @@ pub struct Pools {
     public: PgPool,
     ingest: PgPool,
     worker: PgPool,
+    vault: Vault,
 }
 
 impl std::fmt::Debug for Pools {
@@ -33,8 +34,8 @@ impl std::fmt::Debug for Pools {
 }
 
 impl Pools {
-    /// Pools on the database of `admin`, each with its role.
-    pub fn new(admin: &Config, secrets: Option<&Secrets>) -> Result<Pools, deadpool_postgres::BuildError> {
+    /// Pools on the database of `admin`, each with its role; `vault` opens what is sealed in it.
+    pub fn new(admin: &Config, secrets: Option<&Secrets>, vault: Vault) -> Result<Pools, deadpool_postgres::BuildError> {
         let raw = |role: Role, size| {
             let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             PgPool::builder(Manager::from_config(role.config(admin, secrets), NoTls, manager_config))
@@ -47,6 +48,7 @@ impl Pools {
             public: raw(Role::Public, 8)?,
             ingest: raw(Role::Ingest, 6)?,
             worker: raw(Role::Worker, 3)?,
+            vault,
         })
     }
 
@@ -63,6 +65,11 @@ impl Pools {
     /// For bank statements; inside [`Scope::statement`](super::Scope::statement).
     pub fn ingest(&self) -> &PgPool {
         &self.ingest
+    }
+
+    /// What seals and opens personal data.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// For background work.

@@ -12,7 +12,10 @@ use super::{
     pools::DieselPool,
     trail::{self, Draft},
 };
-use crate::kernel::RegionCode;
+use crate::{
+    kernel::RegionCode,
+    vault::{Vault, VaultError},
+};
 
 /// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,8 @@ pub enum DbError {
     Postgres(#[from] tokio_postgres::Error),
     #[error(transparent)]
     Key(#[from] super::trail::KeyError),
+    #[error(transparent)]
+    Sealed(#[from] VaultError),
 }
 
 impl From<diesel_async::pooled_connection::deadpool::PoolError> for DbError {
@@ -116,19 +121,19 @@ impl Scope {
 
     /// Takes a connection and begins a transaction in this scope, in one round trip.
     pub async fn begin(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
-        self.begin_on(&pools.app).await
+        self.begin_on(&pools.app, pools).await
     }
 
     /// The same as the sign-in role, which alone may write people, posts and sessions. Inside a scope it reaches those of
     /// the own bureau or institution only.
     pub async fn begin_accounts(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
-        self.begin_on(pools.auth()).await
+        self.begin_on(pools.auth(), pools).await
     }
 
-    async fn begin_on(&self, pool: &DieselPool) -> Result<ScopedConn, DbError> {
+    async fn begin_on(&self, pool: &DieselPool, pools: &Pools) -> Result<ScopedConn, DbError> {
         let mut connection = pool.get().await?;
         connection.batch_execute(&self.statement()).await?;
-        Ok(ScopedConn { connection: Some(connection), scope: *self, events: Vec::new() })
+        Ok(ScopedConn { connection: Some(connection), scope: *self, vault: pools.vault().clone(), events: Vec::new() })
     }
 }
 
@@ -138,6 +143,7 @@ pub struct ScopedConn {
     scope: Scope,
     /// Audit events of this transaction, appended before its commit: see [`trail`].
     events: Vec<Draft>,
+    vault: Vault,
 }
 
 impl ScopedConn {
@@ -148,6 +154,11 @@ impl ScopedConn {
     #[expect(clippy::expect_used, reason = "the connection leaves only with self")]
     pub fn sql(&mut self) -> &mut AsyncPgConnection {
         self.connection.as_mut().expect("present until commit takes self")
+    }
+
+    /// What seals and opens personal data.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Whose transaction this is.

@@ -22,7 +22,7 @@ use super::{
     upload,
 };
 use crate::{
-    db::ScopedConn,
+    db::{DbError, ScopedConn},
     identity::{
         Action, Caller,
         machine::{self, SignatureError, Signed},
@@ -81,7 +81,12 @@ async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>)
     conn.commit().await?;
     Ok(HttpResponse::Created()
         .insert_header(("location", format!("/api/v1/escrow/accounts/{id}")))
-        .json(AccountDocument::from(account)))
+        .json(document(&state, &caller, account)?))
+}
+
+/// An account as the caller may read it.
+fn document(state: &State, caller: &Caller, account: Account) -> Result<AccountDocument, DbError> {
+    AccountDocument::of(account, state.pools.vault(), caller.actor.role.is_institution())
 }
 
 /// An account of the caller's range.
@@ -93,14 +98,16 @@ async fn list_accounts(state: State, caller: Caller, paging: Query<Paging>) -> R
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = accounts::accounts(&mut conn, paging.id()?, paging.rows()).await?;
     conn.commit().await?;
-    Ok(paging.items(rows, |account| account.id.to_string(), AccountDocument::from).into())
+    let documents = rows.into_iter().map(|account| Ok((account.id, document(&state, &caller, account)?)));
+    let documents = documents.collect::<Result<Vec<_>, DbError>>()?;
+    Ok(paging.items(documents, |(id, _)| id.to_string(), |(_, document)| document).into())
 }
 
 async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
     conn.commit().await?;
-    Ok(HttpResponse::Ok().json(AccountDocument::from(account)))
+    Ok(HttpResponse::Ok().json(document(&state, &caller, account)?))
 }
 
 /// `microseconds.seq.reference` of the last entry of a page.
@@ -128,7 +135,8 @@ async fn list_entries(
     let account = of_range(&mut conn, *id).await?;
     let rows = entries::latest(&mut conn, account.tenant_id, account.id, place.as_ref(), paging.rows()).await?;
     conn.commit().await?;
-    let shape = |entry| EntryDocument::of(account.tenant_id, account.id, entry);
+    let own = caller.actor.role.is_institution();
+    let shape = |entry| EntryDocument::of(account.tenant_id, account.id, entry, own);
     Ok(paging.items(rows, cursor_of, shape).into())
 }
 

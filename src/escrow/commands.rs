@@ -16,7 +16,7 @@ use crate::{
     audit::{self, Event},
     db::{DbError, ScopedConn},
     identity::{Action, Caller, Role, may},
-    kernel::{Calendar, CreditCode, clock::BEIJING},
+    kernel::{Calendar, CreditCode, Private, clock::BEIJING},
     lists::{self, ListError, ListMove, Proposal},
     public,
     web::{AppState, FieldError},
@@ -103,6 +103,7 @@ pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>
     let checked = check(filing).map_err(EscrowError::Invalid)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let holder = accounts::holder(&mut conn, checked.credit_code.as_str()).await?.ok_or(EscrowError::NotFound)?;
+    let payee_account = Private::new(checked.payee_account);
     let account = NewAccount {
         institution: holder.id,
         bank: filing.bank.trim(),
@@ -110,7 +111,7 @@ pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>
         account_name: &holder.name,
         mode: checked.mode.into(),
         agreement_no: filing.agreement_no.trim(),
-        payee_account: &checked.payee_account,
+        payee_account: &payee_account,
     };
     let id = match accounts::add(&mut conn, &account, caller.now).await {
         Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {

@@ -10,7 +10,7 @@ use super::store::{
     entries::Entry,
     warnings::{Action, Warning},
 };
-use crate::kernel::clock::BEIJING;
+use crate::{db::DbError, kernel::clock::BEIJING, vault::Vault};
 
 pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
@@ -27,7 +27,7 @@ pub struct AccountDocument {
     account: String,
     account_name: String,
     mode: String,
-    /// Null where a sheet named the account and nobody has filed these two.
+    /// Null where a sheet named the account and nobody has filed these two. An official reads the payee's mask.
     agreement_no: Option<String>,
     payee_account: Option<String>,
     status: String,
@@ -40,9 +40,11 @@ pub struct AccountDocument {
     runoff_on: Option<NaiveDate>,
 }
 
-impl From<Account> for AccountDocument {
-    fn from(account: Account) -> AccountDocument {
-        AccountDocument {
+impl AccountDocument {
+    /// An account as its institution reads it (`own`), or as an official does.
+    pub fn of(account: Account, vault: &Vault, own: bool) -> Result<AccountDocument, DbError> {
+        let payee = account.payee(vault)?;
+        Ok(AccountDocument {
             id: account.id,
             region: format!("{:06}", account.tenant_id),
             credit_code: account.credit_code,
@@ -52,7 +54,7 @@ impl From<Account> for AccountDocument {
             account_name: account.account_name,
             mode: account.mode,
             agreement_no: account.agreement_no,
-            payee_account: account.payee_account,
+            payee_account: payee.map(|payee| if own { payee.expose().to_owned() } else { payee.masked() }),
             status: account.status,
             balance_fen: account.balance_fen,
             entries: account.entry_count,
@@ -61,7 +63,7 @@ impl From<Account> for AccountDocument {
             unearned_fen: None,
             coverage_bp: None,
             runoff_on: None,
-        }
+        })
     }
 }
 
@@ -91,8 +93,9 @@ pub struct EntryDocument {
 }
 
 impl EntryDocument {
-    /// An entry of an account.
-    pub fn of(tenant: i32, account: i64, entry: Entry) -> EntryDocument {
+    /// An entry of an account as its institution reads it (`own`), or as an official does.
+    pub fn of(tenant: i32, account: i64, entry: Entry, own: bool) -> EntryDocument {
+        let entry = if own { entry } else { entry.masked() };
         let at = local(entry.booked_at);
         EntryDocument {
             entry_id: entry_id(tenant, account, &entry.bank_ref),

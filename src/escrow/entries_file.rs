@@ -19,7 +19,7 @@ use crate::{
 pub(super) const ROWS_MAX: usize = 100_000;
 const BATCH: i64 = 5_000;
 
-/// The latest entries of an account, at most [`ROWS_MAX`].
+/// The latest entries of an account as officials see them, at most [`ROWS_MAX`].
 pub(super) async fn read(conn: &mut ScopedConn, account: &Account) -> Result<Vec<Entry>, DbError> {
     let mut all: Vec<Entry> = Vec::new();
     while all.len() < ROWS_MAX {
@@ -36,7 +36,7 @@ pub(super) async fn read(conn: &mut ScopedConn, account: &Account) -> Result<Vec
         }
     }
     all.truncate(ROWS_MAX);
-    Ok(all)
+    Ok(all.into_iter().map(Entry::masked).collect())
 }
 
 /// The workbook's bytes. Amounts are yuan with two places; a spreadsheet's numbers hold them exactly up to 2^53 fen.

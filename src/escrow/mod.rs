@@ -20,6 +20,7 @@ pub mod model;
 mod org;
 pub mod pages;
 pub mod policy;
+mod private;
 mod shown;
 pub mod statement;
 pub mod store;
@@ -29,4 +30,6 @@ mod watch;
 
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
+pub use private::{ENTRY_FIELDS, private_account, private_entry};
+pub use store::accounts::payee_place;
 pub use waiting::{Waiting, waiting};

@@ -34,6 +34,8 @@ pub(super) fn routes() -> Vec<Route> {
 /// An account with all that is shown of it.
 struct Own {
     account: Account,
+    /// Where releases go, in the clear: it is the institution's own.
+    payee: Option<String>,
     warnings: Vec<ShownWarning>,
     latest: Vec<ShownEntry>,
     older: Vec<ShownEntry>,
@@ -137,8 +139,9 @@ async fn render(
     let mut own = Vec::new();
     for account in accounts::of_institution(&mut conn, institution).await? {
         let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, &[Step::Explain]).await?;
-        let (latest, older) = shown::entries_of(&mut conn, &account, &warnings).await?;
-        own.push(Own { account, warnings, latest, older });
+        let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
+        let payee = account.payee(state.pools.vault())?.map(|payee| payee.expose().to_owned());
+        own.push(Own { account, payee, warnings, latest, older });
     }
     conn.commit().await?;
     let status = if refused.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

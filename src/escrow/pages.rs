@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller, may},
+    kernel::{Private, private::AccountNumber},
     web::{
         Access, FieldError, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -65,7 +66,10 @@ struct AccountPage<'a> {
     older: &'a [ShownEntry],
     points: &'a [Balance],
     chart: String,
-    counterparties: &'a [Counterparty],
+    counterparties: Vec<Counterparty>,
+    payee: Option<Private<AccountNumber>>,
+    /// Whether the one who looks may ask to see what is masked.
+    may_unmask: bool,
     statements: &'a [Statement],
     may_upload: bool,
     /// Whether a colleague could be asked to suspend the listing.
@@ -233,7 +237,7 @@ async fn render_account(
     let steps: &[Step] =
         if may_handle { &[Step::Acknowledge, Step::Investigate, Step::Escalate, Step::Resolve] } else { &[] };
     let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
-    let (latest, older) = shown::entries_of(&mut conn, &account, &warnings).await?;
+    let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
     let points = shown::balances_of(&mut conn, &account, page.today()).await?;
     let from = shown::midnight(shown::span(&account, page.today()).0);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
@@ -247,7 +251,9 @@ async fn render_account(
         older: &older,
         points: &points,
         chart: shown::chart(&page, &points, &warnings),
-        counterparties: &counterparties,
+        counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
+        payee: account.payee(state.pools.vault())?,
+        may_unmask: page.may(Action::UnmaskPersonal),
         statements: &statements,
         may_upload: own && may(caller.actor.role, Action::UploadStatement),
         may_propose: own && may(caller.actor.role, Action::ProposeListing),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     db::{DbError, ScopedConn},
-    identity::Caller,
+    identity::{self, Caller, may},
     kernel::clock::BEIJING,
     web::{Lang, Page},
 };
@@ -34,9 +34,24 @@ pub struct ShownEntry {
     pub balance_fen: Option<i64>,
     /// Whether it raised or joined a warning.
     pub fired: bool,
+    /// Where the one who looks may ask to see what is masked of it.
+    pub unmask: Option<String>,
 }
 
 impl ShownEntry {
+    fn of(account: &Account, entry: Entry, balance_fen: Option<i64>, fired: bool, caller: &Caller) -> ShownEntry {
+        if caller.actor.role.is_institution() {
+            return ShownEntry { entry, balance_fen, fired, unmask: None };
+        }
+        let masked = entry.clone().masked();
+        let hidden = masked != entry && may(caller.actor.role, identity::Action::UnmaskPersonal);
+        let id = format!("{}.{}", account.id, entry.bank_ref);
+        let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        let unmask = hidden.then(|| format!("/b/unmask?kind=entry&id={id}"));
+        ShownEntry { entry: masked, balance_fen, fired, unmask }
+    }
+
+
     /// The local day.
     pub fn day(&self) -> NaiveDate {
         self.entry.booked_at.with_timezone(&BEIJING).date_naive()
@@ -118,25 +133,26 @@ pub async fn warnings_of(
     Ok(rows.into_iter().map(|row| warning(lang, caller, row, &actions, steps)).collect())
 }
 
-/// The latest entries of an account, and those behind its open warnings that are older.
+/// The latest entries of an account, and those behind its open warnings that are older, as the caller may see them.
 pub async fn entries_of(
     conn: &mut ScopedConn,
     account: &Account,
     shown: &[ShownWarning],
+    caller: &Caller,
 ) -> Result<(Vec<ShownEntry>, Vec<ShownEntry>), DbError> {
     let steps = || shown.iter().filter(|warning| warning.is_open()).flat_map(|warning| &warning.steps);
     let refs: Vec<&str> = steps().filter_map(|step| step.bank_ref.as_deref()).collect();
-    let fired = |entry: &Entry| refs.contains(&entry.bank_ref.as_str());
     let mut balance = account.balance_fen;
     let latest: Vec<ShownEntry> = entries::latest(conn, account.tenant_id, account.id, None, ENTRIES_MAX)
         .await?
         .into_iter()
         .map(|entry| {
+            let fired = refs.contains(&entry.bank_ref.as_str());
             let after = balance;
             balance = balance.saturating_sub(entry.effect_fen());
             // Before the latest run of statements the balance is not known from the present one.
             let known = account.opening_on.is_none_or(|on| midnight(on) <= entry.booked_at);
-            ShownEntry { fired: fired(&entry), balance_fen: known.then_some(after), entry }
+            ShownEntry::of(account, entry, known.then_some(after), fired, caller)
         })
         .collect();
     let missing: Vec<&str> =
@@ -146,7 +162,7 @@ pub async fn entries_of(
         Some((from, until)) => entries::by_refs(conn, account.tenant_id, account.id, &missing, from, until).await?,
         None => Vec::new(),
     };
-    let older = older.into_iter().map(|entry| ShownEntry { entry, balance_fen: None, fired: true }).collect();
+    let older = older.into_iter().map(|entry| ShownEntry::of(account, entry, None, true, caller)).collect();
     Ok((latest, older))
 }
 

@@ -38,6 +38,12 @@ pub enum Action {
     ReadAudit,
     /// See who looked at the institution's own data, and what was changed about it.
     ReadOwnTrail,
+    /// See one field about a person in the clear, with a reason: at once in the own bureau, elsewhere when the county agrees.
+    UnmaskPersonal,
+    /// Decide whether a bureau above may see one field in the clear.
+    DecideAccess,
+    /// Find, export and erase what is kept about a person who asks for it.
+    ServeDataSubject,
     /// Push bank entries by signed request.
     PushEntries,
     /// Invite people to posts of the own bureau or institution, and change or end their posts.
@@ -90,6 +96,11 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
+        Action::UnmaskPersonal => {
+            &[MinistryOfficer, ProvinceOfficer, CityOfficer, BureauAdmin, Approver, Inspector, FinanceOfficer]
+        }
+        Action::DecideAccess => &[BureauAdmin, Approver],
+        Action::ServeDataSubject => &[BureauAdmin],
         Action::PushEntries => &[Bank],
         Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
         Action::ManageStaff => &[InstitutionAdmin],
@@ -107,13 +118,16 @@ mod tests {
 
     use super::*;
 
-    /// Upper levels and auditors look; they never change anything in a county.
+    /// Upper levels and auditors look; they never change anything in a county. To see a person in the clear is to look.
     #[test]
     fn upper_levels_only_read() {
         for role in [MinistryOfficer, ProvinceOfficer, CityOfficer, Auditor] {
             for action in Action::iter().filter(|action| may(role, *action)) {
                 assert!(
-                    matches!(action, Action::ReadRegister | Action::ReadEscrow | Action::ReadAudit),
+                    matches!(
+                        action,
+                        Action::ReadRegister | Action::ReadEscrow | Action::ReadAudit | Action::UnmaskPersonal
+                    ),
                     "{role} {action}"
                 );
             }

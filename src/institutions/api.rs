@@ -14,9 +14,11 @@ use super::{
     },
 };
 use crate::{
+    db::DbError,
     identity::{Action, Caller},
     kernel::{RegionCode, credit_code},
     lists,
+    vault::Vault,
     web::{Access, FieldError, Paging, Problem, Query, Route, page::State, upload::Upload},
 };
 
@@ -54,11 +56,16 @@ async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<H
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = register::search(&mut conn, &filter).await?;
     conn.commit().await?;
-    Ok(paging.items(rows, |row| row.id.to_string(), |row| item(&row)).into())
+    let (vault, own) = (state.pools.vault(), caller.actor.role.is_institution());
+    let rows = rows.iter().map(|row| Ok((row.id, item(row, vault, own)?))).collect::<Result<Vec<_>, DbError>>()?;
+    Ok(paging.items(rows, |(id, _)| id.to_string(), |(_, item)| item).into())
 }
 
-fn item(row: &InstitutionRow) -> Value {
-    json!({
+/// An institution. Its own users read their own telephone; an official reads the mask, and the rest after an unmasking.
+fn item(row: &InstitutionRow, vault: &Vault, own: bool) -> Result<Value, DbError> {
+    let (phone, id) = (row.phone(vault)?, row.legal_person_id(vault)?);
+    let shown = |masked: String, plain: &str| if own { plain.to_owned() } else { masked };
+    Ok(json!({
         "credit_code": row.credit_code,
         "name": row.name,
         "region": format!("{:06}", row.tenant_id),
@@ -74,14 +81,15 @@ fn item(row: &InstitutionRow) -> Value {
             "no": row.licence_no, "authority": row.licence_authority, "from": row.licence_from, "to": row.licence_to,
         },
         "legal_person": row.legal_person,
-        "phone": row.phone,
+        "legal_person_id": shown(id.masked(), id.expose()),
+        "phone": shown(phone.masked(), phone.expose()),
         "floor_area_cm2": row.floor_area_cm2,
         "status": row.status,
         "list_status": row.list_status,
         "list_since": row.list_since,
         "version": row.version,
         "updated_at": row.updated_at,
-    })
+    }))
 }
 
 fn account(row: &AccountRow) -> Value {
@@ -95,7 +103,7 @@ async fn one(state: State, caller: Caller, code: web::Path<String>) -> Result<Ht
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
     let history = lists::history(&mut conn, row.tenant_id, row.id).await?;
     conn.commit().await?;
-    let mut document = item(&row);
+    let mut document = item(&row, state.pools.vault(), caller.actor.role.is_institution())?;
     document["escrow_accounts"] = accounts.iter().map(account).collect();
     document["list_history"] = json!(history);
     Ok(HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", row.version))).json(document))

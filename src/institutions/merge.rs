@@ -8,6 +8,7 @@ use super::{
     import::{Field, Reading, Row},
     model::NewInstitution,
 };
+use crate::kernel::{Private, private::Kind};
 
 /// The fields whose cells in this row are filled in.
 pub fn told(reading: &Reading, row: &Row) -> HashSet<Field> {
@@ -49,7 +50,8 @@ pub fn merge(known: &NewInstitution, row: &NewInstitution, told: &HashSet<Field>
         licence_from: row.licence_from.or(known.licence_from),
         licence_to: row.licence_to.or(known.licence_to),
         legal_person: text(&known.legal_person, &row.legal_person),
-        phone: text(&known.phone, &row.phone),
+        legal_person_id: private(&known.legal_person_id, &row.legal_person_id),
+        phone: private(&known.phone, &row.phone),
         escrow_bank: known.escrow_bank.clone(),
         escrow_account_no: known.escrow_account_no.clone(),
         floor_area_cm2: row.floor_area_cm2.or(known.floor_area_cm2),
@@ -57,15 +59,31 @@ pub fn merge(known: &NewInstitution, row: &NewInstitution, told: &HashSet<Field>
     }
 }
 
-/// The fields that differ, as they were and as they are; `None` when nothing does.
+fn private<K: Kind>(known: &Private<K>, row: &Private<K>) -> Private<K> {
+    if row.is_empty() { known.clone() } else { row.clone() }
+}
+
+/// The fields that differ, as they were and as they are; `None` when nothing does. Private values are told by their masks,
+/// also where two different ones look alike.
 pub fn difference(before: &NewInstitution, after: &NewInstitution) -> Option<(Value, Value)> {
+    let private: HashSet<&str> = [
+        ("phone", before.phone != after.phone),
+        ("legal_person_id", before.legal_person_id != after.legal_person_id),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect();
     let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
         (serde_json::to_value(before), serde_json::to_value(after))
     else {
         return None;
     };
     let changed: Vec<String> =
-        after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect();
+        after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value) || private.contains(key.as_str()))
+        .map(|(key, _)| key.clone())
+        .collect();
     let of = |facts: &Map<String, Value>| -> Map<String, Value> {
         changed.iter().map(|key| (key.clone(), facts.get(key).cloned().unwrap_or(Value::Null))).collect()
     };
@@ -117,7 +135,7 @@ mod tests {
         known.delivery = vec![Delivery::Online];
         let (new, told) = row(["启明体育学校", CODE, "体育类", "", "", "", "331002"]);
         let merged = merge(&known, &new, &told);
-        assert_eq!((merged.address.as_str(), merged.phone.as_str()), ("解放路 1 号", "15400001615"));
+        assert_eq!((merged.address.as_str(), merged.phone.expose()), ("解放路 1 号", "15400001615"));
         assert_eq!(
             (merged.status, merged.delivery.clone()),
             (Status::Suspended, vec![Delivery::Online]),
@@ -126,6 +144,9 @@ mod tests {
         let (before, after) = difference(&known, &merged).unwrap();
         assert_eq!(before, serde_json::json!({"name": "启明学校"}));
         assert_eq!(after, serde_json::json!({"name": "启明体育学校"}));
+        let (new, told) = row(["启明学校", CODE, "体育类", "", "15409991615", "", "331002"]);
+        let (before, after) = difference(&known, &merge(&known, &new, &told)).unwrap();
+        assert_eq!((&before["phone"], &after["phone"]), (&"154****1615".into(), &"154****1615".into()), "told, masked");
         let (new, told) = row(["启明学校", CODE, "体育类", "", "", "正常", "331002"]);
         assert_eq!(merge(&known, &new, &told).status, Status::Operating, "a status that is written counts");
     }

@@ -9,6 +9,7 @@ mod intake;
 mod merge;
 pub mod model;
 pub mod pages;
+mod private;
 mod rejects;
 pub mod report;
 pub mod search_keys;
@@ -17,7 +18,10 @@ pub mod words;
 
 pub use commands::{ids_of_codes, ids_of_import};
 pub use error::RegisterError;
+pub use private::private_value;
 pub use store::{
+    drafts::{blank as blank_import, holds as import_holds},
+    places,
     drafts::{ImportRow, latest as latest_imports},
     register::{Totals, register_is_empty, totals},
 };

@@ -6,7 +6,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub use crate::kernel::training::{Category, Delivery, Stage};
-use crate::kernel::{CreditCode, RegionCode};
+use crate::kernel::{
+    CreditCode, Private, RegionCode,
+    private::{CitizenNumber, Phone},
+};
 
 /// Where an institution stands in the register.
 #[derive(
@@ -62,7 +65,12 @@ pub struct NewInstitution {
     pub licence_from: Option<NaiveDate>,
     pub licence_to: Option<NaiveDate>,
     pub legal_person: String,
-    pub phone: String,
+    /// Written as its mask and never read back: what is kept of it is sealed and kept apart.
+    #[serde(skip_deserializing)]
+    pub legal_person_id: Private<CitizenNumber>,
+    /// As with the identity number.
+    #[serde(skip_deserializing)]
+    pub phone: Private<Phone>,
     pub escrow_bank: String,
     pub escrow_account_no: String,
     pub floor_area_cm2: Option<i64>,

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller},
-    kernel::{Finding, credit_code},
+    kernel::{
+        Finding, Private, credit_code,
+        private::{CitizenNumber, Phone},
+    },
     lists::{self, Approval, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
@@ -138,6 +141,10 @@ struct OnePage<'a> {
     accounts: Vec<AccountRow>,
     overview: Overview,
     grounds: Vec<Ground>,
+    phone: Private<Phone>,
+    legal_person_id: Private<CitizenNumber>,
+    /// Whether the one who looks may ask to see what is masked.
+    may_unmask: bool,
     may_propose: bool,
     may_decide: bool,
     typed: Typed,
@@ -235,6 +242,9 @@ async fn show(
         accounts,
         overview,
         grounds,
+        phone: row.phone(state.pools.vault())?,
+        legal_person_id: row.legal_person_id(state.pools.vault())?,
+        may_unmask: page.may(Action::UnmaskPersonal),
         may_propose,
         may_decide: page.may(Action::DecideApproval),
         typed,

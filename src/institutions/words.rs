@@ -71,6 +71,7 @@ pub fn field(lang: Lang, name: &str) -> Option<&'static str> {
         "licence_from" => lang.t("有效期起", "Licence from"),
         "licence_to" => lang.t("有效期止", "Licence until"),
         "legal_person" => lang.t("法定代表人", "Legal representative"),
+        "legal_person_id" => lang.t("法定代表人身份证号", "Legal representative's identity number"),
         "phone" => lang.t("电话", "Telephone"),
         "escrow_bank" => lang.t("监管银行", "Escrow bank"),
         "escrow_account_no" => lang.t("监管账号", "Escrow account"),

@@ -52,7 +52,7 @@ impl Mailer {
 
     /// Sends one plain-text mail. `message_id` ties repeats of the same message together at the receiver.
     pub async fn send(&self, to: &str, subject: &str, body: &str, message_id: &str) -> Result<(), MailError> {
-        let to: Mailbox = to.parse().map_err(|_| MailError::Address(to.to_owned()))?;
+        let to: Mailbox = to.parse().map_err(|_| MailError::Address(crate::kernel::mask::email(to)))?;
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)

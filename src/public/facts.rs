@@ -6,10 +6,10 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 
 use super::{
-    model::{Account, Card, Course, Decision, Detail, Instructor, Licence, ListStatus, Listing, Slot, mask},
+    model::{Account, Card, Course, Decision, Detail, Instructor, Licence, ListStatus, Listing, Slot},
     store::publish::Facts,
 };
-use crate::kernel::RegionCode;
+use crate::kernel::{RegionCode, mask};
 
 /// The institution's own page. Fails only when a stored decision or account is not in its own table's shape.
 pub(super) fn detail(facts: &Facts) -> Result<Detail, serde_json::Error> {
@@ -140,9 +140,9 @@ fn instructor(person: &Value) -> Instructor {
     Instructor {
         name: text(person, "name").unwrap_or_default(),
         role: text(person, "role").unwrap_or_default(),
-        teacher_certificate: text(person, "teacher_certificate").map(|number| mask(&number)),
+        teacher_certificate: text(person, "teacher_certificate").map(|number| mask::certificate(&number)),
         certificate_subject: text(person, "certificate_subject"),
         certificate_stage: text(person, "certificate_stage"),
-        skill_certificate: text(person, "skill_certificate").map(|number| mask(&number)),
+        skill_certificate: text(person, "skill_certificate").map(|number| mask::certificate(&number)),
     }
 }

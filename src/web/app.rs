@@ -35,6 +35,8 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::audit::pages::routes());
     routes.extend(crate::courses::api::routes());
     routes.extend(crate::courses::pages::routes());
+    routes.extend(crate::personal::api::routes());
+    routes.extend(crate::personal::pages::routes());
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
     routes

@@ -292,6 +292,8 @@ impl Page {
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
+            (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
+            (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()

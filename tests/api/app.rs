@@ -41,6 +41,11 @@ pub fn app() -> &'static TestApp {
 impl TestApp {
     /// Starts a service of its own with more arguments; it ends when the test program ends.
     pub fn start(arguments: &[&str]) -> TestApp {
+        TestApp::start_with(arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> TestApp {
         forget_dead_runs();
         let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
         let data = std::env::temp_dir().join(format!("mingjian-test-{}-{number}", std::process::id()));
@@ -61,6 +66,7 @@ impl TestApp {
             .arg(&data)
             .args(arguments)
             .env("MINGJIAN_CLOCK", NOW)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);

@@ -10,6 +10,8 @@ mod gate;
 mod isolation;
 mod mail;
 mod passkeys;
+mod personal;
+mod personal_leaks;
 mod register;
 mod samples;
 mod second_factor;

@@ -3,11 +3,15 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::{
+    db::{DbError, ScopedConn},
+    kernel::{Private, private::AccountNumber},
+    vault::{Place, Sealed, Vault},
+};
 
 /// An account as shown. What the detector remembers of it stays in the database.
 #[derive(Debug, Clone, QueryableByName)]
@@ -36,8 +40,8 @@ pub struct Account {
     #[diesel(sql_type = Nullable<Text>)]
     pub agreement_no: Option<String>,
     /// Where releases go; `None` as with the agreement.
-    #[diesel(sql_type = Nullable<Text>)]
-    pub payee_account: Option<String>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub payee_sealed: Option<Sealed<AccountNumber>>,
     #[diesel(sql_type = Text)]
     pub status: String,
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -56,8 +60,21 @@ pub struct Account {
     pub created_at: DateTime<Utc>,
 }
 
+/// Where the number of the account that releases go to is kept, by the escrow account's own number.
+pub fn payee_place(tenant: i32, account_no: &str) -> Place<'_> {
+    Place { table: "escrow_accounts", column: "payee", tenant, row: account_no }
+}
+
+impl Account {
+    /// The account that releases go to, opened; `None` where nobody has filed it.
+    pub fn payee(&self, vault: &Vault) -> Result<Option<Private<AccountNumber>>, DbError> {
+        let place = payee_place(self.tenant_id, &self.account_no);
+        Ok(self.payee_sealed.as_ref().map(|sealed| sealed.open(vault, &place)).transpose()?)
+    }
+}
+
 const ACCOUNT: &str = "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
-     a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_account, a.status, a.opening_fen, a.opening_on, a.balance_fen, \
+     a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_sealed, a.status, a.opening_fen, a.opening_on, a.balance_fen, \
      a.entry_count, a.last_booked_at, a.statement_on, a.created_at FROM escrow_accounts a \
      JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
 
@@ -165,7 +182,7 @@ pub struct NewAccount<'a> {
     pub account_name: &'a str,
     pub mode: &'a str,
     pub agreement_no: &'a str,
-    pub payee_account: &'a str,
+    pub payee_account: &'a Private<AccountNumber>,
 }
 
 #[derive(QueryableByName)]
@@ -176,18 +193,22 @@ struct Id {
 
 /// Adds an account; a number that the bureau has already, or a second account in use, is a unique violation.
 pub async fn add(conn: &mut ScopedConn, account: &NewAccount<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
+    let tenant = conn.tenant();
+    let sealed = Sealed::seal(conn.vault(), &payee_place(tenant, account.account_no), account.payee_account)?;
+    let digest = conn.vault().digests::<AccountNumber>(account.payee_account.expose()).pop();
     let row: Id = sql_query(
         "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, \
-         payee_account, status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9) RETURNING id",
+         payee_sealed, payee_index, status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10) RETURNING id",
     )
-    .bind::<Integer, _>(conn.tenant())
+    .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(account.institution)
     .bind::<Text, _>(account.bank)
     .bind::<Text, _>(account.account_no)
     .bind::<Text, _>(account.account_name)
     .bind::<Text, _>(account.mode)
     .bind::<Text, _>(account.agreement_no)
-    .bind::<Text, _>(account.payee_account)
+    .bind::<Binary, _>(sealed.bytes())
+    .bind::<Nullable<Binary>, _>(digest)
     .bind::<Timestamptz, _>(now)
     .get_result(conn.sql())
     .await?;

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::clock::BEIJING,
+    kernel::{clock::BEIJING, mask},
 };
 
 /// An entry as stored.
@@ -49,11 +49,34 @@ impl Entry {
         if self.credit { self.amount_fen } else { -self.amount_fen }
     }
 
+    /// The entry as officials see it. Of a natural person the first character of the name and the end of the account stay;
+    /// what a person wrote who pays in is left out, for parents write their children's names there. Organisations are shown.
+    pub fn masked(self) -> Entry {
+        let person = self.is_with_person();
+        let masked = |text: Option<String>, mask: fn(&str) -> String| text.map(|text| if person { mask(&text) } else { text });
+        let remark: fn(&str) -> String = if person && self.credit { |_| WITHHELD.to_owned() } else { mask::numbers };
+        Entry {
+            counterparty_name: masked(self.counterparty_name, mask::name),
+            counterparty_account: masked(self.counterparty_account, mask::account),
+            remittance: self.remittance.map(|text| remark(&text)),
+            ..self
+        }
+    }
+
+    /// Whether the other side is a natural person, or nobody knows what it is.
+    pub fn is_with_person(&self) -> bool {
+        let known = self.counterparty_name.is_some() || self.counterparty_account.is_some();
+        self.counterparty_name.as_deref().map_or(known, mask::is_person)
+    }
+
     /// Whether the bank gave a time of day: one that stands at midnight in Beijing has none.
     pub fn has_time(&self) -> bool {
         self.booked_at.with_timezone(&BEIJING).time() != NaiveTime::MIN
     }
 }
+
+/// Stands for a remark that is left out.
+pub const WITHHELD: &str = "***";
 
 const ENTRY: &str = "SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
      counterparty_account, remittance, balance_after_fen FROM entries WHERE tenant_id = $1 AND account_id = $2";
@@ -146,6 +169,21 @@ pub struct Counterparty {
     pub payments: i64,
     #[diesel(sql_type = BigInt)]
     pub paid_fen: i64,
+}
+
+impl Counterparty {
+    /// As officials see it: a natural person by the first character of the name, or the end of the account.
+    pub fn masked(self) -> Counterparty {
+        let person = self.name.as_deref().is_none_or(mask::is_person);
+        if !person {
+            return self;
+        }
+        Counterparty {
+            name: self.name.as_deref().map(mask::name),
+            account: self.account.as_deref().map(mask::account),
+            ..self
+        }
+    }
 }
 
 /// The recipients of the most money since an instant.

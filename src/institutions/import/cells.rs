@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::rule::Rule;
-use crate::kernel::{CreditCode, credit_code, credit_code::CreditCodeError};
+use crate::kernel::{CitizenId, CreditCode, credit_code, credit_code::CreditCodeError};
 
 /// A cell that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +146,19 @@ fn is_rounded(text: &str) -> bool {
         (Some((whole, part)), Some(exponent)) => digits(whole) && digits(part) && digits(exponent),
         (None, Some(exponent)) => mantissa.len() == 1 && digits(mantissa) && digits(exponent),
         (None, None) => false,
+    }
+}
+
+/// A citizen identity number; one that is none is left out.
+pub(super) fn citizen_id(written: &str) -> Cell<String> {
+    let narrow = narrow(unmarked(written));
+    let number: String = narrow.chars().filter(|c| !is_blank(*c)).collect();
+    if number.is_empty() {
+        return Cell::empty();
+    }
+    match number.parse::<CitizenId>() {
+        Ok(id) => as_mended(id.expose().to_owned(), written, id.expose()),
+        Err(_) => Cell::refused(Rule::BadCitizenId),
     }
 }
 
@@ -315,6 +328,21 @@ mod tests {
             ("无", "无", Some(BadPhone)),
         ] {
             assert_eq!(told(phone(written)), (Some(value.to_owned()), rule), "{written}");
+        }
+    }
+
+    #[test]
+    fn identity_numbers() {
+        use Rule::*;
+        for (written, value, rule) in [
+            ("11010519491231002X", Some("11010519491231002X"), None),
+            ("11010519491231002x", Some("11010519491231002X"), Some(LowerCase)),
+            ("'11010519491231002X", Some("11010519491231002X"), Some(TextMark)),
+            ("110105194912310021", None, Some(BadCitizenId)),
+            ("1.10105E+17", None, Some(BadCitizenId)),
+            (" ", None, None),
+        ] {
+            assert_eq!(told(citizen_id(written)), (value.map(str::to_owned), rule), "{written}");
         }
     }
 

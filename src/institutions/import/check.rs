@@ -122,8 +122,9 @@ impl Judge<'_> {
     }
 
     fn found(&mut self, field: Field, rule: Rule, value: Option<String>, other: &str) {
-        let (column, written) = (self.columns.name(field), self.columns.written(self.row, field));
-        self.findings.push(finding(self.row.number, column, rule, written, value, other));
+        let (column, written) = (self.columns.name(field), field.quoted(self.columns.written(self.row, field)));
+        let value = value.map(|value| field.quoted(&value));
+        self.findings.push(finding(self.row.number, column, rule, &written, value, other));
     }
 
     /// Reads a cell and notes what was found in it.
@@ -170,6 +171,7 @@ impl Judge<'_> {
         let licence_no = self.text(Field::LicenceNo);
         let licence_authority = self.text(Field::LicenceAuthority);
         let legal_person = self.text(Field::LegalPerson);
+        let legal_person_id = self.read(Field::LegalPersonId, cells::citizen_id).unwrap_or_default();
         let phone = self.read(Field::Phone, cells::phone).unwrap_or_default();
         let escrow_bank = self.text(Field::EscrowBank);
         let escrow_account_no = self.read(Field::EscrowAccountNo, cells::account).unwrap_or_default();
@@ -196,7 +198,8 @@ impl Judge<'_> {
             licence_from,
             licence_to,
             legal_person,
-            phone,
+            legal_person_id: legal_person_id.into(),
+            phone: phone.into(),
             escrow_bank,
             escrow_account_no,
             floor_area_cm2,

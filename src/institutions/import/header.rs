@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::kernel::mask;
+
 /// What a column of a sheet of institutions can hold.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::EnumIter,
@@ -30,6 +32,8 @@ pub enum Field {
     /// Both days of the licence in one cell.
     LicenceTerm,
     LegalPerson,
+    /// Citizen identity number of the legal representative.
+    LegalPersonId,
     Phone,
     EscrowBank,
     EscrowAccountNo,
@@ -38,7 +42,7 @@ pub enum Field {
 }
 
 /// Names by which sheets call their columns, the plainest first; brackets, blanks and punctuation are left out.
-const NAMES: [(Field, &[&str]); 23] = [
+const NAMES: [(Field, &[&str]); 24] = [
     (
         Field::Name,
         &[
@@ -175,6 +179,20 @@ const NAMES: [(Field, &[&str]); 23] = [
         Field::LegalPerson,
         &["法定代表人", "负责人", "法人代表", "法人", "法定代表人姓名", "举办者", "校长", "联系人", "legalperson"],
     ),
+    (
+        Field::LegalPersonId,
+        &[
+            "法定代表人身份证号",
+            "法定代表人身份证号码",
+            "法人身份证号",
+            "法人身份证号码",
+            "负责人身份证号",
+            "身份证号",
+            "身份证号码",
+            "公民身份号码",
+            "legalpersonid",
+        ],
+    ),
     (Field::Phone, &["联系电话", "手机号", "电话", "手机", "联系方式", "手机号码", "电话号码", "咨询电话", "phone"]),
     (
         Field::EscrowBank,
@@ -203,6 +221,21 @@ const NAMES: [(Field, &[&str]); 23] = [
 ];
 
 impl Field {
+    /// What may be quoted of a cell of this column in a report, which people keep, send on and print.
+    pub fn quoted(self, written: &str) -> String {
+        match self {
+            Field::Phone => mask::phone(written.trim()),
+            Field::LegalPersonId => mask::citizen_id(written),
+            _ => written.to_owned(),
+        }
+    }
+
+    /// What may be kept on record of a cell that was mended, by the name of its column: of a column that is not
+    /// understood, no long number.
+    pub fn quoted_under(label: &str, written: &str) -> String {
+        Field::of(label).map_or_else(|| mask::numbers(written), |(field, _)| field.quoted(written))
+    }
+
     /// The column's usual name, for a sheet that has no such column.
     pub fn label_zh(self) -> &'static str {
         self.names().first().copied().unwrap_or_default()

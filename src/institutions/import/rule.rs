@@ -72,6 +72,7 @@ pub enum Rule {
     UnknownStage,
     UnknownDelivery,
     BadPhone,
+    BadCitizenId,
     BadAccount,
     OtherSheet,
     TotalLine,
@@ -80,7 +81,7 @@ pub enum Rule {
 }
 
 /// What each rule says after the column's name and what is written there.
-const SENTENCES: [(Rule, &str, &str); 38] = [
+const SENTENCES: [(Rule, &str, &str); 39] = [
     (Rule::FullWidth, "含全角字符，已改为半角", "has full-width characters; read as half-width"),
     (Rule::LowerCase, "含小写字母，已改为大写", "has lower-case letters; read as capitals"),
     (Rule::SurroundingSpace, "首尾有空白，已去除", "begins or ends with blanks; they were removed"),
@@ -198,6 +199,11 @@ const SENTENCES: [(Rule, &str, &str); 38] = [
         "tells neither 线下 nor 线上; taken as offline, please check",
     ),
     (
+        Rule::BadCitizenId,
+        "不是有效的公民身份号码，未采用；请核对",
+        "is no valid citizen identity number and was left out; please check",
+    ),
+    (
         Rule::BadPhone,
         "不像可以拨通的号码，已按原样接受；请核对",
         "does not look like a number that can be dialled; accepted as written, please check",
@@ -227,7 +233,7 @@ impl Rule {
             BadLength | ForbiddenLetter | BadCheckCharacter | DateImpossible | DatesReversed | RequiredEmpty
             | UnknownCategory | UnknownCounty | AmbiguousCounty | CountyMismatch | OutsideRegion | UnknownStatus
             | AccountLostDigits | BadNumber | DuplicateRow | DuplicateCreditCode => Severity::Error,
-            UnknownRegion | UnknownTownship | UnknownStage | UnknownDelivery | BadPhone | BadAccount | OtherSheet => {
+            UnknownRegion | UnknownTownship | UnknownStage | UnknownDelivery | BadPhone | BadCitizenId | BadAccount | OtherSheet => {
                 Severity::Warn
             }
             TotalLine | NoteLine | RepeatedHeader => Severity::Skip,

@@ -1,18 +1,24 @@
 //! Imported files: drafts that are being mended, and what became of them.
+//!
+//! The file, its table and the report that quotes it hold whatever the sender wrote, so all three are sealed.
+
+use std::io::{Read, Write};
 
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{unreadable, unwritable};
+use super::{places, unreadable, unwritable};
 use crate::{
     db::{DbError, ScopedConn},
     identity::Caller,
     institutions::{import::Table, report::Report},
+    vault::{Vault, VaultError},
 };
 
 /// One line of the list of imports.
@@ -68,17 +74,48 @@ pub struct Import {
 struct FullRow {
     #[diesel(embed)]
     shown: ImportRow,
-    #[diesel(sql_type = Jsonb)]
-    sheet: Value,
-    #[diesel(sql_type = Jsonb)]
-    report: Value,
+    #[diesel(sql_type = Binary)]
+    sheet_sealed: Vec<u8>,
+    #[diesel(sql_type = Binary)]
+    report_sealed: Vec<u8>,
+}
+
+/// Compressed, because what is sealed cannot be compressed any more, and a sheet says the same over and over.
+fn seal(vault: &Vault, tenant: i32, id: i64, part: &'static str, bytes: &[u8]) -> Result<Vec<u8>, DbError> {
+    let mut packed = DeflateEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    let packed = packed.write_all(bytes).and_then(|()| packed.finish()).map_err(|_| VaultError::Damaged)?;
+    Ok(vault.seal(&places::import(part, tenant, &id.to_string()), &packed)?)
+}
+
+fn seal_json(
+    vault: &Vault,
+    tenant: i32,
+    id: i64,
+    part: &'static str,
+    value: &impl Serialize,
+) -> Result<Vec<u8>, DbError> {
+    seal(vault, tenant, id, part, &serde_json::to_vec(value).map_err(unwritable)?)
+}
+
+fn open_json<T: DeserializeOwned>(
+    vault: &Vault,
+    tenant: i32,
+    id: i64,
+    part: &'static str,
+    sealed: &[u8],
+) -> Result<T, DbError> {
+    let packed = vault.open_sealed(&places::import(part, tenant, &id.to_string()), sealed)?;
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(packed.as_slice()).read_to_end(&mut bytes).map_err(|_| VaultError::Damaged)?;
+    serde_json::from_slice(&bytes).map_err(unreadable)
 }
 
 /// One import of the caller's own bureau; `lock` holds it until the transaction ends.
 pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Import>, DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let lock = if lock { "FOR UPDATE" } else { "" };
     let found: Option<FullRow> = sql_query(format!(
-        "SELECT {ROW}, sheet, report FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"
+        "SELECT {ROW}, sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"
     ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
@@ -89,8 +126,8 @@ pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Im
         .map(|found| {
             Ok(Import {
                 row: found.shown,
-                table: serde_json::from_value(found.sheet).map_err(unreadable)?,
-                report: serde_json::from_value(found.report).map_err(unreadable)?,
+                table: open_json(&vault, tenant, id, "sheet", &found.sheet_sealed)?,
+                report: open_json(&vault, tenant, id, "report", &found.report_sealed)?,
             })
         })
         .transpose()
@@ -122,19 +159,22 @@ pub async fn add(conn: &mut ScopedConn, caller: &Caller, new: &NewImport<'_>) ->
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let row: Id = sql_query(
-        "INSERT INTO imports (tenant_id, file_name, file, region, state, sheet, report, partial, good, bad, accepted, created_by, \
-         created_by_name, created_at, settled_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $5 = 'draft' THEN NULL ELSE $14 END) \
-         RETURNING id",
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let Id { id } = sql_query("SELECT nextval('imports_id_seq') AS id").get_result(conn.sql()).await?;
+    let (file, sheet, report) = sealed_parts(vault, tenant, id, new)?;
+    sql_query(
+        "INSERT INTO imports (tenant_id, file_name, file_sealed, region, state, sheet_sealed, report_sealed, partial, good, bad, \
+         accepted, created_by, created_by_name, created_at, settled_at, id) OVERRIDING SYSTEM VALUE \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+         CASE WHEN $5 = 'draft' THEN NULL ELSE $14 END, $15)",
     )
-    .bind::<Integer, _>(conn.tenant())
+    .bind::<Integer, _>(tenant)
     .bind::<Text, _>(new.file_name)
-    .bind::<Binary, _>(new.file)
+    .bind::<Binary, _>(file)
     .bind::<Integer, _>(new.region)
     .bind::<Text, _>(new.state)
-    .bind::<Jsonb, _>(serde_json::to_value(new.table).map_err(unwritable)?)
-    .bind::<Jsonb, _>(serde_json::to_value(new.report).map_err(unwritable)?)
+    .bind::<Binary, _>(sheet)
+    .bind::<Binary, _>(report)
     .bind::<Bool, _>(new.partial)
     .bind::<Integer, _>(count(new.good))
     .bind::<Integer, _>(count(new.bad))
@@ -142,9 +182,20 @@ pub async fn add(conn: &mut ScopedConn, caller: &Caller, new: &NewImport<'_>) ->
     .bind::<Nullable<BigInt>, _>((caller.actor.user_id != 0).then_some(caller.actor.user_id))
     .bind::<Text, _>(&caller.actor.display_name)
     .bind::<Timestamptz, _>(caller.now)
-    .get_result(conn.sql())
+    .bind::<BigInt, _>(id)
+    .execute(conn.sql())
     .await?;
-    Ok(row.id)
+    Ok(id)
+}
+
+type Parts = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+fn sealed_parts(vault: Vault, tenant: i32, id: i64, new: &NewImport<'_>) -> Result<Parts, DbError> {
+    Ok((
+        seal(&vault, tenant, id, "file", new.file)?,
+        seal_json(&vault, tenant, id, "sheet", new.table)?,
+        seal_json(&vault, tenant, id, "report", new.report)?,
+    ))
 }
 
 /// Keeps a mended sheet; its version goes up by one.
@@ -156,14 +207,15 @@ pub async fn mend(
     good: usize,
     bad: usize,
 ) -> Result<(), DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     sql_query(
-        "UPDATE imports SET sheet = $3, report = $4, good = $5, bad = $6, version = version + 1 \
+        "UPDATE imports SET sheet_sealed = $3, report_sealed = $4, good = $5, bad = $6, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
-    .bind::<Jsonb, _>(serde_json::to_value(table).map_err(unwritable)?)
-    .bind::<Jsonb, _>(serde_json::to_value(report).map_err(unwritable)?)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "sheet", table)?)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "report", report)?)
     .bind::<Integer, _>(count(good))
     .bind::<Integer, _>(count(bad))
     .execute(conn.sql())
@@ -180,8 +232,9 @@ pub async fn settle(
     report: &Report,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     sql_query(
-        "UPDATE imports SET state = $3, partial = $4, accepted = $5, report = $6, settled_at = $7 \
+        "UPDATE imports SET state = $3, partial = $4, accepted = $5, report_sealed = $6, settled_at = $7 \
          WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -189,8 +242,61 @@ pub async fn settle(
     .bind::<Text, _>(state)
     .bind::<Bool, _>(partial)
     .bind::<Integer, _>(count(report.accepted))
-    .bind::<Jsonb, _>(serde_json::to_value(report).map_err(unwritable)?)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "report", report)?)
     .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct SealedParts {
+    #[diesel(sql_type = Binary)]
+    sheet_sealed: Vec<u8>,
+    #[diesel(sql_type = Binary)]
+    report_sealed: Vec<u8>,
+}
+
+/// The sheet and the report of an import of the own bureau, whatever became of it.
+async fn parts(conn: &mut ScopedConn, id: i64) -> Result<Option<(Table, Report)>, DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let found: Option<SealedParts> =
+        sql_query("SELECT sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2")
+            .bind::<Integer, _>(tenant)
+            .bind::<BigInt, _>(id)
+            .get_result(conn.sql())
+            .await
+            .optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let table = open_json(&vault, tenant, id, "sheet", &found.sheet_sealed)?;
+    Ok(Some((table, open_json(&vault, tenant, id, "report", &found.report_sealed)?)))
+}
+
+/// Whether a cell of an import holds something.
+pub async fn holds(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool) -> Result<bool, DbError> {
+    let found = parts(conn, id).await?;
+    Ok(found.is_some_and(|(table, _)| table.rows.iter().flat_map(|row| &row.cells).any(|cell| is_in(cell))))
+}
+
+/// Blanks the cells that hold something and the lines that quote them, and lets go of the file as it came.
+pub async fn blank(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool) -> Result<(), DbError> {
+    let Some((mut table, mut report)) = parts(conn, id).await? else { return Ok(()) };
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    table.rows.iter_mut().flat_map(|row| &mut row.cells).filter(|cell| is_in(cell)).for_each(String::clear);
+    for line in report.rejected.iter_mut().chain(&mut report.notes) {
+        if is_in(&line.message_zh) || is_in(&line.message_en) {
+            line.message_zh.clear();
+            line.message_en.clear();
+        }
+    }
+    sql_query(
+        "UPDATE imports SET file_sealed = NULL, sheet_sealed = $3, report_sealed = $4, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(id)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "sheet", &table)?)
+    .bind::<Binary, _>(seal_json(&vault, tenant, id, "report", &report)?)
     .execute(conn.sql())
     .await?;
     Ok(())

@@ -3,15 +3,20 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Integer, Jsonb, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::{unreadable, unwritable};
+use super::{places, unreadable, unwritable};
 use crate::{
     db::{DbError, ScopedConn},
     institutions::model::NewInstitution,
+    kernel::{
+        Private,
+        private::{CitizenNumber, Kind, Phone},
+    },
+    vault::{Place, Sealed, Vault},
 };
 
 /// Any number, the same for every import; with the tenant it names the lock.
@@ -42,15 +47,20 @@ pub async fn known(conn: &mut ScopedConn, codes: &[&str], lock: bool) -> Result<
         id: i64,
         #[diesel(sql_type = Jsonb)]
         facts: Value,
+        #[diesel(sql_type = Nullable<Binary>)]
+        phone_sealed: Option<Sealed<Phone>>,
+        #[diesel(sql_type = Nullable<Binary>)]
+        legal_person_id_sealed: Option<Sealed<CitizenNumber>>,
     }
     let lock = if lock { "FOR UPDATE" } else { "" };
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let rows: Vec<Row> = sql_query(format!(
         "SELECT id, jsonb_build_object('name', name, 'credit_code', credit_code, 'org_kind', org_kind, 'county', tenant_id::text, \
          'township', township::text, 'address', address, 'category', category, 'stages', stages, 'delivery', delivery, \
          'for_profit', for_profit, 'courses_text', courses_text, 'licence_no', licence_no, \
          'licence_authority', licence_authority, 'licence_from', licence_from, 'licence_to', licence_to, \
-         'legal_person', legal_person, 'phone', phone, 'escrow_bank', '', 'escrow_account_no', '', \
-         'floor_area_cm2', floor_area_cm2, 'status', status) AS facts \
+         'legal_person', legal_person, 'escrow_bank', '', 'escrow_account_no', '', \
+         'floor_area_cm2', floor_area_cm2, 'status', status) AS facts, phone_sealed, legal_person_id_sealed \
          FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id {lock}"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -58,14 +68,49 @@ pub async fn known(conn: &mut ScopedConn, codes: &[&str], lock: bool) -> Result<
     .load(conn.sql())
     .await?;
     rows.into_iter()
-        .map(|row| Ok(Known { id: row.id, facts: serde_json::from_value(row.facts).map_err(unreadable)? }))
+        .map(|row| {
+            let mut facts: NewInstitution = serde_json::from_value(row.facts).map_err(unreadable)?;
+            let code = facts.credit_code.to_string();
+            if let Some(sealed) = row.phone_sealed {
+                facts.phone = sealed.open(&vault, &places::phone(tenant, &code))?;
+            }
+            if let Some(sealed) = row.legal_person_id_sealed {
+                facts.legal_person_id = sealed.open(&vault, &places::legal_person_id(tenant, &code))?;
+            }
+            Ok(Known { id: row.id, facts })
+        })
         .collect()
 }
 
 /// How [`add`] and [`change`] read an institution from JSON; the names are those of [`NewInstitution`].
 const RECORD: &str = "id bigint, credit_code text, name text, org_kind text, township int, address text, category text, \
      stages text[], delivery text[], for_profit boolean, courses_text text, licence_no text, licence_authority text, \
-     licence_from date, licence_to date, legal_person text, phone text, floor_area_cm2 bigint, status text";
+     licence_from date, licence_to date, legal_person text, floor_area_cm2 bigint, status text, phone_sealed text, \
+     phone_index text[], legal_person_id_sealed text, legal_person_id_index text";
+
+/// The private values of a record from JSON, where bytes stand in hex.
+const PRIVATE: &str = "decode(t.phone_sealed, 'hex'), \
+     (SELECT coalesce(array_agg(decode(d, 'hex')), '{}') FROM unnest(t.phone_index) d), \
+     decode(t.legal_person_id_sealed, 'hex'), decode(t.legal_person_id_index, 'hex')";
+
+/// An institution as JSON for the database: private values sealed for its row, with their keyed hashes.
+fn record(vault: &Vault, tenant: i32, facts: &NewInstitution) -> Result<Value, DbError> {
+    fn hex_of<K: Kind>(vault: &Vault, place: &Place<'_>, value: &Private<K>) -> Result<Option<String>, DbError> {
+        if value.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(hex::encode(Sealed::seal(vault, place, value)?.bytes())))
+    }
+    let mut record = serde_json::to_value(facts).map_err(unwritable)?;
+    let code = facts.credit_code.as_str();
+    let (phone, id) = (&facts.phone, &facts.legal_person_id);
+    let digests: Vec<String> = vault.digests::<Phone>(phone.expose()).iter().map(hex::encode).collect();
+    record["phone_sealed"] = json!(hex_of(vault, &places::phone(tenant, code), phone)?);
+    record["phone_index"] = json!(digests);
+    record["legal_person_id_sealed"] = json!(hex_of(vault, &places::legal_person_id(tenant, code), id)?);
+    record["legal_person_id_index"] = json!(vault.digests::<CitizenNumber>(id.expose()).pop().map(hex::encode));
+    Ok(record)
+}
 
 /// Enters institutions; returns their ids in the same order.
 pub async fn add(
@@ -80,14 +125,16 @@ pub async fn add(
         #[diesel(sql_type = Text)]
         credit_code: String,
     }
-    let records = serde_json::to_value(institutions).map_err(unwritable)?;
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let records: Result<Vec<Value>, DbError> = institutions.iter().map(|one| record(&vault, tenant, one)).collect();
+    let records = Value::Array(records?);
     let rows: Vec<Row> = sql_query(format!(
         "INSERT INTO institutions (tenant_id, credit_code, name, org_kind, township, address, category, stages, delivery, \
-         for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, phone, \
-         floor_area_cm2, status, created_at, updated_at) \
+         for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, \
+         floor_area_cm2, status, phone_sealed, phone_index, legal_person_id_sealed, legal_person_id_index, created_at, updated_at) \
          SELECT $1, t.credit_code, t.name, t.org_kind, t.township, t.address, t.category, t.stages, t.delivery, \
          t.for_profit, t.courses_text, t.licence_no, t.licence_authority, t.licence_from, t.licence_to, t.legal_person, \
-         t.phone, t.floor_area_cm2, t.status, $3, $3 FROM jsonb_to_recordset($2) AS t ({RECORD}) RETURNING id, credit_code"
+         t.floor_area_cm2, t.status, {PRIVATE}, $3, $3 FROM jsonb_to_recordset($2) AS t ({RECORD}) RETURNING id, credit_code"
     ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Jsonb, _>(records)
@@ -101,9 +148,10 @@ pub async fn add(
 
 /// Rewrites institutions with what is now known of them.
 pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime<Utc>) -> Result<(), DbError> {
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let mut records = Vec::with_capacity(institutions.len());
     for known in institutions {
-        let mut record = serde_json::to_value(&known.facts).map_err(unwritable)?;
+        let mut record = record(&vault, tenant, &known.facts)?;
         record["id"] = json!(known.id);
         records.push(record);
     }
@@ -111,8 +159,9 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
         "UPDATE institutions i SET name = t.name, org_kind = t.org_kind, township = t.township, address = t.address, \
          category = t.category, stages = t.stages, delivery = t.delivery, courses_text = t.courses_text, \
          licence_no = t.licence_no, licence_authority = t.licence_authority, licence_from = t.licence_from, \
-         licence_to = t.licence_to, legal_person = t.legal_person, phone = t.phone, floor_area_cm2 = t.floor_area_cm2, \
-         status = t.status, version = i.version + 1, updated_at = $3 \
+         licence_to = t.licence_to, legal_person = t.legal_person, floor_area_cm2 = t.floor_area_cm2, status = t.status, \
+         (phone_sealed, phone_index, legal_person_id_sealed, legal_person_id_index) = ROW ({PRIVATE}), \
+         version = i.version + 1, updated_at = $3 \
          FROM jsonb_to_recordset($2) AS t ({RECORD}) WHERE i.tenant_id = $1 AND i.id = t.id"
     ))
     .bind::<Integer, _>(conn.tenant())

@@ -2,6 +2,7 @@
 
 pub mod drafts;
 pub mod intake;
+pub mod places;
 pub mod register;
 
 pub use register::{AccountRow, Filter, InstitutionRow};

@@ -3,11 +3,19 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use super::places;
+use crate::{
+    db::{DbError, ScopedConn},
+    kernel::{
+        Private,
+        private::{CitizenNumber, Phone},
+    },
+    vault::{Sealed, Vault},
+};
 
 /// An institution with where it stands on the lists.
 #[derive(Debug, Clone, QueryableByName)]
@@ -46,8 +54,10 @@ pub struct InstitutionRow {
     pub licence_to: Option<NaiveDate>,
     #[diesel(sql_type = Text)]
     pub legal_person: String,
-    #[diesel(sql_type = Text)]
-    pub phone: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub phone_sealed: Option<Sealed<Phone>>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub legal_person_id_sealed: Option<Sealed<CitizenNumber>>,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub floor_area_cm2: Option<i64>,
     #[diesel(sql_type = Text)]
@@ -62,9 +72,23 @@ pub struct InstitutionRow {
     pub list_since: Option<NaiveDate>,
 }
 
+impl InstitutionRow {
+    /// The telephone; empty where none is known.
+    pub fn phone(&self, vault: &Vault) -> Result<Private<Phone>, DbError> {
+        let place = places::phone(self.tenant_id, &self.credit_code);
+        Ok(self.phone_sealed.as_ref().map(|sealed| sealed.open(vault, &place)).transpose()?.unwrap_or_default())
+    }
+
+    /// The identity number of the legal representative; empty where none is known.
+    pub fn legal_person_id(&self, vault: &Vault) -> Result<Private<CitizenNumber>, DbError> {
+        let place = places::legal_person_id(self.tenant_id, &self.credit_code);
+        Ok(self.legal_person_id_sealed.as_ref().map(|sealed| sealed.open(vault, &place)).transpose()?.unwrap_or_default())
+    }
+}
+
 const SELECT: &str = "SELECT i.tenant_id, i.id, i.credit_code, i.name, i.org_kind, i.township, i.address, i.category, i.stages, \
      i.delivery, i.for_profit, i.courses_text, i.licence_no, i.licence_authority, i.licence_from, i.licence_to, i.legal_person, \
-     i.phone, i.floor_area_cm2, i.status, i.version, i.updated_at, coalesce(l.status, 'none') AS list_status, \
+     i.phone_sealed, i.legal_person_id_sealed, i.floor_area_cm2, i.status, i.version, i.updated_at, coalesce(l.status, 'none') AS list_status, \
      l.effective_on AS list_since";
 
 const FROM: &str = " FROM institutions i LEFT JOIN LATERAL (SELECT d.status, d.effective_on FROM list_decisions d \
@@ -73,7 +97,7 @@ const FROM: &str = " FROM institutions i LEFT JOIN LATERAL (SELECT d.status, d.e
 /// What to look for; empty texts look for anything.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Part of the name, or the beginning of the credit code.
+    /// Part of the name, the beginning of the credit code, or a whole telephone or identity number.
     pub q: String,
     pub status: String,
     pub list: String,
@@ -83,18 +107,31 @@ pub struct Filter {
 }
 
 const WHERE: &str = " WHERE i.tenant_id BETWEEN $1 AND $2 \
-     AND ($3 = '' OR position($3 in i.name) > 0 OR starts_with(i.credit_code, upper($3))) \
+     AND ($3 = '' OR position($3 in i.name) > 0 OR starts_with(i.credit_code, upper($3)) \
+          OR i.phone_index && $6 OR i.legal_person_id_index = ANY($6)) \
      AND ($4 = '' OR i.status = $4) AND ($5 = '' OR coalesce(l.status, 'none') = $5)";
+
+/// What a text is found by, if it is a whole number of somebody: nothing else of what is sealed can be searched.
+fn digests(vault: &Vault, q: &str) -> Vec<Vec<u8>> {
+    if q.chars().filter(char::is_ascii_digit).count() < 7 {
+        return Vec::new();
+    }
+    let mut digests = vault.digests::<Phone>(q);
+    digests.extend(vault.digests::<CitizenNumber>(q));
+    digests
+}
 
 /// Institutions of the visible range in order of entry.
 pub async fn search(conn: &mut ScopedConn, filter: &Filter) -> Result<Vec<InstitutionRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SELECT}{FROM}{WHERE} AND i.id > $6 ORDER BY i.id LIMIT $7"))
+    let digests = digests(conn.vault(), &filter.q);
+    Ok(sql_query(format!("{SELECT}{FROM}{WHERE} AND i.id > $7 ORDER BY i.id LIMIT $8"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<Text, _>(&filter.q)
         .bind::<Text, _>(&filter.status)
         .bind::<Text, _>(&filter.list)
+        .bind::<Array<Binary>, _>(&digests)
         .bind::<BigInt, _>(filter.after)
         .bind::<BigInt, _>(filter.limit)
         .load(conn.sql())
@@ -110,12 +147,14 @@ struct Count {
 /// How many there are in all pages together.
 pub async fn count(conn: &mut ScopedConn, filter: &Filter) -> Result<i64, DbError> {
     let (lo, hi) = conn.scope().range();
+    let digests = digests(conn.vault(), &filter.q);
     let count: Count = sql_query(format!("SELECT count(*) AS n{FROM}{WHERE}"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<Text, _>(&filter.q)
         .bind::<Text, _>(&filter.status)
         .bind::<Text, _>(&filter.list)
+        .bind::<Array<Binary>, _>(&digests)
         .get_result(conn.sql())
         .await?;
     Ok(count.n)
@@ -172,7 +211,7 @@ pub struct AccountRow {
 /// The escrow accounts of an institution, the newest first.
 pub async fn accounts(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<AccountRow>, DbError> {
     Ok(sql_query(
-        "SELECT id, bank, account_no, mode, status, agreement_no IS NOT NULL AND payee_account IS NOT NULL AS complete \
+        "SELECT id, bank, account_no, mode, status, agreement_no IS NOT NULL AND payee_sealed IS NOT NULL AS complete \
          FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id DESC",
     )
     .bind::<Integer, _>(tenant)

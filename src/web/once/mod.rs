@@ -30,6 +30,10 @@ use store::{Kept, keep, kept};
 use super::{AppState, FieldError, Problem, extract, session::Visit};
 use crate::identity::Actor;
 
+/// Put on an answer that must not be kept, because it shows personal data in the clear: a repeat is done again.
+#[derive(Debug, Clone, Copy)]
+pub struct NotKept;
+
 /// Name of the header.
 pub const HEADER: &str = "idempotency-key";
 const KEY_MAX: usize = 128;
@@ -94,10 +98,11 @@ pub(super) async fn once(
     let now = state.clock.now();
     let response = next.call(request).await?;
     let status = response.status();
+    let may_be_kept = !response.response().extensions().contains::<NotKept>();
     let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
     let bytes = to_bytes(body).await.map_err(|_| Problem::internal())?;
-    if status.is_success() {
+    if status.is_success() && may_be_kept {
         let answer = serde_json::from_slice(&bytes).unwrap_or(serde_json::Value::Null);
         let kept = Kept { request: digest, status: i32::from(status.as_u16()), answer };
         if let Err(error) = keep(&state.pools, &actor, &key, &kept, now).await {

@@ -1,0 +1,128 @@
+//! Sealed columns and the keys that sealed them.
+
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Array, BigInt, Binary, Integer, Text},
+};
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    db::{DbError, Pools, ScopedConn},
+    escrow, institutions,
+    vault::Place,
+};
+
+/// A sealed column: its table, its name, what its rows are named by, and how many rows are taken at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// What the value is bound to.
+    row: &'static str,
+    place: fn(i32, &str) -> Place<'_>,
+    pub batch: i64,
+}
+
+/// Every sealed column of personal data.
+pub const COLUMNS: [Column; 6] = [
+    Column { table: "institutions", column: "phone_sealed", row: "credit_code", place: institutions::places::phone, batch: 500 },
+    Column {
+        table: "institutions",
+        column: "legal_person_id_sealed",
+        row: "credit_code",
+        place: institutions::places::legal_person_id,
+        batch: 500,
+    },
+    Column { table: "escrow_accounts", column: "payee_sealed", row: "account_no", place: escrow::payee_place, batch: 500 },
+    Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },
+    Column { table: "imports", column: "sheet_sealed", row: "id::text", place: sheet, batch: 1 },
+    Column { table: "imports", column: "report_sealed", row: "id::text", place: report, batch: 1 },
+];
+
+fn file(tenant: i32, id: &str) -> Place<'_> {
+    institutions::places::import("file", tenant, id)
+}
+
+fn sheet(tenant: i32, id: &str) -> Place<'_> {
+    institutions::places::import("sheet", tenant, id)
+}
+
+fn report(tenant: i32, id: &str) -> Place<'_> {
+    institutions::places::import("report", tenant, id)
+}
+
+/// Every bureau that may keep something.
+pub async fn tenants(pools: &Pools) -> Result<Vec<i32>, DbError> {
+    let client = pools.worker().get().await?;
+    let rows = client.query("SELECT tenant_id FROM tenants ORDER BY tenant_id", &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+#[derive(QueryableByName)]
+struct Use {
+    #[diesel(sql_type = Integer)]
+    key: i32,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+/// How many values of a column of the own bureau each key has sealed.
+pub async fn uses(conn: &mut ScopedConn, column: &Column) -> Result<Vec<(u16, i64)>, DbError> {
+    let Column { table, column, .. } = column;
+    let rows: Vec<Use> = sql_query(format!(
+        "SELECT get_byte({column}, 1) * 256 + get_byte({column}, 2) AS key, count(*) AS n FROM {table} \
+         WHERE tenant_id = $1 AND {column} IS NOT NULL GROUP BY 1"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((u16::try_from(row.key).ok()?, row.n))).collect())
+}
+
+#[derive(QueryableByName)]
+struct SealedRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    known_as: String,
+    #[diesel(sql_type = Binary)]
+    sealed: Vec<u8>,
+}
+
+/// Seals the next values of a column anew that another key than `current` has sealed; returns how many, and the last row.
+/// The rows are locked until the transaction ends, so that nothing written meanwhile is lost.
+pub async fn batch(
+    conn: &mut ScopedConn,
+    column: &Column,
+    current: u16,
+    after: i64,
+) -> Result<(usize, i64), DbError> {
+    let Column { table, column: name, row, place, batch } = column;
+    let rows: Vec<SealedRow> = sql_query(format!(
+        "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
+         AND get_byte({name}, 1) * 256 + get_byte({name}, 2) <> $3 ORDER BY id LIMIT $4 FOR UPDATE"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(after)
+    .bind::<Integer, _>(i32::from(current))
+    .bind::<BigInt, _>(batch)
+    .load(conn.sql())
+    .await?;
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let last = rows.last().map_or(after, |row| row.id);
+    let (mut ids, mut sealed) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    for one in &rows {
+        let place = place(tenant, &one.known_as);
+        ids.push(one.id);
+        sealed.push(vault.seal(&place, &vault.open_sealed(&place, &one.sealed)?)?);
+    }
+    sql_query(format!(
+        "UPDATE {table} t SET {name} = n.sealed FROM unnest($2, $3) AS n (id, sealed) WHERE t.tenant_id = $1 AND t.id = n.id"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Array<Binary>, _>(sealed)
+    .execute(conn.sql())
+    .await?;
+    Ok((rows.len(), last))
+}

@@ -1,0 +1,359 @@
+//! What a bureau keeps about one person, and what of it goes when the person asks (个人信息保护法 art. 44–47).
+//!
+//! A person is told by a telephone, an identity number, an account number or an e-mail address. What the law makes the
+//! bureau keep stays, and the answer says so and by which law; what is not needed goes.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    PersonalError,
+    store::subject::{self as store, InstitutionPlace},
+};
+use crate::{
+    audit::{self, Event},
+    db::{DbError, Pools, ScopedConn},
+    identity::{Action, Caller, may},
+    institutions,
+    kernel::{
+        mask,
+        private::{AccountNumber, CitizenNumber, Kind, Phone},
+    },
+};
+
+/// By what somebody is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum By {
+    Phone,
+    CitizenId,
+    Account,
+    Email,
+}
+
+/// Somebody to look for, as typed.
+#[derive(Clone)]
+pub struct Person {
+    pub by: By,
+    /// As it is compared.
+    normal: String,
+}
+
+impl std::fmt::Debug for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Person {
+    /// Reads what was typed: an address has an `@`, an identity number its check character, a telephone eleven digits or
+    /// an area code; another number of eight digits and more is an account's.
+    pub fn parse(text: &str) -> Option<Person> {
+        let text = text.trim();
+        if let Some((local, host)) = text.split_once('@') {
+            let good = !local.is_empty() && host.contains('.') && !text.contains(char::is_whitespace);
+            return good.then(|| Person { by: By::Email, normal: text.to_lowercase() });
+        }
+        let plain = CitizenNumber::normal(text).pop()?;
+        if plain.parse::<crate::kernel::CitizenId>().is_ok() {
+            return Some(Person { by: By::CitizenId, normal: plain });
+        }
+        let phone = Phone::normal(text);
+        if let [one] = phone.as_slice()
+            && (one.starts_with('0') && (10..=12).contains(&one.len()) || one.starts_with('1') && one.len() == 11)
+        {
+            return Some(Person { by: By::Phone, normal: one.clone() });
+        }
+        (plain.len() >= 8 && plain.bytes().filter(u8::is_ascii_digit).count() >= 8)
+            .then_some(Person { by: By::Account, normal: plain })
+    }
+
+    /// What may be shown of it.
+    pub fn masked(&self) -> String {
+        match self.by {
+            By::Phone => mask::phone(&self.normal),
+            By::CitizenId => mask::citizen_id(&self.normal),
+            By::Account => mask::account(&self.normal),
+            By::Email => mask::email(&self.normal),
+        }
+    }
+
+    fn digests(&self, conn: &ScopedConn) -> Vec<Vec<u8>> {
+        let vault = conn.vault();
+        match self.by {
+            By::Phone => vec![vault.digest::<Phone>(&self.normal)],
+            By::CitizenId => vec![vault.digest::<CitizenNumber>(&self.normal)],
+            By::Account => vec![vault.digest::<AccountNumber>(&self.normal)],
+            By::Email => Vec::new(),
+        }
+    }
+
+    /// Names the person in the trail, without saying who it is to somebody who has no keys.
+    fn pseudonym(&self, conn: &ScopedConn) -> String {
+        let digest = match self.by {
+            By::Email => conn.vault().digest::<Phone>(&self.normal),
+            _ => self.digests(conn).pop().unwrap_or_default(),
+        };
+        hex::encode(&digest[..digest.len().min(8)])
+    }
+
+    /// Whether a text, such as a cell of a sheet, holds it.
+    fn is_in(&self, text: &str) -> bool {
+        match self.by {
+            By::Email => text.to_lowercase().contains(&self.normal),
+            By::Phone => squeezed(text).contains(&self.normal) || Phone::normal(text).contains(&self.normal),
+            By::CitizenId | By::Account => squeezed(text).contains(&self.normal),
+        }
+    }
+}
+
+fn squeezed(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
+}
+
+/// Why something is kept although its owner asks for its erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Basis {
+    pub zh: &'static str,
+    pub en: &'static str,
+}
+
+const LICENCE: Basis = Basis {
+    zh: "办学许可档案的法定内容，按《行政许可法》《档案法》随许可档案保存",
+    en: "part of the licence file, kept with it by the Administrative Licensing Law and the Archives Law",
+};
+const MONEY: Basis = Basis {
+    zh: "预收费资金监管的会计资料，按《会计法》和《会计档案管理办法》保存",
+    en: "accounting record of supervised prepaid fees, kept by the Accounting Law and the rules on accounting archives",
+};
+const IN_USE: Basis = Basis {
+    zh: "账号在用，履行职责所必需（《个人信息保护法》第十三条第一款第三项）；停用后可删除",
+    en: "the account is in use and needed for official duties (PIPL art. 13); it goes once the account is disabled",
+};
+const TRAIL: Basis = Basis {
+    zh: "操作日志只留遮盖后的内容，按《网络安全法》《数据安全法》保存，不得删改",
+    en: "the trail holds masks alone and is kept unchanged by the Cybersecurity Law and the Data Security Law",
+};
+
+/// One place where something about the person is kept.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    /// What the thing is.
+    pub what_zh: String,
+    pub what_en: String,
+    /// In which record.
+    pub record: String,
+    /// In the clear: the copy is the person's own. Pages show [`Place::shown`].
+    pub value: String,
+    #[serde(skip)]
+    pub shown: String,
+    /// Why it stays; absent when it goes on request.
+    pub kept: Option<Basis>,
+    #[serde(skip)]
+    target: Target,
+}
+
+/// What is erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    Phone { institution: i64, credit_code: String, phone: String },
+    Email { user: i64 },
+    Import { id: i64 },
+    Nothing,
+}
+
+impl Place {
+    fn kept(what: (&str, &str), record: String, value: String, shown: String, basis: Basis) -> Place {
+        let (what_zh, what_en) = (what.0.to_owned(), what.1.to_owned());
+        Place { what_zh, what_en, record, value, shown, kept: Some(basis), target: Target::Nothing }
+    }
+
+    fn going(what: (&str, &str), record: String, value: String, shown: String, target: Target) -> Place {
+        let (what_zh, what_en) = (what.0.to_owned(), what.1.to_owned());
+        Place { what_zh, what_en, record, value, shown, kept: None, target }
+    }
+}
+
+/// Everything that the caller's bureau keeps about a person.
+async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, DbError> {
+    let mut found = Vec::new();
+    let digests = person.digests(conn);
+    for row in store::institutions(conn, &digests).await? {
+        of_institution(conn, &row, &mut found)?;
+    }
+    if person.by == By::Account {
+        for row in store::payees(conn, &digests).await? {
+            found.push(Place::kept(
+                ("划拨收款账户", "account that releases go to"),
+                format!("{} {}", row.institution, row.account_no),
+                person.normal.clone(),
+                person.masked(),
+                MONEY,
+            ));
+        }
+        for row in store::entries(conn, &person.normal).await? {
+            found.push(Place::kept(
+                ("银行流水的对方账号", "other side of bank entries"),
+                format!("{} ({})", row.institution, row.entries),
+                person.normal.clone(),
+                person.masked(),
+                MONEY,
+            ));
+        }
+    }
+    if person.by == By::Email {
+        for row in store::users(conn, &person.normal).await? {
+            let shown = mask::email(&row.email);
+            let what = ("账号的电子邮箱", "e-mail address of an account");
+            found.push(if row.status == "disabled" {
+                Place::going(what, row.display_name, row.email, shown, Target::Email { user: row.id })
+            } else {
+                Place::kept(what, row.display_name, row.email, shown, IN_USE)
+            });
+        }
+    }
+    for id in store::imports(conn).await? {
+        if institutions::import_holds(conn, id, |text| person.is_in(text)).await? {
+            found.push(Place::going(
+                ("上传的表格", "an uploaded sheet"),
+                format!("#{id}"),
+                person.normal.clone(),
+                person.masked(),
+                Target::Import { id },
+            ));
+        }
+    }
+    if !found.is_empty() {
+        let what = ("操作留痕中遮盖后的内容", "masks in the audit trail");
+        found.push(Place::kept(what, String::new(), person.masked(), person.masked(), TRAIL));
+    }
+    Ok(found)
+}
+
+fn of_institution(conn: &ScopedConn, row: &InstitutionPlace, found: &mut Vec<Place>) -> Result<(), DbError> {
+    let record = || format!("{} {}", row.name, row.credit_code);
+    if row.by_phone {
+        let phone = row.phone(conn)?;
+        let shown = mask::phone(&phone);
+        let target =
+            Target::Phone { institution: row.id, credit_code: row.credit_code.clone(), phone: phone.clone() };
+        found.push(Place::going(("机构联系电话", "an institution's telephone"), record(), phone, shown, target));
+    }
+    if row.by_id {
+        let id = row.legal_person_id(conn)?;
+        let shown = mask::citizen_id(&id);
+        found.push(Place::kept(("法定代表人身份证号", "legal representative's identity number"), record(), id, shown, LICENCE));
+        let name = row.legal_person.clone();
+        found.push(Place::kept(("法定代表人姓名", "legal representative's name"), record(), name.clone(), name, LICENCE));
+    }
+    Ok(())
+}
+
+fn allowed(caller: &Caller) -> Result<(), PersonalError> {
+    let system = caller.actor.user_id == 0;
+    if system || may(caller.actor.role, Action::ServeDataSubject) { Ok(()) } else { Err(PersonalError::Forbidden) }
+}
+
+/// What the caller's bureau keeps about a person; nothing is recorded, and pages show masks.
+pub async fn find(pools: &Pools, caller: &Caller, person: &Person) -> Result<Vec<Place>, PersonalError> {
+    allowed(caller)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let found = places(&mut conn, person).await?;
+    conn.commit().await?;
+    Ok(found)
+}
+
+/// The person's copy, in the clear, with the export on record.
+pub async fn export(pools: &Pools, caller: &Caller, person: &Person) -> Result<Vec<Place>, PersonalError> {
+    allowed(caller)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let found = places(&mut conn, person).await?;
+    let after = json!({"by": person.by, "person": person.masked(), "places": found.len()});
+    record(&mut conn, caller, "personal.exported", person, after).await?;
+    conn.commit().await?;
+    Ok(found)
+}
+
+/// What an erasure did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Erased {
+    pub erased: Vec<Place>,
+    pub kept: Vec<Place>,
+}
+
+/// Erases what may go and leaves what the law makes the bureau keep, all in one transaction and on record.
+pub async fn erase(pools: &Pools, caller: &Caller, person: &Person) -> Result<Erased, PersonalError> {
+    allowed(caller)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let found = places(&mut conn, person).await?;
+    let (kept, erased): (Vec<Place>, Vec<Place>) = found.into_iter().partition(|place| place.kept.is_some());
+    for place in &erased {
+        match &place.target {
+            Target::Phone { institution, credit_code, phone } => {
+                let rest = without(phone, person);
+                store::set_phone(&mut conn, *institution, credit_code, &rest).await?;
+            }
+            Target::Email { user } => store::blank_email(&mut conn, *user).await?,
+            Target::Import { id } => institutions::blank_import(&mut conn, *id, |text| person.is_in(text)).await?,
+            Target::Nothing => {}
+        }
+    }
+    let told = |places: &[Place]| -> Vec<String> {
+        places.iter().map(|place| format!("{} {}", place.what_zh, place.record).trim().to_owned()).collect()
+    };
+    let after = json!({"by": person.by, "person": person.masked(), "erased": told(&erased), "kept": told(&kept)});
+    record(&mut conn, caller, "personal.erased", person, after).await?;
+    conn.commit().await?;
+    Ok(Erased { erased, kept })
+}
+
+/// The numbers of a cell that are not the person's.
+fn without(phone: &str, person: &Person) -> String {
+    let others = phone.split(['/', '、', ',', ';', '\n']).map(str::trim);
+    others.filter(|one| !one.is_empty() && !person.is_in(one)).collect::<Vec<_>>().join("/")
+}
+
+async fn record(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    action: &str,
+    person: &Person,
+    after: serde_json::Value,
+) -> Result<(), DbError> {
+    let subject_id = person.pseudonym(conn);
+    let event = Event { action, subject_kind: "person", subject_id, after: Some(after), ..Event::default() };
+    audit::store::record(conn, caller, event).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_by_whole_numbers_and_addresses() {
+        for (text, by) in [
+            ("138 1234 5678", Some(By::Phone)),
+            ("0576-88881234", Some(By::Phone)),
+            ("11010519491231002x", Some(By::CitizenId)),
+            ("6230 5500 1203 0091 264", Some(By::Account)),
+            (" Zhang.San@school.example ", Some(By::Email)),
+            ("张三", None),
+            ("1381234", None),
+            ("@school.example", None),
+            ("zhang san@school.example", None),
+            ("", None),
+        ] {
+            assert_eq!(Person::parse(text).map(|person| person.by), by, "{text}");
+        }
+        assert_eq!(format!("{:?}", Person::parse("13812345678").unwrap()), "138****5678");
+    }
+
+    #[test]
+    fn only_the_persons_own_number_goes() {
+        let person = Person::parse("13812345678").unwrap();
+        assert_eq!(without("13812345678/0576-88881234", &person), "0576-88881234");
+        assert_eq!(without("138 1234 5678", &person), "");
+        assert!(person.is_in("联系人 138-1234-5678") && !person.is_in("13812345679"));
+    }
+}
