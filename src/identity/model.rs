@@ -1,11 +1,11 @@
 //! Roles, and who acts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     db::Scope,
-    kernel::{RegionCode, region::Level},
+    kernel::{RegionCode, clock::BEIJING, region::Level},
 };
 
 /// What a person or machine is in the system. One role per account.
@@ -101,7 +101,11 @@ impl Actor {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
             None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
                 Some(region) => Scope::official(region, self.user_id),
-                None if self.tenant == 0 && self.role == Role::MinistryOfficer => Scope::ministry(self.user_id),
+                None if self.tenant == 0
+                    && matches!(self.role, Role::MinistryOfficer | Role::BureauAdmin | Role::Auditor) =>
+                {
+                    Scope::ministry(self.user_id)
+                }
                 None => Scope::nowhere(self.user_id),
             },
         }
@@ -128,4 +132,11 @@ pub struct Caller {
     pub request_id: String,
     /// The instant of the request; commands read no clock of their own.
     pub now: DateTime<Utc>,
+}
+
+impl Caller {
+    /// The local day of the request.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&BEIJING).date_naive()
+    }
 }
