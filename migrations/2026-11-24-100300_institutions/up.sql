@@ -92,17 +92,22 @@ CREATE TABLE approvals (
     payload        jsonb       NOT NULL,
     reason         text        NOT NULL,
     proposed_by    bigint      NOT NULL,
+    -- Who held that post then: a post may be handed over, and a person may come to hold another.
+    proposed_person bigint     NOT NULL,
     proposed_at    timestamptz NOT NULL,
     expires_at     timestamptz NOT NULL,
     state          text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'withdrawn', 'expired')),
     decided_by     bigint,
+    decided_person bigint,
     decided_at     timestamptz,
     comment        text,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id),
     FOREIGN KEY (tenant_id, proposed_by) REFERENCES users (tenant_id, id),
     FOREIGN KEY (tenant_id, decided_by) REFERENCES users (tenant_id, id),
-    CHECK (decided_by IS NULL OR decided_by <> proposed_by),
+    -- Two posts and two persons.
+    CHECK (decided_by IS NULL OR decided_by <> proposed_by AND decided_person <> proposed_person),
+    CHECK ((decided_by IS NULL) = (decided_person IS NULL)),
     CHECK ((state IN ('approved', 'rejected')) = (decided_by IS NOT NULL))
 );
 ALTER TABLE approvals ENABLE ROW LEVEL SECURITY;
@@ -114,6 +119,8 @@ CREATE POLICY write ON approvals
     USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all')
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
 GRANT SELECT, INSERT, UPDATE ON approvals TO mingjian_app;
+-- Whether two posts are one person's is asked by four eyes.
+GRANT SELECT (person_id) ON users TO mingjian_app;
 -- The worker finds the bureaus in which something ran out; it marks nothing itself.
 CREATE POLICY due ON approvals FOR SELECT TO mingjian_worker USING (true);
 GRANT SELECT (tenant_id, state, expires_at) ON approvals TO mingjian_worker;

@@ -92,7 +92,8 @@ impl TryFrom<Row> for Approval {
 const APPROVALS: &str = "SELECT a.tenant_id, a.id, a.kind, a.subject, a.institution_id, i.credit_code, i.name, a.payload, a.reason, \
      a.proposed_by, p.display_name AS proposed_by_name, a.proposed_at, a.expires_at, \
      CASE WHEN a.state = 'pending' AND a.expires_at <= $1 THEN 'expired' ELSE a.state END AS state, \
-     d.display_name AS decided_by_name, a.decided_at, a.comment, p.id = $2 AS own \
+     d.display_name AS decided_by_name, a.decided_at, a.comment, coalesce(a.proposed_person = (SELECT me.person_id FROM users me \
+     WHERE me.tenant_id = a.tenant_id AND me.id = $2), false) AS own \
      FROM approvals a JOIN users p ON p.tenant_id = a.tenant_id AND p.id = a.proposed_by \
      LEFT JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
      LEFT JOIN users d ON d.tenant_id = a.tenant_id AND d.id = a.decided_by ";
@@ -277,8 +278,10 @@ pub async fn add(
     payloads: &[&Value],
 ) -> Result<Vec<(i64, String)>, DbError> {
     let rows: Vec<Subject> = sql_query(
-        "INSERT INTO approvals (tenant_id, kind, subject, institution_id, payload, reason, proposed_by, proposed_at, expires_at, state) \
-         SELECT $1, $2, t.subject, t.institution, t.payload, $6, $7, $8, $9, 'pending' \
+        "INSERT INTO approvals (tenant_id, kind, subject, institution_id, payload, reason, proposed_by, proposed_person, proposed_at, \
+         expires_at, state) \
+         SELECT $1, $2, t.subject, t.institution, t.payload, $6, $7, \
+           (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $7), $8, $9, 'pending' \
          FROM unnest($3, $4, $5) WITH ORDINALITY AS t (subject, institution, payload, n) ORDER BY t.n \
          ON CONFLICT (tenant_id, kind, subject) WHERE state = 'pending' DO NOTHING RETURNING id, subject",
     )
@@ -344,7 +347,11 @@ pub async fn settle(
     comment: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query("UPDATE approvals SET state = $3, decided_by = $4, decided_at = $5, comment = $6 WHERE tenant_id = $1 AND id = ANY($2)")
+    sql_query(
+        "UPDATE approvals SET state = $3, decided_by = $4, decided_at = $5, comment = $6, \
+         decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
+         WHERE tenant_id = $1 AND id = ANY($2)",
+    )
         .bind::<Integer, _>(conn.tenant())
         .bind::<Array<BigInt>, _>(ids)
         .bind::<Text, _>(state.to_string())

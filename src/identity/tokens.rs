@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Role};
+use super::{Actor, Department, Role};
 use crate::secrets::{Secrets, random};
 
 /// How long an access token is good.
@@ -31,6 +31,12 @@ struct Claims {
     role: Role,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     institution: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    department: Option<Department>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    township: Option<i32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    switches: bool,
     name: String,
     sid: String,
     iat: i64,
@@ -82,6 +88,9 @@ impl Tokens {
             tenant: actor.tenant,
             role: actor.role,
             institution: actor.institution,
+            department: actor.department,
+            township: actor.township,
+            switches: actor.switches,
             name: actor.display_name.clone(),
             sid: actor.session.clone(),
             iat: now.timestamp(),
@@ -111,6 +120,9 @@ impl Tokens {
             tenant: claims.tenant,
             role: claims.role,
             institution: claims.institution,
+            department: claims.department,
+            township: claims.township,
+            switches: claims.switches,
             session: claims.sid,
         })
     }

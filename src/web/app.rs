@@ -1,5 +1,7 @@
 //! The whole service: every feature's routes behind one gate. The only file that knows every feature.
 
+use std::sync::Arc;
+
 use actix_web::{
     App, Error, HttpResponse,
     body::MessageBody,
@@ -8,9 +10,7 @@ use actix_web::{
     web,
 };
 
-use std::sync::Arc;
-
-use super::{Access, AppState, Problem, Route, assets, auth, gate};
+use super::{Access, AppState, Problem, Route, assets, auth, gate, switching};
 use crate::approvals::Desks;
 
 /// Every route of the service.
@@ -24,6 +24,7 @@ pub fn routes() -> Vec<Route> {
     ]);
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(switching::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());
