@@ -4,6 +4,8 @@
 
 /// Who holds which post: invitations, roles, disabling, handing over, departments, bureaus of every level.
 pub mod accounts;
+/// Four eyes: one official proposes, another decides.
+pub mod approvals;
 /// The audit trail.
 pub mod audit;
 /// The command line.
@@ -32,6 +34,8 @@ pub mod kernel;
 pub mod lists;
 /// Rights in personal data: looks, requests, export, erasure, keys.
 pub mod personal;
+/// Parameters of supervision: effective-dated, inherited, and only ever tightened below.
+pub mod policies;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.

@@ -11,12 +11,14 @@ mod home;
 pub mod model;
 pub mod pages;
 mod private;
+mod policy;
 pub mod rules;
 mod shown;
 pub mod store;
 mod words;
 
 pub use private::private_value;
+pub use policy::{Affected, Recheck, is_of_courses, recheck};
 pub use model::{Filing, InvalidFiling, Known};
 pub use rules::{Verdict, check};
 pub use store::longest_waiting as waiting;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     identity::sign_in,
     audit::keep::Keeper,
+    approvals,
     web::{AppState, once},
 };
 
@@ -18,6 +19,8 @@ const SWEEP_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
 /// How often the audit trail is gone through from end to end.
 const NIGHTLY: chrono::Duration = chrono::Duration::hours(24);
+/// How often it is looked whether proposals have run out; until then they read as run out all the same.
+const EXPIRE_EVERY: chrono::Duration = chrono::Duration::minutes(1);
 
 /// Works until the process ends. A failing round is logged and tried again.
 pub async fn run(state: AppState) {
@@ -30,7 +33,14 @@ pub async fn run(state: AppState) {
     };
     tokio::spawn(keep_trail(state.clone()));
     let mut swept = state.clock.now() - SWEEP_EVERY;
+    let mut expired = state.clock.now() - EXPIRE_EVERY;
     loop {
+        if state.clock.now() - expired >= EXPIRE_EVERY {
+            expired = state.clock.now();
+            if let Err(error) = approvals::expire_due(&state.pools, expired).await {
+                tracing::warn!(%error, "proposals that ran out could not be marked; trying again in a minute");
+            }
+        }
         if state.clock.now() - swept >= SWEEP_EVERY {
             swept = state.clock.now();
             if let Err(error) = once::sweep(&state.pools, swept).await {
