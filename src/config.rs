@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use clap::Args;
 use nix::unistd::Uid;
 
@@ -82,6 +82,21 @@ impl Service {
     /// The machine's clock, unless one was set to stand still.
     pub fn clock(&self) -> Clock {
         self.clock.map_or_else(Clock::system, |at| Clock::fixed(at.to_utc()))
+    }
+}
+
+/// The clock of a command that writes down when.
+#[derive(Debug, Clone, Args)]
+pub struct Now {
+    /// Instant at which the command's clock stands still, as that of the service; for drills and tests
+    #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
+    clock: Option<DateTime<FixedOffset>>,
+}
+
+impl Now {
+    /// The present instant.
+    pub fn get(&self) -> DateTime<Utc> {
+        self.clock.map_or_else(|| Clock::system().now(), |at| at.to_utc())
     }
 }
 

@@ -20,6 +20,7 @@ pub mod key;
 pub mod migrate;
 pub mod parse_statement;
 pub mod serve;
+pub mod signing_key;
 pub mod simulate_escrow;
 pub mod user;
 
@@ -46,6 +47,9 @@ enum Command {
     /// Add a machine user's key and print its secret, once
     #[command(subcommand)]
     Key(key::Key),
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKey),
     /// Take records in from files
     #[command(subcommand)]
     Import(import::Import),
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Demo(command) => demo::run(command),
         Command::Key(command) => key::run(command),
+        Command::SigningKey(command) => signing_key::run(command),
         Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),

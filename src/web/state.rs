@@ -33,14 +33,12 @@ pub struct AppState {
 /// Why the service cannot start; says what to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    #[error("the signing key cannot be derived: {0}")]
-    Key(#[from] ed25519_dalek::pkcs8::Error),
     #[error(transparent)]
     Calendar(#[from] crate::kernel::calendar::CalendarError),
 }
 
 impl AppState {
-    /// The state of a service on an opened database.
+    /// The state of a service on an opened database; its tokens have no keys yet.
     pub fn new(database: &Database, service: Service, clock: Clock) -> Result<AppState, StateError> {
         let own = std::fs::read_to_string(database.directory.join("reference/holidays-cn.csv")).ok();
         let calendar = match own {
@@ -50,7 +48,7 @@ impl AppState {
         Ok(AppState {
             pools: database.pools.clone(),
             secrets: database.secrets.clone(),
-            tokens: Tokens::new(&database.secrets)?,
+            tokens: Tokens::default(),
             clock,
             live: Live::new(),
             calendar: Arc::new(calendar),
