@@ -1,17 +1,40 @@
--- Who may sign in. Passwords are Argon2id strings; an account without one cannot sign in until it sets one.
+-- A person signs in with one name and one password, whatever posts they hold. A person without a password cannot sign in
+-- until they set one. Belongs to no bureau and is read by the sign-in role alone; holds no tenant's data.
+CREATE TABLE people (
+    id                bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    username          text        NOT NULL UNIQUE,
+    password_hash     text,
+    status            text        NOT NULL CHECK (status IN ('active', 'disabled')),
+    -- Signing in needs the password alone; an operator said so on the command line, and the users page shows it.
+    second_factor_off boolean     NOT NULL DEFAULT false,
+    -- The post that was used last: the next session begins in it.
+    last_tenant       int,
+    last_post         bigint,
+    created_at        timestamptz NOT NULL
+);
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE people FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in ON people TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE ON people TO mingjian_auth;
+
+-- A post: what a person is in one bureau, or for one institution of it. Nobody holds two posts as an official of one
+-- bureau, because then one person would be two pairs of eyes.
 CREATE TABLE users (
     tenant_id      int         NOT NULL REFERENCES tenants (tenant_id),
     id             bigint      GENERATED ALWAYS AS IDENTITY,
-    username       text        NOT NULL,
+    person_id      bigint      NOT NULL REFERENCES people (id),
     display_name   text        NOT NULL,
     role           text        NOT NULL,
     institution_id bigint,
+    -- Of department officers: which department, whose categories they see.
+    department     text        CHECK ((department IS NOT NULL) = (role = 'department_officer')),
+    -- Of township officers: which township (nine digits), whose institutions they see.
+    township       int         CHECK ((township IS NOT NULL) = (role = 'township_officer')),
     email          text,
-    password_hash  text,
     status         text        NOT NULL CHECK (status IN ('active', 'disabled')),
     created_at     timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, username)
+    UNIQUE NULLS NOT DISTINCT (tenant_id, person_id, institution_id)
 );
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
@@ -20,22 +43,11 @@ CREATE POLICY read ON users FOR SELECT
            AND current_setting('app.institution', true) IN ('all', institution_id::text));
 CREATE POLICY sign_in ON users TO mingjian_auth USING (true) WITH CHECK (true);
 CREATE POLICY recipients ON users FOR SELECT TO mingjian_worker, mingjian_ingest USING (true);
--- The password hash is for the sign-in role alone.
-GRANT SELECT (tenant_id, id, username, display_name, role, institution_id, email, status, created_at)
+-- Who holds a post elsewhere is for the sign-in role alone.
+GRANT SELECT (tenant_id, id, display_name, role, institution_id, department, township, email, status, created_at)
     ON users TO mingjian_app, mingjian_worker, mingjian_ingest;
 GRANT SELECT, INSERT, UPDATE ON users TO mingjian_auth;
-
--- Sign-in names are unique in the whole system, so that the sign-in form need not ask for the bureau.
--- Read by the sign-in role alone; holds no tenant's data but the way to the account.
-CREATE TABLE sign_in_names (
-    username    text   NOT NULL PRIMARY KEY,
-    home_tenant int    NOT NULL,
-    user_id     bigint NOT NULL
-);
-ALTER TABLE sign_in_names ENABLE ROW LEVEL SECURITY;
-ALTER TABLE sign_in_names FORCE ROW LEVEL SECURITY;
-CREATE POLICY sign_in ON sign_in_names TO mingjian_auth USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT ON sign_in_names TO mingjian_auth;
+CREATE INDEX users_by_person ON users (person_id);
 
 -- One sign-in on one device. Ended sessions stay for the record.
 CREATE TABLE sessions (

@@ -6,7 +6,7 @@ use super::{CommandResult, Outcome, Refusal, print_line};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{Actor, Caller, Role, commands},
+    identity::{Actor, Caller, Department, Role, commands},
     kernel::{Clock, CreditCode, RegionCode},
 };
 
@@ -24,12 +24,15 @@ pub struct Add {
     /// Role, e.g. bureau_admin, approver, finance_officer, institution_admin
     #[arg(long)]
     role: Role,
-    /// Division code of the bureau; 000000 is the ministry
+    /// Division code of the bureau, or of the township for a township officer; 000000 is the ministry
     #[arg(long, value_name = "C")]
     region: String,
     /// Credit code of the institution, for institutions' users
     #[arg(long, value_name = "CODE")]
     institution: Option<String>,
+    /// Department of a department officer, e.g. culture, sports, science [default: education]
+    #[arg(long, value_name = "D")]
+    department: Option<Department>,
     /// Name shown beside what the person does [default: NAME]
     #[arg(long, value_name = "TEXT")]
     display_name: Option<String>,
@@ -72,6 +75,7 @@ pub fn run(command: User) -> CommandResult {
             display_name: add.display_name.as_deref().unwrap_or(&add.name),
             email: add.email.as_deref(),
             institution,
+            department: add.department,
             password,
             second_factor_off: add.second_factor.is_some(),
         };

@@ -63,6 +63,7 @@ async fn add(
         display_name: shown_as,
         email: Some(&email),
         institution: of.map(|(code, _)| code),
+        department: None,
         password: Some(password.to_owned()),
         second_factor_off: true,
     };
@@ -70,10 +71,9 @@ async fn add(
     Ok(Actor {
         user_id,
         display_name: shown_as.to_owned(),
-        tenant,
         role,
         institution: of.map(|(_, id)| id),
-        session: String::new(),
+        ..Actor::system(tenant)
     })
 }
 

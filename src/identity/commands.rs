@@ -1,18 +1,18 @@
-//! Signing in and out, refreshing, and making accounts.
+//! Signing in and out, refreshing, and making people with their first post.
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::{
-    Actor, Caller, Role, password,
-    store::{self, Account, NewAccount},
+    Actor, Caller, Department, Role, password,
+    store::{self, Ended, NewPost, Post},
     tokens::{RefreshToken, SESSION_LIFE, TokenError, Tokens, session_id},
 };
 use crate::{
     audit::{self, Event},
     db::{DbError, Pools},
-    kernel::{CreditCode, RegionCode},
+    kernel::{CreditCode, RegionCode, region::Level},
     secrets::random,
 };
 
@@ -51,18 +51,24 @@ pub struct SignedIn {
     pub refresh: Option<String>,
 }
 
-fn actor_of(account: &Account, session: &str) -> Result<Actor, SignInError> {
+/// Who acts in a session of a post.
+pub(super) fn actor_of(post: &Post, session: &str) -> Result<Actor, SignInError> {
+    let refused = |_| SignInError::Refused;
     Ok(Actor {
-        user_id: account.id,
-        display_name: account.display_name.clone(),
-        tenant: account.tenant_id,
-        role: account.role.parse().map_err(|_| SignInError::Refused)?,
-        institution: account.institution_id,
+        user_id: post.id,
+        display_name: post.display_name.clone(),
+        tenant: post.tenant_id,
+        role: post.role.parse().map_err(refused)?,
+        institution: post.institution_id,
+        department: post.department.as_deref().map(str::parse).transpose().map_err(refused)?,
+        township: post.township,
+        switches: post.switches,
         session: session.to_owned(),
     })
 }
 
-/// Checks a name and password and begins a session. Takes the same time whether the account exists or not.
+/// Checks a name and password and begins a session in the post that was used last. Takes the same time whether the person
+/// exists or not.
 pub async fn sign_in(
     pools: &Pools,
     tokens: &Tokens,
@@ -72,74 +78,92 @@ pub async fn sign_in(
     request_id: &str,
     now: DateTime<Utc>,
 ) -> Result<SignedIn, SignInError> {
-    let account = {
+    let person = {
         let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-        store::account_by_name(&mut conn, username.trim()).await?
+        store::person_by_name(&mut conn, username.trim()).await?
     };
     // The connection is given back first: guessers must not hold all of them while their guesses are hashed.
-    let hash = account.as_ref().filter(|a| a.status == "active").and_then(|a| a.password_hash.clone());
+    let hash = person.as_ref().filter(|p| p.status == "active").and_then(|p| p.password_hash.clone());
     let matches = password.len() <= 4 * password::LENGTH_MAX && password::verify(password.to_owned(), hash).await;
-    let account = account.filter(|_| matches).ok_or(SignInError::Refused)?;
+    let person = person.filter(|_| matches).ok_or(SignInError::Refused)?;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    let (actor, refresh) =
+        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
+            let posts = store::posts_of(conn, person.id).await?;
+            let post = posts.first().ok_or(SignInError::Refused)?;
+            begin(conn, post, agent, request_id, now, now + SESSION_LIFE).await
+        })
+        .await?;
+    Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: Some(refresh.text()), actor })
+}
+
+/// Begins a session in a post, on record.
+pub(super) async fn begin(
+    conn: &mut AsyncPgConnection,
+    post: &Post,
+    agent: &str,
+    request_id: &str,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(Actor, RefreshToken), SignInError> {
     let session = session_id();
-    let actor = actor_of(&account, &session)?;
+    let actor = actor_of(post, &session)?;
     let refresh = RefreshToken::issue(actor.tenant, &session);
     let agent: String = agent.chars().take(200).collect();
-    let caller = Caller { actor: actor.clone(), request_id: request_id.to_owned(), now };
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SignInError> {
-        store::begin_session(conn, actor.tenant, &session, actor.user_id, now, now + SESSION_LIFE, &agent).await?;
-        store::add_refresh(conn, actor.tenant, &refresh.hash(), &session).await?;
-        let event = Event {
-            action: "session.begun",
-            subject_kind: "session",
-            subject_id: session.clone(),
-            institution: actor.institution,
-            ..Event::default()
-        };
-        Ok(audit::store::append(conn, &caller, event).await?)
-    })
-    .await?;
-    Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: Some(refresh.text()), actor })
+    store::begin_session(conn, actor.tenant, &session, actor.user_id, now, expires_at, &agent).await?;
+    store::add_refresh(conn, actor.tenant, &refresh.hash(), &session).await?;
+    store::used_last(conn, post).await?;
+    let event = Event {
+        action: "session.begun",
+        subject_kind: "session",
+        subject_id: session,
+        institution: actor.institution,
+        ..Event::default()
+    };
+    let caller = Caller { actor, request_id: request_id.to_owned(), now };
+    audit::store::append(conn, &caller, event).await?;
+    Ok((caller.actor, refresh))
 }
 
 /// What became of a refresh token.
 enum Refreshed {
-    /// The account, and whether the token was rotated.
-    Goes(Account, bool),
+    /// The post, and whether the token was rotated.
+    Goes(Post, bool),
     /// It was ours, and its session is over.
     Ended,
     /// It is none of ours.
     Unknown,
 }
 
-/// Ends a session and says so in the audit trail; nothing where it had ended before.
-async fn end(
+/// Ends a session and says so in the audit trail. `None` where it had ended before, which stays as it was.
+pub(super) async fn end(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     session: &str,
     now: DateTime<Utc>,
     reason: &str,
     request_id: &str,
-) -> Result<(), DbError> {
-    let Some(account) = store::end_session(conn, tenant, session, now, reason).await? else { return Ok(()) };
+) -> Result<Option<Ended>, DbError> {
+    let Some(ended) = store::end_session(conn, tenant, session, now, reason).await? else { return Ok(None) };
     let actor = Actor {
-        user_id: account.id,
-        display_name: account.display_name,
-        role: account.role.parse().map_err(|_| DbError::Pool(format!("no role {}", account.role)))?,
-        institution: account.institution_id,
+        user_id: ended.user_id,
+        display_name: ended.display_name.clone(),
+        role: ended.role.parse().map_err(|_| DbError::Pool(format!("no role {}", ended.role)))?,
+        institution: ended.institution_id,
         session: session.to_owned(),
-        tenant,
+        ..Actor::system(tenant)
     };
     let caller = Caller { actor, request_id: request_id.to_owned(), now };
     let event = Event {
         action: "session.ended",
         subject_kind: "session",
         subject_id: session.to_owned(),
-        institution: account.institution_id,
+        institution: ended.institution_id,
         reason: Some(reason),
         ..Event::default()
     };
-    audit::store::append(conn, &caller, event).await
+    audit::store::append(conn, &caller, event).await?;
+    Ok(Some(ended))
 }
 
 /// Changes a refresh token for a new pair. A token used twice ends its session: it was stolen, or its thief was first.
@@ -166,18 +190,18 @@ pub async fn refresh(
                 end(conn, token.tenant, &token.session, now, "refresh token used twice", request_id).await?;
                 return Ok(Refreshed::Ended);
             }
-            let Some(account) = store::account_of_session(conn, token.tenant, &token.session, now).await? else {
+            let Some(post) = store::post_of_session(conn, token.tenant, &token.session, now).await? else {
                 return Ok(Refreshed::Ended);
             };
             if used_before.is_none() {
                 store::add_refresh(conn, token.tenant, &next.hash(), &token.session).await?;
             }
-            Ok(Refreshed::Goes(account, used_before.is_none()))
+            Ok(Refreshed::Goes(post, used_before.is_none()))
         },
     )
     .await?;
-    let (account, rotated) = match outcome {
-        Refreshed::Goes(account, rotated) => (account, rotated),
+    let (post, rotated) = match outcome {
+        Refreshed::Goes(post, rotated) => (post, rotated),
         Refreshed::Ended => {
             tokens.end(&token.session, now);
             return Err(SignInError::SessionEnded);
@@ -185,7 +209,7 @@ pub async fn refresh(
         // Whoever sent it may have made up the session's name: nothing ends by it.
         Refreshed::Unknown => return Err(SignInError::SessionEnded),
     };
-    let actor = actor_of(&account, &token.session)?;
+    let actor = actor_of(&post, &token.session)?;
     Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: rotated.then(|| next.text()), actor })
 }
 
@@ -194,7 +218,8 @@ pub async fn sign_out(pools: &Pools, tokens: &Tokens, caller: &Caller) -> Result
     let (tenant, session) = (caller.actor.tenant, caller.actor.session.as_str());
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SignInError> {
-        Ok(end(conn, tenant, session, caller.now, "signed out", &caller.request_id).await?)
+        end(conn, tenant, session, caller.now, "signed out", &caller.request_id).await?;
+        Ok(())
     })
     .await?;
     tokens.end(session, caller.now);
@@ -213,6 +238,7 @@ pub async fn remember_ended(pools: &Pools, tokens: &Tokens, now: DateTime<Utc>) 
 /// What to make an account of.
 #[derive(Debug, Clone)]
 pub struct AccountRequest<'a> {
+    /// The bureau's division, or for township officers the township; `None` is the ministry.
     pub region: Option<RegionCode>,
     pub role: Role,
     pub username: &'a str,
@@ -220,6 +246,8 @@ pub struct AccountRequest<'a> {
     pub email: Option<&'a str>,
     /// For institutions' users: whose.
     pub institution: Option<CreditCode>,
+    /// For department officers: which department; education when absent.
+    pub department: Option<Department>,
     /// Absent: a one-time password is made and returned.
     pub password: Option<String>,
     /// Signing in needs the password alone; said in the audit event.
@@ -233,8 +261,12 @@ pub enum AccountError {
     Taken(String),
     #[error("a sign-in name has 3 to 64 letters, digits, dots, hyphens or underscores")]
     Name,
+    #[error("no division has the code {0} today; look it up in reference/divisions.csv")]
+    Region(RegionCode),
     #[error("the role {0} does not belong to a bureau of this level")]
     Level(Role),
+    #[error("--department belongs to the role department_officer alone")]
+    Department,
     #[error("an institution's user needs --institution with the credit code of one that is registered in this county")]
     Institution,
     #[error(transparent)]
@@ -249,18 +281,29 @@ impl From<DieselError> for AccountError {
     }
 }
 
-/// Makes an account, and the bureau's row if it is the bureau's first. Returns its id and the one-time password.
+/// Whether a text can be a sign-in name.
+pub fn is_username(text: &str) -> bool {
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
+    (3..=64).contains(&text.chars().count()) && text.chars().all(fine)
+}
+
+/// Makes a person with a post, and the bureau's row if it is the bureau's first. Returns its id and the one-time password.
 pub async fn add_account(
     pools: &Pools,
     caller: &Caller,
     request: AccountRequest<'_>,
 ) -> Result<(i64, Option<String>), AccountError> {
     let tenant = request.region.map_or(0, RegionCode::tenant_id);
+    if let Some(region) = request.region.filter(|region| region.name().is_none()) {
+        return Err(AccountError::Region(region));
+    }
+    if request.department.is_some() && request.role != Role::DepartmentOfficer {
+        return Err(AccountError::Department);
+    }
     if !request.role.fits(request.region.map(RegionCode::level)) {
         return Err(AccountError::Level(request.role));
     }
-    let fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
-    if !(3..=64).contains(&request.username.chars().count()) || !request.username.chars().all(fine) {
+    if !is_username(request.username) {
         return Err(AccountError::Name);
     }
     let one_time = request.password.is_none().then(|| hex::encode(random::<8>()));
@@ -269,34 +312,42 @@ pub async fn add_account(
         None => None,
     };
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let bureau = request.region.map_or_else(|| "教育部".to_owned(), |region| format!("{}教育局", region.full_name()));
+    let bureau = bureau_name(request.region);
     let result =
         AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<i64, AccountError> {
             store::establish_tenant(conn, tenant, &bureau, caller.now).await?;
             let institution = match (request.role.is_institution(), request.institution) {
                 (false, None) => None,
-                (true, Some(code)) => {
-                    Some(store::institution_by_code(conn, tenant, code.as_str()).await?.ok_or(AccountError::Institution)?)
-                }
+                (true, Some(code)) => Some(
+                    store::institution_by_code(conn, tenant, code.as_str()).await?.ok_or(AccountError::Institution)?,
+                ),
                 _ => return Err(AccountError::Institution),
             };
-            let role = request.role.to_string();
-            let account = NewAccount {
+            let off = request.second_factor_off;
+            let person = store::add_person(conn, request.username, hash.as_deref(), off, caller.now).await?;
+            let post = NewPost {
                 tenant,
-                username: request.username,
+                person,
                 display_name: request.display_name,
-                role: &role,
+                role: request.role,
                 institution,
+                department: (request.role == Role::DepartmentOfficer)
+                    .then(|| request.department.unwrap_or(Department::Education)),
+                township: request
+                    .region
+                    .filter(|region| region.level() == Level::Township)
+                    .and_then(RegionCode::as_i32),
                 email: request.email,
-                password_hash: hash.as_deref(),
             };
-            let id = store::add_account(conn, &account, caller.now).await?;
+            let id = store::add_post(conn, &post, caller.now).await?;
             let event = Event {
                 action: "user.added",
                 subject_kind: "user",
                 subject_id: id.to_string(),
                 institution,
-                after: Some(serde_json::json!({"username": request.username, "role": role, "second_factor_off": request.second_factor_off})),
+                after: Some(
+                    serde_json::json!({"username": request.username, "role": request.role, "second_factor_off": off}),
+                ),
                 ..Event::default()
             };
             let caller = Caller { actor: Actor { tenant, ..caller.actor.clone() }, ..caller.clone() };
@@ -315,7 +366,16 @@ pub async fn add_account(
 /// Makes a bureau's row if there is none yet, so that records of its division can be kept.
 pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;
-    store::establish_tenant(&mut conn, region.tenant_id(), &format!("{}教育局", region.full_name()), now).await
+    store::establish_tenant(&mut conn, region.tenant_id(), &bureau_name(Some(region)), now).await
+}
+
+/// The full name of the education authority of a division; `None` is the ministry.
+fn bureau_name(region: Option<RegionCode>) -> String {
+    match region.map(RegionCode::county) {
+        None => "教育部".to_owned(),
+        Some(region) if region.level() == Level::Province => format!("{}教育厅", region.full_name()),
+        Some(region) => format!("{}教育局", region.full_name()),
+    }
 }
 
 /// Ends the session of a refresh token, if the token is one of ours; otherwise does nothing and says nothing.

@@ -111,12 +111,10 @@ pub async fn authenticate(
         return Err(SignatureError::NonceUsed);
     }
     Ok(Actor {
-        user_id: 0,
         display_name: recognised.name,
-        tenant: recognised.tenant,
         role: recognised.role,
-        institution: None,
         session: recognised.key,
+        ..Actor::system(recognised.tenant)
     })
 }
 

@@ -1,14 +1,20 @@
 //! Who is who, and who may do what: accounts, sign-in, sessions, tokens, machine keys, and the permission table.
 //!
+//! A *person* signs in; a *post* (a row of `users`) is what the person is in one bureau or for one institution. Sessions
+//! belong to posts, credentials to people.
+//!
 //! Signing in works with the sign-in role's connections, because no scope is known before it has succeeded.
 
 pub mod commands;
+mod department;
 pub mod machine;
 mod model;
 pub mod password;
 pub mod permissions;
 pub mod store;
+pub mod switching;
 pub mod tokens;
 
+pub use department::Department;
 pub use model::{Actor, Caller, Role};
 pub use permissions::{Action, may};

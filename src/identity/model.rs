@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Department;
 use crate::{
     db::Scope,
     kernel::{RegionCode, region::Level},
 };
 
-/// What a person or machine is in the system. One role per account.
+/// What a person or machine is in the system. One role a post.
 #[derive(
     Debug,
     Clone,
@@ -74,15 +75,18 @@ impl Role {
             Role::MinistryOfficer => level.is_none(),
             Role::ProvinceOfficer => level == Some(Level::Province),
             Role::CityOfficer => level == Some(Level::City),
-            Role::BureauAdmin | Role::Auditor | Role::Bank => true,
+            Role::BureauAdmin | Role::Auditor | Role::Bank => level != Some(Level::Township),
+            // A township has no bureau; its officer holds a post in the county's.
+            Role::TownshipOfficer => level.is_some(),
             _ => level.is_some_and(|level| level != Level::Township),
         }
     }
 }
 
-/// Who is acting, as the access token says.
+/// Who is acting, as the access token says: a person in one of their posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
+    /// The post.
     pub user_id: i64,
     pub display_name: String,
     /// The bureau of the account; 0 is the ministry.
@@ -90,6 +94,12 @@ pub struct Actor {
     pub role: Role,
     /// The one institution of an institution's user.
     pub institution: Option<i64>,
+    /// The department of a department officer.
+    pub department: Option<Department>,
+    /// The township of a township officer, nine digits.
+    pub township: Option<i32>,
+    /// The person holds other posts as well and may switch to them.
+    pub switches: bool,
     /// The session that the token belongs to.
     pub session: String,
 }
@@ -101,7 +111,7 @@ impl Actor {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
             None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
                 Some(region) => Scope::official(region, self.user_id),
-                None if self.tenant == 0 && self.role == Role::MinistryOfficer => Scope::ministry(self.user_id),
+                None if self.tenant == 0 && self.role.fits(None) => Scope::ministry(self.user_id),
                 None => Scope::nowhere(self.user_id),
             },
         }
@@ -115,6 +125,9 @@ impl Actor {
             tenant,
             role: Role::BureauAdmin,
             institution: None,
+            department: None,
+            township: None,
+            switches: false,
             session: String::new(),
         }
     }

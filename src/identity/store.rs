@@ -1,23 +1,44 @@
-//! SQL of accounts, sessions, tokens and machine keys, on connections of the sign-in role.
+//! SQL of people, posts, sessions, tokens and machine keys, on connections of the sign-in role.
 
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::{Department, Role};
 use crate::db::DbError;
 
-/// An account as signing in needs it.
+/// A person as signing in needs them.
 #[derive(Debug, Clone, QueryableByName)]
-pub struct Account {
+pub struct Person {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub password_hash: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub status: String,
+}
+
+/// The person of a sign-in name.
+pub async fn person_by_name(conn: &mut AsyncPgConnection, username: &str) -> Result<Option<Person>, DbError> {
+    Ok(sql_query("SELECT id, password_hash, status FROM people WHERE username = $1")
+        .bind::<Text, _>(username)
+        .get_result(conn)
+        .await
+        .optional()?)
+}
+
+/// A post: what a person is in one bureau, or for one institution.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Post {
     #[diesel(sql_type = Integer)]
     pub tenant_id: i32,
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    #[diesel(sql_type = Text)]
-    pub username: String,
+    #[diesel(sql_type = BigInt)]
+    pub person_id: i64,
     #[diesel(sql_type = Text)]
     pub display_name: String,
     #[diesel(sql_type = Text)]
@@ -25,35 +46,47 @@ pub struct Account {
     #[diesel(sql_type = Nullable<BigInt>)]
     pub institution_id: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
-    pub password_hash: Option<String>,
-    #[diesel(sql_type = Text)]
-    pub status: String,
+    pub institution_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub department: Option<String>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    pub township: Option<i32>,
+    /// The person holds other active posts as well.
+    #[diesel(sql_type = Bool)]
+    pub switches: bool,
 }
 
-/// The account of a sign-in name.
-pub async fn account_by_name(conn: &mut AsyncPgConnection, username: &str) -> Result<Option<Account>, DbError> {
-    Ok(sql_query(
-        "SELECT u.tenant_id, u.id, u.username, u.display_name, u.role, u.institution_id, u.password_hash, u.status \
-         FROM sign_in_names n JOIN users u ON u.tenant_id = n.home_tenant AND u.id = n.user_id WHERE n.username = $1",
-    )
-    .bind::<Text, _>(username)
-    .get_result(conn)
-    .await
-    .optional()?)
+/// What a [`Post`] is read from; `u` is the post.
+const POST: &str = "u.tenant_id, u.id, u.person_id, u.display_name, u.role, u.institution_id, u.department, u.township, \
+     (SELECT i.name FROM institutions i WHERE i.tenant_id = u.tenant_id AND i.id = u.institution_id) AS institution_name, \
+     EXISTS (SELECT FROM users o WHERE o.person_id = u.person_id AND o.status = 'active' \
+             AND (o.tenant_id, o.id) <> (u.tenant_id, u.id)) AS switches";
+
+/// The active posts of a person, the one that was used last before the others, which come in order of age.
+pub async fn posts_of(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<Post>, DbError> {
+    Ok(sql_query(format!(
+        "SELECT {POST} FROM users u JOIN people p ON p.id = u.person_id \
+         WHERE u.person_id = $1 AND u.status = 'active' AND p.status = 'active' \
+         ORDER BY (u.tenant_id, u.id) IS NOT DISTINCT FROM (p.last_tenant, p.last_post) DESC, u.created_at, u.id"
+    ))
+    .bind::<BigInt, _>(person)
+    .load(conn)
+    .await?)
 }
 
-/// The account of a session, if the session has not ended at `now`.
-pub async fn account_of_session(
+/// The post of a session, if neither the session nor the post has ended at `now`.
+pub async fn post_of_session(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     session: &str,
     now: DateTime<Utc>,
-) -> Result<Option<Account>, DbError> {
-    Ok(sql_query(
-        "SELECT u.tenant_id, u.id, u.username, u.display_name, u.role, u.institution_id, u.password_hash, u.status \
-         FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
-         WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND u.status = 'active'",
-    )
+) -> Result<Option<Post>, DbError> {
+    Ok(sql_query(format!(
+        "SELECT {POST} FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
+         JOIN people p ON p.id = u.person_id \
+         WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 \
+         AND u.status = 'active' AND p.status = 'active'"
+    ))
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(session)
     .bind::<Timestamptz, _>(now)
@@ -62,51 +95,75 @@ pub async fn account_of_session(
     .optional()?)
 }
 
-/// What a new account is made of.
-#[derive(Debug, Clone)]
-pub struct NewAccount<'a> {
-    pub tenant: i32,
-    pub username: &'a str,
-    pub display_name: &'a str,
-    pub role: &'a str,
-    pub institution: Option<i64>,
-    pub email: Option<&'a str>,
-    pub password_hash: Option<&'a str>,
-}
-
 #[derive(QueryableByName)]
 struct Id {
     #[diesel(sql_type = BigInt)]
     id: i64,
 }
 
-/// Adds an account with its sign-in name; a name that is taken is a unique violation.
-pub async fn add_account(
+/// Adds a person; a name that is taken is a unique violation.
+pub async fn add_person(
     conn: &mut AsyncPgConnection,
-    account: &NewAccount<'_>,
+    username: &str,
+    password_hash: Option<&str>,
+    second_factor_off: bool,
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
     let row: Id = sql_query(
-        "INSERT INTO users (tenant_id, username, display_name, role, institution_id, email, password_hash, status, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8) RETURNING id",
+        "INSERT INTO people (username, password_hash, status, second_factor_off, created_at) \
+         VALUES ($1, $2, 'active', $3, $4) RETURNING id",
     )
-    .bind::<Integer, _>(account.tenant)
-    .bind::<Text, _>(account.username)
-    .bind::<Text, _>(account.display_name)
-    .bind::<Text, _>(account.role)
-    .bind::<Nullable<BigInt>, _>(account.institution)
-    .bind::<Nullable<Text>, _>(account.email)
-    .bind::<Nullable<Text>, _>(account.password_hash)
+    .bind::<Text, _>(username)
+    .bind::<Nullable<Text>, _>(password_hash)
+    .bind::<Bool, _>(second_factor_off)
     .bind::<Timestamptz, _>(now)
     .get_result(conn)
     .await?;
-    sql_query("INSERT INTO sign_in_names (username, home_tenant, user_id) VALUES ($1, $2, $3)")
-        .bind::<Text, _>(account.username)
-        .bind::<Integer, _>(account.tenant)
-        .bind::<BigInt, _>(row.id)
+    Ok(row.id)
+}
+
+/// What a new post is made of.
+#[derive(Debug, Clone)]
+pub struct NewPost<'a> {
+    pub tenant: i32,
+    pub person: i64,
+    pub display_name: &'a str,
+    pub role: Role,
+    pub institution: Option<i64>,
+    pub department: Option<Department>,
+    pub township: Option<i32>,
+    pub email: Option<&'a str>,
+}
+
+/// Adds a post of a person.
+pub async fn add_post(conn: &mut AsyncPgConnection, post: &NewPost<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
+    let row: Id = sql_query(
+        "INSERT INTO users (tenant_id, person_id, display_name, role, institution_id, department, township, email, status, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9) RETURNING id",
+    )
+    .bind::<Integer, _>(post.tenant)
+    .bind::<BigInt, _>(post.person)
+    .bind::<Text, _>(post.display_name)
+    .bind::<Text, _>(post.role.to_string())
+    .bind::<Nullable<BigInt>, _>(post.institution)
+    .bind::<Nullable<Text>, _>(post.department.map(|department| department.to_string()))
+    .bind::<Nullable<Integer>, _>(post.township)
+    .bind::<Nullable<Text>, _>(post.email)
+    .bind::<Timestamptz, _>(now)
+    .get_result(conn)
+    .await?;
+    Ok(row.id)
+}
+
+/// Remembers the post that a person used last.
+pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), DbError> {
+    sql_query("UPDATE people SET last_tenant = $2, last_post = $3 WHERE id = $1")
+        .bind::<BigInt, _>(post.person_id)
+        .bind::<Integer, _>(post.tenant_id)
+        .bind::<BigInt, _>(post.id)
         .execute(conn)
         .await?;
-    Ok(row.id)
+    Ok(())
 }
 
 /// Makes the bureau's own row if it is not there yet.
@@ -164,6 +221,21 @@ pub async fn begin_session(
     Ok(())
 }
 
+/// A session that was ended.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Ended {
+    #[diesel(sql_type = BigInt)]
+    pub user_id: i64,
+    #[diesel(sql_type = Text)]
+    pub display_name: String,
+    #[diesel(sql_type = Text)]
+    pub role: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub institution_id: Option<i64>,
+    #[diesel(sql_type = Timestamptz)]
+    pub expires_at: DateTime<Utc>,
+}
+
 /// Ends a session, and says whose it was; one that has ended keeps its first reason and is nobody's.
 pub async fn end_session(
     conn: &mut AsyncPgConnection,
@@ -171,11 +243,11 @@ pub async fn end_session(
     session: &str,
     now: DateTime<Utc>,
     reason: &str,
-) -> Result<Option<Account>, DbError> {
+) -> Result<Option<Ended>, DbError> {
     Ok(sql_query(
         "UPDATE sessions s SET ended_at = $3, end_reason = $4 FROM users u \
          WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND u.tenant_id = s.tenant_id AND u.id = s.user_id \
-         RETURNING u.tenant_id, u.id, u.username, u.display_name, u.role, u.institution_id, u.password_hash, u.status",
+         RETURNING s.user_id, u.display_name, u.role, u.institution_id, s.expires_at",
     )
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(session)

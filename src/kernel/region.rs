@@ -44,6 +44,11 @@ impl RegionCode {
         self.0
     }
 
+    /// The whole code, down to the township, as the database's `int`.
+    pub fn as_i32(self) -> Option<i32> {
+        i32::try_from(self.0).ok()
+    }
+
     /// As `tenant_id` of the database, which counts in `int`.
     pub fn tenant_id(self) -> i32 {
         i32::try_from(self.county().0).unwrap_or(0)

@@ -8,7 +8,7 @@ use actix_web::{
     web,
 };
 
-use super::{Access, AppState, Problem, Route, assets, auth, gate};
+use super::{Access, AppState, Problem, Route, assets, auth, gate, switching};
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
@@ -21,6 +21,7 @@ pub fn routes() -> Vec<Route> {
     ]);
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(switching::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());

@@ -78,7 +78,7 @@ async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<Ht
     page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
 }
 
-fn agent(request: &HttpRequest) -> String {
+pub(super) fn agent(request: &HttpRequest) -> String {
     request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
@@ -154,7 +154,7 @@ struct UserView<'a> {
     region: String,
 }
 
-fn tokens_view(signed_in: &SignedIn) -> Result<HttpResponse, Problem> {
+pub(super) fn tokens_view(signed_in: &SignedIn) -> Result<HttpResponse, Problem> {
     // A program that lost the race for a refresh has no second token to hand out; it signs in again.
     let refresh = signed_in.refresh.as_deref().ok_or(SignInError::SessionEnded)?;
     Ok(HttpResponse::Ok().json(TokensView {

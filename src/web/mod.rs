@@ -16,6 +16,7 @@ pub mod routes;
 pub mod session;
 pub mod show;
 pub mod state;
+pub mod switching;
 pub mod upload;
 
 pub use extract::{Input, Query, SafeForm};

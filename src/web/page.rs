@@ -250,6 +250,11 @@ impl Page {
         }
     }
 
+    /// The role that the one signed in acts in.
+    pub fn role(&self) -> &'static str {
+        self.actor.as_ref().map_or("", |actor| self.lang.t(actor.role.words().0, actor.role.words().1))
+    }
+
     /// Where the one signed in begins the day; visitors begin at the search.
     pub fn home(&self) -> &'static str {
         self.actor.as_ref().map_or("/", super::auth::home)

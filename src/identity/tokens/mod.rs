@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Role};
+use super::{Actor, Department, Role};
 
 mod ended;
 mod keys;
@@ -51,6 +51,12 @@ struct Claims {
     role: Role,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     institution: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    department: Option<Department>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    township: Option<i32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    switches: bool,
     name: String,
     sid: String,
     iat: i64,
@@ -149,6 +155,9 @@ impl Tokens {
             tenant: actor.tenant,
             role: actor.role,
             institution: actor.institution,
+            department: actor.department,
+            township: actor.township,
+            switches: actor.switches,
             name: actor.display_name.clone(),
             sid: actor.session.clone(),
             iat: now.timestamp(),
@@ -203,6 +212,9 @@ impl Tokens {
             tenant: claims.tenant,
             role: claims.role,
             institution: claims.institution,
+            department: claims.department,
+            township: claims.township,
+            switches: claims.switches,
             session: claims.sid,
         };
         Ok(Verified { actor, not_before: claims.nbf, expires: claims.exp, epoch: keys.epoch })

@@ -1,0 +1,105 @@
+//! One person's posts, and going on in another of them.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::{
+    Access, Input, Page, Problem, Route, SafeForm, auth,
+    page::{State, see_other},
+    session, show,
+};
+use crate::{
+    identity::{
+        Caller, Role,
+        store::Post,
+        switching::{self, SwitchError},
+    },
+    kernel::RegionCode,
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/session/post", Access::SignedIn, || web::get().to(posts_page)),
+        Route::post("/session/post", Access::SignedIn, || web::post().to(switch)),
+        Route::post("/api/v1/auth/post", Access::SignedIn, || web::post().to(api_switch)),
+    ]
+}
+
+impl From<SwitchError> for Problem {
+    fn from(error: SwitchError) -> Problem {
+        match error {
+            SwitchError::NotFound => Problem::not_found(),
+            SwitchError::SignIn(error) => error.into(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "shared/posts.html")]
+struct PostsPage<'a> {
+    page: &'a Page,
+    posts: Vec<Post>,
+}
+
+impl PostsPage<'_> {
+    fn is_current(&self, post: &Post) -> bool {
+        self.page.actor.as_ref().is_some_and(|actor| (actor.tenant, actor.user_id) == (post.tenant_id, post.id))
+    }
+
+    fn role(&self, post: &Post) -> String {
+        let words = post.role.parse::<Role>().map(Role::words);
+        words.map_or_else(|_| post.role.clone(), |(zh, en)| self.page.t(zh, en).to_owned())
+    }
+
+    /// The bureau, or the institution with the bureau that supervises it.
+    fn place(&self, post: &Post) -> String {
+        let bureau = show::bureau(post.tenant_id);
+        match &post.institution_name {
+            Some(name) => format!("{name}（{bureau}）"),
+            None => bureau,
+        }
+    }
+
+    /// Department or township, for those who have one.
+    fn part(&self, post: &Post) -> Option<String> {
+        let department = post.department.as_deref().and_then(|text| text.parse::<crate::identity::Department>().ok());
+        let township = post.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
+        department
+            .map(|department| self.page.t(department.words().0, department.words().1).to_owned())
+            .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))
+    }
+}
+
+async fn posts_page(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
+    let posts = switching::posts(&state.pools, &caller).await?;
+    let page = Page::new(&request, "我的身份", "My posts");
+    page.render(&PostsPage { page: &page, posts })
+}
+
+async fn switch(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
+    let post = form.get("user_id").parse().map_err(|_| Problem::not_found())?;
+    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, post, &auth::agent(&request)).await?;
+    let mut response = see_other(auth::home(&signed_in.actor));
+    for cookie in session::cookies(&state, &signed_in) {
+        response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
+    }
+    Ok(response)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchRequest {
+    user_id: i64,
+}
+
+async fn api_switch(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    input: Input<SwitchRequest>,
+) -> Result<HttpResponse, Problem> {
+    let agent = auth::agent(&request);
+    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, &agent).await?;
+    auth::tokens_view(&signed_in)
+}
