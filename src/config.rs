@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use clap::Args;
 use nix::unistd::Uid;
 
@@ -53,6 +53,23 @@ pub struct Service {
     /// Address under which people reach the service, for links in mails [default: from the listening address]
     #[arg(long, env = "MINGJIAN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+
+    /// Minutes after which an official's session that is not used ends; longer than the 15 of an access token
+    #[arg(long, env = "MINGJIAN_IDLE_MINUTES", value_name = "MINUTES", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(16..=720))]
+    pub idle_minutes: u32,
+
+    /// Proxies in front of the service that write X-Forwarded-For; the address is taken from where the outermost wrote it
+    #[arg(long, env = "MINGJIAN_PROXIES", value_name = "N", default_value_t = 0)]
+    pub proxies: usize,
+
+    /// Whom to tell of a vulnerability: mailto:, https: or tel:, for /.well-known/security.txt
+    #[arg(long, env = "MINGJIAN_SECURITY_CONTACT", value_name = "URI")]
+    pub security_contact: Option<String>,
+
+    /// Day after which security.txt is to be looked at again [default: in half a year]
+    #[arg(long, env = "MINGJIAN_SECURITY_EXPIRES", value_name = "DATE")]
+    pub security_expires: Option<NaiveDate>,
 
     /// Threads that serve requests
     #[arg(long, env = "MINGJIAN_WORKERS", value_name = "N", default_value_t = 2)]

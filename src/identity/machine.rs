@@ -18,7 +18,7 @@ use crate::{
 /// How far a request's timestamp may be from the service's clock.
 const SKEW_MAX: Duration = Duration::seconds(300);
 /// How long a nonce is remembered: longer than a signed request can stay fresh.
-const NONCE_LIFE: Duration = Duration::minutes(10);
+pub(super) const NONCE_LIFE: Duration = Duration::minutes(10);
 /// How long a key is good.
 const KEY_LIFE: Duration = Duration::days(365);
 

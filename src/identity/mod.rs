@@ -11,6 +11,7 @@ pub mod machine;
 mod model;
 pub mod password;
 pub mod permissions;
+pub mod sessions;
 pub mod store;
 pub mod switching;
 pub mod tokens;

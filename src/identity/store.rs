@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Department, Role};
+use super::{Department, Role, sessions::Device};
 use crate::db::DbError;
 
 /// A person as signing in needs them.
@@ -205,17 +205,20 @@ pub async fn begin_session(
     user: i64,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    agent: &str,
+    device: &Device,
 ) -> Result<(), DbError> {
     sql_query(
-        "INSERT INTO sessions (tenant_id, id, user_id, created_at, expires_at, agent) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO sessions (tenant_id, id, user_id, created_at, last_seen_at, expires_at, agent, network, device) \
+         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
     )
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(session)
     .bind::<BigInt, _>(user)
     .bind::<Timestamptz, _>(now)
     .bind::<Timestamptz, _>(expires_at)
-    .bind::<Text, _>(agent)
+    .bind::<Text, _>(&device.agent)
+    .bind::<Text, _>(&device.network)
+    .bind::<Binary, _>(device.digest())
     .execute(conn)
     .await?;
     Ok(())

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::web::{AppState, once};
+use crate::{
+    identity::{sessions, tokens::signing},
+    web::{AppState, once},
+};
 
 pub mod mail;
 pub mod outbox;
@@ -27,6 +30,12 @@ pub async fn run(state: AppState) {
             swept = state.clock.now();
             if let Err(error) = once::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old answers could not be forgotten; trying again in an hour");
+            }
+            if let Err(error) = signing::keep_fresh(&state.pools, &state.secrets, &state.tokens, swept).await {
+                tracing::error!(%error, "the signing keys could not be looked after; trying again in an hour");
+            }
+            if let Err(error) = sessions::commands::sweep(&state.pools, swept).await {
+                tracing::warn!(%error, "old refresh tokens and nonces could not be forgotten; trying again in an hour");
             }
         }
         match outbox::deliver_due(&state.pools, &mailer, state.clock.now()).await {

@@ -21,6 +21,8 @@ pub fn routes() -> Vec<Route> {
     ]);
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(crate::identity::sessions::api::routes());
+    routes.extend(crate::identity::sessions::pages::routes());
     routes.extend(switching::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());

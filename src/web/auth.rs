@@ -78,10 +78,6 @@ async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<Ht
     page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
 }
 
-pub(super) fn agent(request: &HttpRequest) -> String {
-    request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-}
-
 fn request_id(request: &HttpRequest) -> String {
     use actix_web::HttpMessage;
     request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
@@ -94,7 +90,7 @@ async fn login(request: HttpRequest, state: State, form: SafeForm) -> Result<Htt
         &state.tokens,
         username,
         password,
-        &agent(&request),
+        session::browser(&request, &state),
         &request_id(&request),
         state.clock.now(),
     )
@@ -177,7 +173,7 @@ async fn api_login(request: HttpRequest, state: State, input: Input<LoginRequest
         &state.tokens,
         &login.username,
         &login.password,
-        &agent(&request),
+        session::program(&request, &state),
         &request_id(&request),
         state.clock.now(),
     )
@@ -216,7 +212,9 @@ async fn api_logout(request: HttpRequest, state: State, input: Input<RefreshRequ
 }
 
 async fn jwks(state: State) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(state.tokens.jwks())
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "public, max-age=300"))
+        .json(state.tokens.jwks(state.clock.now()))
 }
 
 #[cfg(test)]

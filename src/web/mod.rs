@@ -8,6 +8,7 @@ pub mod gate;
 pub mod icons;
 pub mod lang;
 pub mod live;
+pub mod news;
 pub mod once;
 pub mod page;
 pub mod paging;

@@ -6,20 +6,27 @@ use actix_web::{
     dev::{Payload, ServiceRequest},
 };
 use chrono::{DateTime, Utc};
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+};
 
 use super::{AppState, Problem};
 use crate::{
     identity::{
         Actor, Caller,
         commands::{self, SignedIn},
+        sessions::{self, Device},
         tokens::{ACCESS_LIFE, SESSION_LIFE},
     },
-    secrets::{Secrets, keyed_hash},
+    secrets::{Secrets, keyed_hash, random},
 };
 
 const ACCESS_COOKIE: &str = "mj_access";
 const REFRESH_COOKIE: &str = "mj_refresh";
+/// By it a browser is known again at the next sign-in; it opens nothing.
+const MARK_COOKIE: &str = "mj_device";
+const MARK_LIFE: time::Duration = time::Duration::days(365);
 
 /// What the gate found out about a request before any handler ran.
 #[derive(Debug, Clone)]
@@ -59,12 +66,13 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new() };
     let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
-        visit.actor = state.tokens.check(token.trim(), now).ok();
+        visit.actor = acting(state, token.trim(), now).await;
         return (visit, None);
     }
     let mut renewed = None;
-    let access = request.cookie(ACCESS_COOKIE).and_then(|cookie| state.tokens.check(cookie.value(), now).ok());
-    visit.actor = access;
+    if let Some(access) = request.cookie(ACCESS_COOKIE) {
+        visit.actor = acting(state, access.value(), now).await;
+    }
     if visit.actor.is_none()
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
         && let Ok(signed_in) = commands::refresh(
@@ -87,6 +95,38 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     (visit, renewed)
 }
 
+/// Who an access token says is acting, if its session is still open.
+async fn acting(state: &AppState, token: &str, now: DateTime<Utc>) -> Option<Actor> {
+    let actor = state.tokens.check(token, now).ok()?;
+    sessions::commands::is_open(&state.pools, &state.tokens, &actor, now).await.then_some(actor)
+}
+
+/// The address that a request came from. A proxy appends to `X-Forwarded-For` where it got the request from, so only as
+/// many entries from the right are believed as there are proxies.
+pub fn address(request: &HttpRequest, proxies: usize) -> Option<IpAddr> {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let values = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let entries: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let from_proxy = proxies.checked_sub(1).and_then(|behind| entries.iter().rev().nth(behind)?.parse().ok());
+    from_proxy.or(peer)
+}
+
+fn agent(request: &HttpRequest) -> &str {
+    request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The browser that a person signs in with; it gets a lasting mark if it has none.
+pub fn browser(request: &HttpRequest, state: &AppState) -> Device {
+    let own = request.cookie(MARK_COOKIE).map(|cookie| cookie.value().to_owned());
+    let mark = own.filter(|mark| mark.len() == 32).unwrap_or_else(|| hex::encode(random::<16>()));
+    Device::new(agent(request), address(request, state.service.proxies), Some(mark))
+}
+
+/// The program that signs in over the API.
+pub fn program(request: &HttpRequest, state: &AppState) -> Device {
+    Device::new(agent(request), address(request, state.service.proxies), None)
+}
+
 /// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.
 pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
     let secure = state.public_url().starts_with("https://");
@@ -104,6 +144,9 @@ pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
     if let Some(refresh) = &signed_in.refresh {
         cookies.push(cookie(REFRESH_COOKIE, refresh.clone(), seconds(SESSION_LIFE)));
     }
+    if let Some(mark) = &signed_in.mark {
+        cookies.push(cookie(MARK_COOKIE, mark.clone(), MARK_LIFE));
+    }
     cookies
 }
 
@@ -116,4 +159,31 @@ pub fn removal_cookies() -> Vec<Cookie<'static>> {
             cookie
         })
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::address;
+
+    #[test]
+    fn only_what_our_own_proxies_wrote_is_believed() {
+        for (forwarded, proxies, expected) in [
+            (None, 0, "192.0.2.1"),
+            (Some("203.0.113.9"), 0, "192.0.2.1"),
+            (None, 1, "192.0.2.1"),
+            (Some("203.0.113.9"), 1, "203.0.113.9"),
+            (Some("198.51.100.1, 203.0.113.9"), 1, "203.0.113.9"),
+            (Some("198.51.100.1, 203.0.113.9, 10.0.0.2"), 2, "203.0.113.9"),
+            (Some("nonsense"), 1, "192.0.2.1"),
+        ] {
+            let mut request = TestRequest::default().peer_addr("192.0.2.1:4000".parse().unwrap());
+            if let Some(forwarded) = forwarded {
+                request = request.insert_header(("x-forwarded-for", forwarded));
+            }
+            let found = address(&request.to_http_request(), proxies);
+            assert_eq!(found, expected.parse().ok(), "{forwarded:?} behind {proxies}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ impl AppState {
         Ok(AppState {
             pools: database.pools.clone(),
             secrets: database.secrets.clone(),
-            tokens: Tokens::default(),
+            tokens: Tokens::default().with_idle_max(chrono::Duration::minutes(service.idle_minutes.into())),
             clock,
             live: Live::new(),
             calendar: Arc::new(calendar),

@@ -12,3 +12,4 @@ mod register;
 mod samples;
 mod sessions;
 mod statements;
+mod tokens;

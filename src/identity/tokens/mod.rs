@@ -87,6 +87,8 @@ pub struct Tokens {
     seen: Arc<Cache<[u8; 32], Arc<Verified>>>,
     ended: Arc<Ended>,
     validation: Arc<Validation>,
+    /// An official's session that is not used for this long ends.
+    idle_max: Duration,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -120,7 +122,19 @@ impl Tokens {
             seen: Arc::new(Cache::new(SEEN_MAX)),
             ended: Arc::default(),
             validation: Arc::new(validation),
+            idle_max: SESSION_LIFE,
         }
+    }
+
+    /// With another limit to how long an official's session may rest.
+    pub fn with_idle_max(self, idle_max: Duration) -> Tokens {
+        Tokens { idle_max, ..self }
+    }
+
+    /// Whether a session that was last seen `rested` ago has rested for too long. It is seen when it is refreshed, at most
+    /// every [`ACCESS_LIFE`].
+    pub fn is_idle(&self, role: Role, rested: Duration) -> bool {
+        !role.is_institution() && self.idle_max <= rested
     }
 
     fn keys(&self) -> Arc<Keys> {
@@ -166,11 +180,8 @@ impl Tokens {
         };
         let keys = self.keys();
         let signer = keys.ring.signer(now).ok_or(TokenError)?;
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(signer.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header =
+            Header { typ: Some(TYPE.to_owned()), kid: Some(signer.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &signer.encoding).map_err(|_| TokenError)
     }
 
@@ -203,9 +214,8 @@ impl Tokens {
             return Err(TokenError);
         }
         let verifier = header.kid.and_then(|kid| keys.ring.verifier(&kid, now)).ok_or(TokenError)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &verifier.decoding, &self.validation)
-            .map_err(|_| TokenError)?
-            .claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &verifier.decoding, &self.validation).map_err(|_| TokenError)?.claims;
         let actor = Actor {
             user_id: claims.sub.parse().map_err(|_| TokenError)?,
             display_name: claims.name,

@@ -114,7 +114,7 @@ async fn change(
     secrets: &Secrets,
     caller: &Caller,
     takeover: Takeover,
-    wanted: impl Fn(&Ring) -> bool + Send,
+    wanted: impl Fn(&Ring) -> bool + Send + Sync,
 ) -> Result<Option<(String, DateTime<Utc>)>, SigningError> {
     let seed: [u8; 32] = random();
     let kid = kid_of(&seed);
@@ -145,7 +145,9 @@ async fn change(
                 action: "signing_key.rotated",
                 subject_kind: "signing_key",
                 subject_id: row.kid.clone(),
-                after: Some(json!({"generation": generation, "signs_from": signs_from, "earlier_verify_until": verify_until})),
+                after: Some(
+                    json!({"generation": generation, "signs_from": signs_from, "earlier_verify_until": verify_until}),
+                ),
                 ..Event::default()
             };
             audit::store::append(conn, caller, event).await?;

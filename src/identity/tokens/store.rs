@@ -46,24 +46,22 @@ pub async fn lock(conn: &mut AsyncPgConnection) -> Result<(), DbError> {
 
 /// Adds a generation, and tells all processes when the transaction commits.
 pub async fn add(conn: &mut AsyncPgConnection, row: &Row) -> Result<(), DbError> {
-    sql_query("INSERT INTO signing_keys (generation, kid, sealed_seed, created_at, signs_from) VALUES ($1, $2, $3, $4, $5)")
-        .bind::<Integer, _>(row.generation)
-        .bind::<Text, _>(&row.kid)
-        .bind::<Binary, _>(&row.sealed_seed)
-        .bind::<Timestamptz, _>(row.created_at)
-        .bind::<Timestamptz, _>(row.signs_from)
-        .execute(conn)
-        .await?;
+    sql_query(
+        "INSERT INTO signing_keys (generation, kid, sealed_seed, created_at, signs_from) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind::<Integer, _>(row.generation)
+    .bind::<Text, _>(&row.kid)
+    .bind::<Binary, _>(&row.sealed_seed)
+    .bind::<Timestamptz, _>(row.created_at)
+    .bind::<Timestamptz, _>(row.signs_from)
+    .execute(conn)
+    .await?;
     sql_query("SELECT pg_notify($1, '')").bind::<Text, _>(CHANNEL).execute(conn).await?;
     Ok(())
 }
 
 /// Sets when the generations before `generation` stop verifying; one that stops earlier keeps its end.
-pub async fn retire_before(
-    conn: &mut AsyncPgConnection,
-    generation: i32,
-    until: DateTime<Utc>,
-) -> Result<(), DbError> {
+pub async fn retire_before(conn: &mut AsyncPgConnection, generation: i32, until: DateTime<Utc>) -> Result<(), DbError> {
     sql_query("UPDATE signing_keys SET verifies_until = least(verifies_until, $2) WHERE generation < $1")
         .bind::<Integer, _>(generation)
         .bind::<Timestamptz, _>(until)

@@ -143,9 +143,7 @@ fn keys_overlap_when_they_change_and_a_compromised_one_is_refused_at_once() {
     let early = tokens.access(&actor(), now()).unwrap();
     assert!(tokens.check(&early, now()).is_ok());
     let change = now() + Duration::minutes(5);
-    let overlapping = |until| {
-        Ring::new(vec![generation(1, 1, now(), Some(until)), generation(2, 2, change, None)])
-    };
+    let overlapping = |until| Ring::new(vec![generation(1, 1, now(), Some(until)), generation(2, 2, change, None)]);
     tokens.change_keys(overlapping(change + ACCESS_LIFE + SKEW));
     let late = tokens.access(&actor(), change).unwrap();
     for token in [&early, &late] {

@@ -1,0 +1,42 @@
+-- Keys that sign access tokens, by generation; the seed is sealed with the service's secret and emptied when nothing needs
+-- it any more. They belong to no bureau and are read by the sign-in role alone.
+CREATE TABLE signing_keys (
+    generation     int         NOT NULL PRIMARY KEY CHECK (0 < generation),
+    kid            text        NOT NULL UNIQUE,
+    sealed_seed    bytea       NOT NULL,
+    created_at     timestamptz NOT NULL,
+    signs_from     timestamptz NOT NULL,
+    verifies_until timestamptz
+);
+ALTER TABLE signing_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE signing_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in ON signing_keys TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE ON signing_keys TO mingjian_auth;
+
+-- Where a session is used: the network and not the address, and a digest by which the same device is known again.
+ALTER TABLE sessions
+    ADD COLUMN last_seen_at timestamptz NOT NULL,
+    ADD COLUMN network      text        NOT NULL,
+    ADD COLUMN device       bytea       NOT NULL;
+CREATE INDEX sessions_of_user ON sessions (tenant_id, user_id, created_at DESC);
+CREATE INDEX refresh_tokens_of_session ON refresh_tokens (tenant_id, session_id);
+
+-- Machine users: what the key may do, for which accounts or for which institution, and the secret before the present one.
+ALTER TABLE machine_keys
+    ADD COLUMN scopes          text[]      NOT NULL,
+    -- The one institution of an institution's system.
+    ADD COLUMN institution_id  bigint,
+    -- The escrow accounts that a bank's key reaches; all of the bureau when absent.
+    ADD COLUMN accounts        text[],
+    ADD COLUMN previous_secret bytea,
+    ADD COLUMN previous_until  timestamptz,
+    ADD COLUMN rotated_at      timestamptz,
+    ADD COLUMN last_used_at    timestamptz,
+    ADD COLUMN created_by      text        NOT NULL,
+    ADD CONSTRAINT machine_keys_previous CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
+    ADD FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id);
+CREATE INDEX machine_keys_by_end ON machine_keys (expires_at) WHERE revoked_at IS NULL;
+
+-- The sign-in role tells people of new sign-ins, and administrators of keys that end soon.
+CREATE POLICY sign_in ON outbox FOR INSERT TO mingjian_auth WITH CHECK (true);
+GRANT INSERT ON outbox TO mingjian_auth;
