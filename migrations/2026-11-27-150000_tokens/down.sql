@@ -1,6 +1,9 @@
 REVOKE INSERT ON outbox FROM mingjian_auth;
 DROP POLICY sign_in ON outbox;
 DROP INDEX machine_keys_by_end;
+REVOKE SELECT (tenant_id, key_id, role, name, scopes, institution_id, accounts, created_by, created_at, expires_at,
+               previous_until, rotated_at, revoked_at, last_used_at) ON machine_keys FROM mingjian_app;
+DROP POLICY read ON machine_keys;
 ALTER TABLE machine_keys
     DROP CONSTRAINT machine_keys_tenant_id_institution_id_fkey,
     DROP CONSTRAINT machine_keys_previous,

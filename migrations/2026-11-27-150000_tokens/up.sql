@@ -35,6 +35,12 @@ ALTER TABLE machine_keys
     ADD COLUMN created_by      text        NOT NULL,
     ADD CONSTRAINT machine_keys_previous CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
     ADD FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id);
+-- Whoever keeps keys sees them without their secrets: a bureau's administrator all of the bureau, an institution its own.
+CREATE POLICY read ON machine_keys FOR SELECT TO mingjian_app
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int
+           AND current_setting('app.institution', true) IN ('all', institution_id::text));
+GRANT SELECT (tenant_id, key_id, role, name, scopes, institution_id, accounts, created_by, created_at, expires_at,
+              previous_until, rotated_at, revoked_at, last_used_at) ON machine_keys TO mingjian_app;
 CREATE INDEX machine_keys_by_end ON machine_keys (expires_at) WHERE revoked_at IS NULL;
 
 -- The sign-in role tells people of new sign-ins, and administrators of keys that end soon.

@@ -10,10 +10,13 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 28] = [
+const ACTIONS: [(&str, &str, &str); 31] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
+    ("key.rotated", "更换机器密钥", "Machine key changed"),
+    ("key.revoked", "作废机器密钥", "Machine key revoked"),
+    ("signing_key.rotated", "更换签名密钥", "Signing key changed"),
     ("user.added", "新增账号", "Account added"),
     ("import.uploaded", "上传表格", "Spreadsheet uploaded"),
     ("import.mended", "改正表格", "Spreadsheet mended"),
@@ -100,6 +103,9 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "name") => ("名称", "Name"),
         (_, "second_factor_off") => ("免短信验证", "Without a second factor"),
         (_, "expires_at") => ("有效至", "Valid until"),
+        (_, "previous_until") => ("旧密钥可用到", "Old secret until"),
+        (_, "scopes") => ("权限", "Scopes"),
+        (_, "accounts") => ("账号", "Accounts"),
         (_, "reason") => ("理由", "Reason"),
         (_, other) => return numbered(lang, subject, other),
     };

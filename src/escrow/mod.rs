@@ -28,4 +28,5 @@ mod watch;
 
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
+pub use model::account_number;
 pub use waiting::{Waiting, waiting};

@@ -38,6 +38,10 @@ pub enum Action {
     ReadAudit,
     /// Push bank entries by signed request.
     PushEntries,
+    /// Make, change and revoke keys of banks, and revoke those of institutions' systems.
+    KeepBankKeys,
+    /// Make, change and revoke keys of the institution's own systems.
+    KeepSystemKeys,
 }
 
 /// The table, one line an action.
@@ -56,11 +60,12 @@ pub const fn roles(action: Action) -> &'static [Role] {
             Auditor,
             InstitutionAdmin,
             InstitutionStaff,
+            InstitutionSystem,
         ],
         Action::ImportInstitutions => &[BureauAdmin, Approver],
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
-        Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
+        Action::FileCourse => &[InstitutionAdmin, InstitutionStaff, InstitutionSystem],
         Action::DecideCourse => &[BureauAdmin, Approver],
         Action::SetCalendar => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
@@ -76,6 +81,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
             Auditor,
             InstitutionAdmin,
             InstitutionStaff,
+            InstitutionSystem,
         ],
         Action::AnswerWarning => {
             &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff]
@@ -84,6 +90,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::PushEntries => &[Bank],
+        Action::KeepBankKeys => &[BureauAdmin],
+        Action::KeepSystemKeys => &[InstitutionAdmin],
     }
 }
 
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_institution_decides_nothing_about_itself() {
-        for role in [InstitutionAdmin, InstitutionStaff] {
+        for role in [InstitutionAdmin, InstitutionStaff, InstitutionSystem] {
             for action in [
                 Action::DecideCourse,
                 Action::DecideApproval,

@@ -1,4 +1,4 @@
-//! SQL of people, posts, sessions, tokens and machine keys, on connections of the sign-in role.
+//! SQL of people, posts, sessions and tokens, on connections of the sign-in role.
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -317,90 +317,6 @@ pub async fn use_refresh(
             .await?;
     }
     Ok(Some(used_at))
-}
-
-/// A machine user's key with its sealed secret.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct MachineKey {
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub role: String,
-    #[diesel(sql_type = Binary)]
-    pub sealed_secret: Vec<u8>,
-}
-
-/// A key that is neither expired nor revoked at `now`.
-pub async fn machine_key(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<MachineKey>, DbError> {
-    Ok(sql_query(
-        "SELECT name, role, sealed_secret FROM machine_keys \
-         WHERE tenant_id = $1 AND key_id = $2 AND expires_at > $3 AND revoked_at IS NULL",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Timestamptz, _>(now)
-    .get_result(conn)
-    .await
-    .optional()?)
-}
-
-/// Adds a machine user's key.
-#[expect(clippy::too_many_arguments, reason = "one argument a column")]
-pub async fn add_machine_key(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    role: &str,
-    name: &str,
-    sealed: &[u8],
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<(), DbError> {
-    sql_query(
-        "INSERT INTO machine_keys (tenant_id, key_id, role, name, sealed_secret, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Text, _>(role)
-    .bind::<Text, _>(name)
-    .bind::<Binary, _>(sealed)
-    .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(expires_at)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Uses a nonce up; `false` when it had been used. Nonces older than `forget_before` are dropped on the way.
-pub async fn use_nonce(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    nonce: &str,
-    now: DateTime<Utc>,
-    forget_before: DateTime<Utc>,
-) -> Result<bool, DbError> {
-    sql_query("DELETE FROM machine_nonces WHERE tenant_id = $1 AND key_id = $2 AND used_at < $3")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(key)
-        .bind::<Timestamptz, _>(forget_before)
-        .execute(conn)
-        .await?;
-    let added = sql_query(
-        "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Text, _>(nonce)
-    .bind::<Timestamptz, _>(now)
-    .execute(conn)
-    .await?;
-    Ok(added == 1)
 }
 
 /// Whether a refresh token is one of ours, used or not.

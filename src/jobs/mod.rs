@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    identity::{sessions, tokens::signing},
+    identity::{machine, sessions, tokens::signing},
     web::{AppState, once},
 };
 
@@ -33,6 +33,9 @@ pub async fn run(state: AppState) {
             }
             if let Err(error) = signing::keep_fresh(&state.pools, &state.secrets, &state.tokens, swept).await {
                 tracing::error!(%error, "the signing keys could not be looked after; trying again in an hour");
+            }
+            if let Err(error) = machine::keys::announce_ends(&state.pools, swept).await {
+                tracing::warn!(%error, "the ends of keys could not be announced; trying again in an hour");
             }
             if let Err(error) = sessions::commands::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old refresh tokens and nonces could not be forgotten; trying again in an hour");

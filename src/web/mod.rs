@@ -16,6 +16,7 @@ pub mod problem;
 pub mod routes;
 pub mod session;
 pub mod show;
+pub mod signed;
 pub mod state;
 pub mod switching;
 pub mod upload;

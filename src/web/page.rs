@@ -272,11 +272,15 @@ impl Page {
             return vec![entry("/", "search", "机构查询", "Find a school"), entry("/v", "qr", "扫码核验", "Verify")];
         };
         if actor.role.is_institution() {
-            return vec![
+            return [
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
-            ];
+                entry("/org/keys", "shield", "接口密钥", "Keys"),
+            ]
+            .into_iter()
+            .filter(|item| item.href != "/org/keys" || may(actor.role, Action::KeepSystemKeys))
+            .collect();
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
@@ -286,6 +290,7 @@ impl Page {
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+            (Action::KeepBankKeys, entry("/b/keys", "shield", "接口密钥", "Keys")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()

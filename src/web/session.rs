@@ -14,7 +14,7 @@ use std::{
 use super::{AppState, Problem};
 use crate::{
     identity::{
-        Actor, Caller,
+        Action, Actor, Caller,
         commands::{self, SignedIn},
         sessions::{self, Device},
         tokens::{ACCESS_LIFE, SESSION_LIFE},
@@ -37,6 +37,8 @@ pub struct Visit {
     /// Signed in by cookie, so that forms must carry the token.
     pub by_cookie: bool,
     pub csrf: String,
+    /// What a machine user's key is for; `None` for people.
+    pub actions: Option<Vec<Action>>,
 }
 
 /// The signed-in caller; 401 when nobody is signed in.
@@ -63,7 +65,7 @@ pub fn csrf_token(secrets: &Secrets, session: &str) -> String {
 /// Finds the actor of a request. A browser whose access token has run out is given a new pair on the way.
 pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id: String) -> (Visit, Option<SignedIn>) {
     let now = state.clock.now();
-    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new() };
+    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new(), actions: None };
     let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
         visit.actor = acting(state, token.trim(), now).await;

@@ -7,6 +7,7 @@ mod courses;
 mod escrow;
 mod gate;
 mod isolation;
+mod machines;
 mod mail;
 mod register;
 mod samples;
