@@ -1,3 +1,6 @@
+DROP TABLE idp_links;
+DROP TABLE idp_role_mappings;
+DROP TABLE identity_providers;
 REVOKE INSERT ON outbox FROM mingjian_auth;
 DROP POLICY sign_in ON outbox;
 DROP INDEX machine_keys_by_end;

@@ -46,3 +46,56 @@ CREATE INDEX machine_keys_by_end ON machine_keys (expires_at) WHERE revoked_at I
 -- The sign-in role tells people of new sign-ins, and administrators of keys that end soon.
 CREATE POLICY sign_in ON outbox FOR INSERT TO mingjian_auth WITH CHECK (true);
 GRANT INSERT ON outbox TO mingjian_auth;
+
+-- Identity providers: a bureau's, mostly a province's, for signing in by OpenID Connect within its range.
+CREATE TABLE identity_providers (
+    tenant_id     int         NOT NULL REFERENCES tenants (tenant_id),
+    id            text        NOT NULL,
+    name          text        NOT NULL,
+    issuer        text        NOT NULL,
+    client_id     text        NOT NULL,
+    sealed_secret bytea,
+    -- Hosts besides the issuer's own at which it may be asked.
+    hosts         text[]      NOT NULL,
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+ALTER TABLE identity_providers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE identity_providers FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in ON identity_providers TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON identity_providers TO mingjian_auth;
+
+-- Which post a claim's value means; the first line that somebody fulfils counts.
+CREATE TABLE idp_role_mappings (
+    tenant_id   int  NOT NULL,
+    provider    text NOT NULL,
+    claim       text NOT NULL,
+    value       text NOT NULL,
+    role        text NOT NULL,
+    post_tenant int  NOT NULL,
+    position    int  NOT NULL,
+    PRIMARY KEY (tenant_id, provider, claim, value),
+    FOREIGN KEY (tenant_id, provider) REFERENCES identity_providers (tenant_id, id)
+);
+ALTER TABLE idp_role_mappings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idp_role_mappings FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in ON idp_role_mappings TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON idp_role_mappings TO mingjian_auth;
+
+-- Whom a provider's subject is here, and the post that the provider gave them.
+CREATE TABLE idp_links (
+    tenant_id    int    NOT NULL,
+    provider     text   NOT NULL,
+    subject      text   NOT NULL,
+    person_id    bigint NOT NULL REFERENCES people (id),
+    post_tenant  int    NOT NULL,
+    post_id      bigint NOT NULL,
+    -- The provider took the post away.
+    withdrawn_at timestamptz,
+    PRIMARY KEY (tenant_id, provider, subject),
+    FOREIGN KEY (tenant_id, provider) REFERENCES identity_providers (tenant_id, id)
+);
+ALTER TABLE idp_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idp_links FORCE ROW LEVEL SECURITY;
+CREATE POLICY sign_in ON idp_links TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON idp_links TO mingjian_auth;

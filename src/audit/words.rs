@@ -10,12 +10,18 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 31] = [
+const ACTIONS: [(&str, &str, &str); 37] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
     ("key.rotated", "更换机器密钥", "Machine key changed"),
     ("key.revoked", "作废机器密钥", "Machine key revoked"),
+    ("user.changed", "变更账号", "Account changed"),
+    ("user.disabled", "停用账号", "Account disabled"),
+    ("provider.set", "设置统一身份认证", "Identity provider set"),
+    ("provider.mapped", "设置身份对应岗位", "Post of a claim set"),
+    ("provider.unmapped", "取消身份对应岗位", "Post of a claim removed"),
+    ("provider.removed", "移除统一身份认证", "Identity provider removed"),
     ("signing_key.rotated", "更换签名密钥", "Signing key changed"),
     ("user.added", "新增账号", "Account added"),
     ("import.uploaded", "上传表格", "Spreadsheet uploaded"),

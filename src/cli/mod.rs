@@ -18,6 +18,7 @@ pub mod demo;
 pub mod import;
 pub mod key;
 pub mod migrate;
+pub mod oidc;
 pub mod parse_statement;
 pub mod serve;
 pub mod signing_key;
@@ -50,6 +51,9 @@ enum Command {
     /// The keys that sign access tokens
     #[command(subcommand)]
     SigningKey(signing_key::SigningKey),
+    /// Identity providers for signing in, and what their claims mean
+    #[command(subcommand)]
+    Oidc(oidc::Oidc),
     /// Take records in from files
     #[command(subcommand)]
     Import(import::Import),
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Demo(command) => demo::run(command),
         Command::Key(command) => key::run(command),
         Command::SigningKey(command) => signing_key::run(command),
+        Command::Oidc(command) => oidc::run(command),
         Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),

@@ -9,6 +9,7 @@ pub mod commands;
 mod department;
 pub mod machine;
 mod model;
+pub mod oidc;
 pub mod password;
 pub mod permissions;
 pub mod sessions;

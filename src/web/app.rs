@@ -24,6 +24,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::identity::sessions::api::routes());
     routes.extend(crate::identity::sessions::pages::routes());
     routes.extend(crate::identity::machine::pages::routes());
+    routes.extend(crate::identity::oidc::pages::routes());
     routes.extend(switching::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());

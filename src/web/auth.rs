@@ -12,6 +12,7 @@ use super::{
 use crate::identity::{
     Actor, Caller,
     commands::{self, SignInError, SignedIn},
+    oidc::pages::{WayIn, ways_in},
     tokens::{ACCESS_LIFE, RefreshToken},
 };
 
@@ -53,7 +54,7 @@ pub fn home(actor: &Actor) -> &'static str {
 }
 
 /// Only a path of this service may follow a sign-in, never another site's address.
-fn safe_next(next: &str) -> Option<&str> {
+pub fn safe_next(next: &str) -> Option<&str> {
     (next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control))
         .then_some(next)
 }
@@ -65,6 +66,8 @@ struct LoginPage<'a> {
     next: &'a str,
     username: &'a str,
     error: Option<&'a str>,
+    /// By identity providers.
+    ways_in: Vec<WayIn>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,9 +76,11 @@ struct LoginQuery {
     next: String,
 }
 
-async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<HttpResponse, Problem> {
+async fn login_page(request: HttpRequest, state: State, query: Query<LoginQuery>) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "登录", "Sign in");
-    page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
+    let next = safe_next(&query.next).unwrap_or_default();
+    let ways_in = ways_in(&state.pools, next).await;
+    page.render(&LoginPage { page: &page, next, username: "", error: None, ways_in })
 }
 
 fn request_id(request: &HttpRequest) -> String {
@@ -109,7 +114,9 @@ async fn login(request: HttpRequest, state: State, form: SafeForm) -> Result<Htt
             let problem = Problem::from(SignInError::Refused);
             let error = page.t(&problem.detail_zh, &problem.detail_en).to_owned();
             let next = safe_next(form.get("next")).unwrap_or_default();
-            page.render_as(StatusCode::UNAUTHORIZED, &LoginPage { page: &page, next, username, error: Some(&error) })
+            let ways_in = ways_in(&state.pools, next).await;
+            let template = LoginPage { page: &page, next, username, error: Some(&error), ways_in };
+            page.render_as(StatusCode::UNAUTHORIZED, &template)
         }
         Err(error) => Err(error.into()),
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use crate::{
     config::Service,
     db::{Database, Pools},
-    identity::tokens::Tokens,
+    identity::{oidc::Oidc, tokens::Tokens},
     kernel::{Calendar, Clock},
     secrets::Secrets,
 };
@@ -18,6 +18,7 @@ pub struct AppState {
     pub pools: Pools,
     pub secrets: Secrets,
     pub tokens: Tokens,
+    pub oidc: Oidc,
     pub clock: Clock,
     /// Open watch pages.
     pub live: Live,
@@ -33,6 +34,8 @@ pub struct AppState {
 /// Why the service cannot start; says what to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    #[error("the client for identity providers cannot be made: {0}")]
+    Oidc(#[from] std::io::Error),
     #[error(transparent)]
     Calendar(#[from] crate::kernel::calendar::CalendarError),
 }
@@ -49,6 +52,7 @@ impl AppState {
             pools: database.pools.clone(),
             secrets: database.secrets.clone(),
             tokens: Tokens::default().with_idle_max(chrono::Duration::minutes(service.idle_minutes.into())),
+            oidc: Oidc::new()?,
             clock,
             live: Live::new(),
             calendar: Arc::new(calendar),

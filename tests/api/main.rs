@@ -9,6 +9,7 @@ mod gate;
 mod isolation;
 mod machines;
 mod mail;
+mod oidc;
 mod register;
 mod samples;
 mod sessions;
