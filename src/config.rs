@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use clap::Args;
 use nix::unistd::Uid;
 
@@ -68,6 +68,18 @@ pub struct Service {
     /// machine's own addresses have none
     #[arg(long, env = "MINGJIAN_REQUESTS_PER_SECOND", value_name = "N", default_value_t = 50)]
     pub requests_per_second: u32,
+    /// Minutes after which an official's session that is not used ends; longer than the 15 of an access token
+    #[arg(long, env = "MINGJIAN_IDLE_MINUTES", value_name = "MINUTES", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(16..=720))]
+    pub idle_minutes: u32,
+
+    /// Whom to tell of a vulnerability: mailto:, https: or tel:, for /.well-known/security.txt
+    #[arg(long, env = "MINGJIAN_SECURITY_CONTACT", value_name = "URI")]
+    pub security_contact: Option<String>,
+
+    /// Day after which security.txt is to be looked at again [default: in half a year]
+    #[arg(long, env = "MINGJIAN_SECURITY_EXPIRES", value_name = "DATE")]
+    pub security_expires: Option<NaiveDate>,
 
     /// Threads that serve requests
     #[arg(long, env = "MINGJIAN_WORKERS", value_name = "N", default_value_t = 2)]
@@ -105,6 +117,21 @@ impl Service {
     /// The machine's clock, unless one was set to stand still.
     pub fn clock(&self) -> Clock {
         self.clock.map_or_else(Clock::system, |at| Clock::fixed(at.to_utc()))
+    }
+}
+
+/// The clock of a command that writes down when.
+#[derive(Debug, Clone, Args)]
+pub struct Now {
+    /// Instant at which the command's clock stands still, as that of the service; for drills and tests
+    #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
+    clock: Option<DateTime<FixedOffset>>,
+}
+
+impl Now {
+    /// The present instant.
+    pub fn get(&self) -> DateTime<Utc> {
+        self.clock.map_or_else(|| Clock::system().now(), |at| at.to_utc())
     }
 }
 

@@ -61,7 +61,7 @@ UNION ALL SELECT name || ': rule' FROM tenant_tables t JOIN pg_rewrite r ON r.ev
 UNION ALL SELECT c.relname || ': neither a tenant table nor known as shared' FROM pg_class c
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace
     AND c.oid NOT IN (SELECT oid FROM tenant_tables) AND c.relname NOT IN
-        ('people', 'attempts', 'steps', 'totp_secrets', 'recovery_codes', 'passkeys', '__diesel_schema_migrations')";
+        ('people', 'signing_keys', 'attempts', 'steps', 'totp_secrets', 'recovery_codes', 'passkeys', '__diesel_schema_migrations')";
 
 /// Everything that a migration can make, in words.
 const SHAPE: &str = "

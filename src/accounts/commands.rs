@@ -11,7 +11,7 @@ use super::{
 use crate::{
     audit::{self, Event},
     db::{Pools, ScopedConn},
-    identity::{self, Action, Caller, Department, Role, may, tokens::Tokens},
+    identity::{Action, Caller, Department, Role, may, sessions, tokens::Tokens},
     kernel::RegionCode,
     approvals,
 };
@@ -107,7 +107,7 @@ async fn finish(
     change: Change<'_>,
 ) -> Result<(), PostError> {
     let tenant = conn.tenant();
-    let ended = identity::end_sessions_of(conn.sql(), tenant, post.id, caller.now, ended_because).await?;
+    let ended = sessions::end_of_post(conn.sql(), tenant, post.id, caller.now, ended_because).await?;
     let mut after = change.after;
     after["sessions_ended"] = json!(ended.len());
     let event = Event {

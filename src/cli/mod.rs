@@ -20,9 +20,11 @@ pub mod import;
 pub mod key;
 pub mod keys;
 pub mod migrate;
+pub mod oidc;
 pub mod parse_statement;
 pub mod personal;
 pub mod serve;
+pub mod signing_key;
 pub mod simulate_escrow;
 pub mod user;
 
@@ -58,6 +60,12 @@ enum Command {
     /// What is kept about a person: a copy, or its erasure
     #[command(subcommand)]
     Personal(personal::Personal),
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKey),
+    /// Identity providers for signing in, and what their claims mean
+    #[command(subcommand)]
+    Oidc(oidc::Oidc),
     /// Take records in from files
     #[command(subcommand)]
     Import(import::Import),
@@ -131,6 +139,8 @@ pub fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Personal(command) => personal::run(command),
+        Command::SigningKey(command) => signing_key::run(command),
+        Command::Oidc(command) => oidc::run(command),
         Command::Import(command) => import::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),

@@ -9,8 +9,10 @@ use super::{CommandResult, Outcome, Refusal, print_line};
 use crate::{
     config::{self, Storage},
     db::{Database, roles::Role},
-    demo, identity, jobs,
-    web::{AppState, app},
+    demo,
+    identity::{sessions, tokens::signing},
+    jobs,
+    web::{AppState, app, news},
 };
 
 /// Arguments.
@@ -32,16 +34,16 @@ pub fn run(args: Args) -> CommandResult {
     let database = runtime.block_on(Database::open(&args.storage)).map_err(Refusal::new)?;
     let clock = args.service.clock();
     let state = AppState::new(&database, args.service, clock).map_err(Refusal::new)?;
+    let now = state.clock.now();
+    runtime.block_on(signing::load(&state.pools, &state.secrets, &state.tokens, now)).map_err(Refusal::new)?;
+    runtime.block_on(sessions::commands::remember_ended(&state.pools, &state.tokens, now)).map_err(Refusal::new)?;
     if args.demo {
         runtime.block_on(demo::load_if_empty(&state)).map_err(Refusal::new)?;
     }
-    runtime
-        .block_on(identity::commands::remember_ended(&state.pools, &state.tokens, state.clock.now()))
-        .map_err(Refusal::new)?;
     // One connection apart from the pools, because it listens for as long as the process lives.
     let listening =
         Role::Worker.config(database.admin(), args.storage.database_url.as_ref().map(|_| &database.secrets));
-    runtime.spawn(state.live.clone().listen(listening));
+    runtime.spawn(news::listen(state.clone(), listening));
     runtime.spawn(jobs::run(state.clone()));
     let metrics = PrometheusBuilder::new().install_recorder().map_err(Refusal::new)?;
     let served = actix_web::rt::System::new().block_on(serve(state, args.demo, metrics));

@@ -1,6 +1,6 @@
 //! Escrow over JSON: accounts, entries, balances, warnings; a bank's signed pushes.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::{
     balances,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
-    ingest::{self, Delivery, Incoming, Push, Target},
+    ingest::{self, Delivery, Incoming, IngestError, Push, Target},
     model::{Step, account_number},
     policy_api,
     statement::Format,
@@ -24,15 +24,11 @@ use super::{
 use crate::{
     approvals::{self, Desks},
     db::{DbError, ScopedConn},
-    identity::{
-        Action, Caller,
-        machine::{self, SignatureError, Signed},
-        may,
-    },
+    identity::{Action, Caller, may},
     kernel::clock::BEIJING,
     web::{
         Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, session::Visit,
-        upload::Upload,
+        signed, upload::Upload,
     },
 };
 
@@ -207,47 +203,12 @@ async fn add_statement(
     })))
 }
 
-impl From<SignatureError> for Problem {
-    fn from(error: SignatureError) -> Problem {
-        match error {
-            SignatureError::NonceUsed => Problem::conflict(
-                "bank/nonce-used",
-                "随机串（X-Mj-Nonce）已用过。每次请求请换新的并重新签名。",
-                "The nonce has been used. Sign each request with a new one.",
-            ),
-            SignatureError::Db(error) => error.into(),
-            SignatureError::Refused | SignatureError::NonceShape => Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "bank/signature",
-                "签名、密钥、时间戳或随机串不对。请核对 X-Mj-Key、X-Mj-Timestamp（与北京时间相差不超过 300 秒）、X-Mj-Nonce（16 至 64 字符）和签名内容。",
-                "Signature, key, timestamp or nonce is not right. Check X-Mj-Key, X-Mj-Timestamp (within 300 seconds), X-Mj-Nonce (16 to 64 characters) and what was signed.",
-            ),
-        }
-    }
-}
-
-/// The headers of a signed request.
-fn signed(request: &HttpRequest) -> Signed<'_> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Signed {
-        key: header("x-mj-key"),
-        timestamp: header("x-mj-timestamp"),
-        nonce: header("x-mj-nonce"),
-        signature: header("x-mj-signature"),
-        method: request.method().as_str(),
-        path: request.uri().path_and_query().map_or("", |path| path.as_str()),
-    }
-}
-
 async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    let now = state.clock.now();
-    let recognised = machine::recognise(&state.pools, &state.secrets, signed(&request), now).await?;
-    // All of it, because its digest is signed.
-    let body = extract::body(payload.into_inner(), state.max_upload()).await?;
-    let actor = machine::authenticate(&state.pools, recognised, signed(&request), &body, now).await?;
+    let limit = state.max_upload();
+    let (machine, body) = signed::machine(&request, &state, payload.into_inner(), limit).await?;
     let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
-    let caller = Caller { actor, request_id, now };
-    if !may(caller.actor.role, Action::PushEntries) {
+    let caller = Caller { actor: machine.actor.clone(), request_id, now: state.clock.now() };
+    if !may(caller.actor.role, Action::PushEntries) || !machine.actions().contains(&Action::PushEntries) {
         return Err(Problem::forbidden());
     }
     let sha256: [u8; 32] = Sha256::digest(&body).into();
@@ -255,6 +216,10 @@ async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Resu
     let Push { account, entries } = read.map_err(|_| Problem::internal())??;
     let refs: Vec<String> = entries.iter().map(|entry| entry.bank_ref.clone()).collect();
     let number = account_number(&account);
+    if !machine.reaches(&number) {
+        // As for one that is not there at all.
+        return Err(IngestError::UnknownAccount(Some(number)).into());
+    }
     let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
     let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
     let received = ingest::receive(&state, &caller, delivery).await?;

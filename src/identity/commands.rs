@@ -6,6 +6,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::{
     Actor, Caller, Department, Role, password,
+    sessions::{self, Device},
     store::{self, Ended, NewPost, Post},
     tokens::{RefreshToken, TokenError, Tokens, session_id},
 };
@@ -75,6 +76,8 @@ pub struct SignedIn {
     pub access: String,
     /// Absent when a refresh came second within the grace time: the first one's token stands.
     pub refresh: Option<String>,
+    /// The lasting mark of the browser, for it to keep.
+    pub mark: Option<String>,
 }
 
 /// Who acts in a session of a post.
@@ -97,7 +100,7 @@ pub(super) fn actor_of(post: &Post, session: &str) -> Result<Actor, SignInError>
 pub(super) async fn begin(
     conn: &mut AsyncPgConnection,
     post: &Post,
-    agent: &str,
+    device: &Device,
     request_id: &str,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -105,8 +108,11 @@ pub(super) async fn begin(
     let session = session_id();
     let actor = actor_of(post, &session)?;
     let refresh = RefreshToken::issue(actor.tenant, &session);
-    let agent: String = agent.chars().take(200).collect();
-    store::begin_session(conn, actor.tenant, &session, actor.user_id, now, expires_at, &agent).await?;
+    if !sessions::store::hold_post(conn, post.tenant_id, post.id).await? {
+        return Err(SignInError::Refused);
+    }
+    sessions::notice::of_unknown_device(conn, post, device, &session, now).await?;
+    store::begin_session(conn, actor.tenant, &session, actor.user_id, now, expires_at, device).await?;
     store::add_refresh(conn, actor.tenant, &refresh.hash(), &session).await?;
     store::used_last(conn, post).await?;
     let event = Event {
@@ -141,6 +147,7 @@ pub(super) async fn end(
     request_id: &str,
 ) -> Result<Option<Ended>, DbError> {
     let Some(ended) = store::end_session(conn, tenant, session, now, reason).await? else { return Ok(None) };
+    sessions::store::announce(conn, &[session.to_owned()]).await?;
     let actor = Actor {
         user_id: ended.user_id,
         display_name: ended.display_name.clone(),
@@ -189,6 +196,12 @@ pub async fn refresh(
             let Some(post) = store::post_of_session(conn, token.tenant, &token.session, now).await? else {
                 return Ok(Refreshed::Ended);
             };
+            let seen = sessions::store::touch(conn, token.tenant, &token.session, now).await?;
+            let role = actor_of(&post, &token.session)?.role;
+            if seen.is_none_or(|seen| tokens.is_idle(role, now - seen)) {
+                end(conn, token.tenant, &token.session, now, "not used for too long", request_id).await?;
+                return Ok(Refreshed::Ended);
+            }
             if used_before.is_none() {
                 store::add_refresh(conn, token.tenant, &next.hash(), &token.session).await?;
             }
@@ -206,7 +219,7 @@ pub async fn refresh(
         Refreshed::Unknown => return Err(SignInError::SessionEnded),
     };
     let actor = actor_of(&post, &token.session)?;
-    Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: rotated.then(|| next.text()), actor })
+    Ok(SignedIn { access: tokens.access(&actor, now)?, refresh: rotated.then(|| next.text()), mark: None, actor })
 }
 
 /// Ends the session of an access or refresh token; its access tokens are refused from now on.
@@ -219,15 +232,6 @@ pub async fn sign_out(pools: &Pools, tokens: &Tokens, caller: &Caller) -> Result
     })
     .await?;
     tokens.end(session, caller.now);
-    Ok(())
-}
-
-/// Loads the sessions that ended while their tokens may still be about; called once at start.
-pub async fn remember_ended(pools: &Pools, tokens: &Tokens, now: DateTime<Utc>) -> Result<(), DbError> {
-    let mut conn = pools.auth().get().await?;
-    for session in store::lately_ended(&mut conn, now - super::tokens::ACCESS_LIFE).await? {
-        tokens.end(&session, now);
-    }
     Ok(())
 }
 

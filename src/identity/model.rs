@@ -41,6 +41,7 @@ pub enum Role {
     InstitutionStaff,
     SchoolUser,
     Bank,
+    InstitutionSystem,
 }
 
 impl Role {
@@ -61,12 +62,18 @@ impl Role {
             Role::InstitutionStaff => ("机构人员", "Institution staff"),
             Role::SchoolUser => ("学校用户", "School user"),
             Role::Bank => ("银行", "Bank"),
+            Role::InstitutionSystem => ("机构系统", "Institution's system"),
         }
     }
 
     /// Whether the role belongs to an institution and sees nothing but it.
     pub fn is_institution(self) -> bool {
-        matches!(self, Role::InstitutionAdmin | Role::InstitutionStaff)
+        matches!(self, Role::InstitutionAdmin | Role::InstitutionStaff | Role::InstitutionSystem)
+    }
+
+    /// Whether it is a program that signs its requests with a key.
+    pub fn is_machine(self) -> bool {
+        matches!(self, Role::Bank | Role::InstitutionSystem)
     }
 
     /// Whether an account of this role may stand in a bureau of `level`; `None` is the ministry.
@@ -74,6 +81,7 @@ impl Role {
         match self {
             Role::MinistryOfficer => level.is_none(),
             Role::ProvinceOfficer => level == Some(Level::Province),
+            Role::InstitutionSystem => false,
             Role::CityOfficer => level == Some(Level::City),
             Role::BureauAdmin | Role::Auditor | Role::Bank => level != Some(Level::Township),
             // A township has no bureau; its officer holds a post in the county's.

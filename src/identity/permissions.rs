@@ -54,6 +54,10 @@ pub enum Action {
     ManageUsers,
     /// The same on an institution's own pages.
     ManageStaff,
+    /// Make, change and revoke keys of banks, and revoke those of institutions' systems.
+    KeepBankKeys,
+    /// Make, change and revoke keys of the institution's own systems.
+    KeepSystemKeys,
 }
 
 /// The table, one line an action.
@@ -72,13 +76,14 @@ pub const fn roles(action: Action) -> &'static [Role] {
             Auditor,
             InstitutionAdmin,
             InstitutionStaff,
+            InstitutionSystem,
         ],
         Action::ImportInstitutions => &[BureauAdmin, Approver],
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
         Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::SetPolicy => &[BureauAdmin],
-        Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
+        Action::FileCourse => &[InstitutionAdmin, InstitutionStaff, InstitutionSystem],
         Action::DecideCourse => &[BureauAdmin, Approver],
         Action::SetCalendar => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
@@ -94,6 +99,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
             Auditor,
             InstitutionAdmin,
             InstitutionStaff,
+            InstitutionSystem,
         ],
         Action::AnswerWarning => {
             &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff]
@@ -110,6 +116,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::PushEntries => &[Bank],
         Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
         Action::ManageStaff => &[InstitutionAdmin],
+        Action::KeepBankKeys => &[BureauAdmin],
+        Action::KeepSystemKeys => &[InstitutionAdmin],
     }
 }
 
@@ -150,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_institution_decides_nothing_about_itself() {
-        for role in [InstitutionAdmin, InstitutionStaff] {
+        for role in [InstitutionAdmin, InstitutionStaff, InstitutionSystem] {
             for action in [
                 Action::DecideCourse,
                 Action::DecideApproval,

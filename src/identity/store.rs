@@ -1,4 +1,4 @@
-//! SQL of people, posts, sessions, tokens and machine keys, on connections of the sign-in role.
+//! SQL of people, posts, sessions and tokens, on connections of the sign-in role.
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Department, Role};
+use super::{Department, Role, sessions::Device};
 use crate::db::DbError;
 
 /// A post: what a person is in one bureau, or for one institution.
@@ -185,17 +185,20 @@ pub async fn begin_session(
     user: i64,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    agent: &str,
+    device: &Device,
 ) -> Result<(), DbError> {
     sql_query(
-        "INSERT INTO sessions (tenant_id, id, user_id, created_at, expires_at, agent) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO sessions (tenant_id, id, user_id, created_at, last_seen_at, expires_at, agent, network, device) \
+         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
     )
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(session)
     .bind::<BigInt, _>(user)
     .bind::<Timestamptz, _>(now)
     .bind::<Timestamptz, _>(expires_at)
-    .bind::<Text, _>(agent)
+    .bind::<Text, _>(&device.agent)
+    .bind::<Text, _>(&device.network)
+    .bind::<Binary, _>(device.digest())
     .execute(conn)
     .await?;
     Ok(())
@@ -236,27 +239,6 @@ pub async fn end_session(
     .get_result(conn)
     .await
     .optional()?)
-}
-
-/// Ends all sessions of a post, and says which.
-pub async fn end_sessions_of(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    user: i64,
-    now: DateTime<Utc>,
-    reason: &str,
-) -> Result<Vec<String>, DbError> {
-    let rows: Vec<SessionId> = sql_query(
-        "UPDATE sessions SET ended_at = $3, end_reason = $4 \
-         WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<BigInt, _>(user)
-    .bind::<Timestamptz, _>(now)
-    .bind::<Text, _>(reason)
-    .load(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 #[derive(QueryableByName)]
@@ -315,90 +297,6 @@ pub async fn use_refresh(
             .await?;
     }
     Ok(Some(used_at))
-}
-
-/// A machine user's key with its sealed secret.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct MachineKey {
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub role: String,
-    #[diesel(sql_type = Binary)]
-    pub sealed_secret: Vec<u8>,
-}
-
-/// A key that is neither expired nor revoked at `now`.
-pub async fn machine_key(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<MachineKey>, DbError> {
-    Ok(sql_query(
-        "SELECT name, role, sealed_secret FROM machine_keys \
-         WHERE tenant_id = $1 AND key_id = $2 AND expires_at > $3 AND revoked_at IS NULL",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Timestamptz, _>(now)
-    .get_result(conn)
-    .await
-    .optional()?)
-}
-
-/// Adds a machine user's key.
-#[expect(clippy::too_many_arguments, reason = "one argument a column")]
-pub async fn add_machine_key(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    role: &str,
-    name: &str,
-    sealed: &[u8],
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<(), DbError> {
-    sql_query(
-        "INSERT INTO machine_keys (tenant_id, key_id, role, name, sealed_secret, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Text, _>(role)
-    .bind::<Text, _>(name)
-    .bind::<Binary, _>(sealed)
-    .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(expires_at)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Uses a nonce up; `false` when it had been used. Nonces older than `forget_before` are dropped on the way.
-pub async fn use_nonce(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    nonce: &str,
-    now: DateTime<Utc>,
-    forget_before: DateTime<Utc>,
-) -> Result<bool, DbError> {
-    sql_query("DELETE FROM machine_nonces WHERE tenant_id = $1 AND key_id = $2 AND used_at < $3")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(key)
-        .bind::<Timestamptz, _>(forget_before)
-        .execute(conn)
-        .await?;
-    let added = sql_query(
-        "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Text, _>(nonce)
-    .bind::<Timestamptz, _>(now)
-    .execute(conn)
-    .await?;
-    Ok(added == 1)
 }
 
 /// Whether a refresh token is one of ours, used or not.

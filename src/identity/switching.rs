@@ -5,6 +5,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use super::{
     Caller,
     commands::{self, SignInError, SignedIn},
+    sessions::Device,
     store::{self, Post},
     tokens::Tokens,
 };
@@ -51,7 +52,7 @@ pub async fn switch(
     tokens: &Tokens,
     caller: &Caller,
     user_id: i64,
-    agent: &str,
+    device: Device,
 ) -> Result<SignedIn, SwitchError> {
     let Caller { actor, request_id, now } = caller;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
@@ -61,10 +62,10 @@ pub async fn switch(
             let post = posts.into_iter().find(|post| post.id == user_id).ok_or(SwitchError::NotFound)?;
             let ended = commands::end(conn, actor.tenant, &actor.session, *now, "switched to another post", request_id);
             let ended = ended.await?.ok_or(SignInError::SessionEnded)?;
-            Ok(commands::begin(conn, &post, agent, request_id, *now, ended.expires_at).await?)
+            Ok(commands::begin(conn, &post, &device, request_id, *now, ended.expires_at).await?)
         })
         .await?;
     tokens.end(&actor.session, *now);
     let access = tokens.access(&next, *now).map_err(SignInError::from)?;
-    Ok(SignedIn { access, refresh: Some(refresh.text()), actor: next })
+    Ok(SignedIn { access, refresh: Some(refresh.text()), mark: device.mark, actor: next })
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    identity::sign_in,
-    audit::keep::Keeper,
     approvals,
+    audit::keep::Keeper,
+    identity::{machine, sessions, sign_in, tokens::signing},
     web::{AppState, once},
 };
 
@@ -48,6 +48,15 @@ pub async fn run(state: AppState) {
             }
             if let Err(error) = sign_in::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old failures to sign in could not be forgotten; trying again in an hour");
+            }
+            if let Err(error) = signing::keep_fresh(&state.pools, &state.secrets, &state.tokens, swept).await {
+                tracing::error!(%error, "the signing keys could not be looked after; trying again in an hour");
+            }
+            if let Err(error) = machine::keys::announce_ends(&state.pools, swept).await {
+                tracing::warn!(%error, "the ends of keys could not be announced; trying again in an hour");
+            }
+            if let Err(error) = sessions::commands::sweep(&state.pools, swept).await {
+                tracing::warn!(%error, "old refresh tokens and nonces could not be forgotten; trying again in an hour");
             }
         }
         state.pace.forget();

@@ -25,6 +25,10 @@ pub fn routes() -> Vec<Route> {
     routes.extend(assets::routes());
     routes.extend(auth::routes());
     routes.extend(sign_in::routes());
+    routes.extend(crate::identity::sessions::api::routes());
+    routes.extend(crate::identity::sessions::pages::routes());
+    routes.extend(crate::identity::machine::pages::routes());
+    routes.extend(crate::identity::oidc::pages::routes());
     routes.extend(switching::routes());
     routes.extend(crate::accounts::api::routes());
     routes.extend(crate::accounts::pages::routes());

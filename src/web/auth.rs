@@ -34,10 +34,6 @@ pub fn home(actor: &Actor) -> &'static str {
     if actor.role.is_institution() { "/org" } else { "/b" }
 }
 
-pub(super) fn agent(request: &HttpRequest) -> String {
-    request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-}
-
 fn request_id(request: &HttpRequest) -> String {
     use actix_web::HttpMessage;
     request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
@@ -145,5 +141,7 @@ async fn api_logout(request: HttpRequest, state: State, input: Input<RefreshRequ
 }
 
 async fn jwks(state: State) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(state.tokens.jwks())
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "public, max-age=300"))
+        .json(state.tokens.jwks(state.clock.now()))
 }

@@ -9,9 +9,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use ipnet::IpNet;
 
 use super::{
-    Problem, auth,
+    Problem,
     page::State,
-    session::{Keepsake, Visit},
+    session::{self, Keepsake, Visit},
 };
 use crate::identity::sign_in::Visitor;
 
@@ -55,7 +55,7 @@ fn visitor(request: &HttpRequest) -> Option<Visitor> {
     Some(Visitor {
         address: address(request, &state.service.trusted_proxies),
         device: Keepsake::Device.of(request).unwrap_or_default(),
-        agent: auth::agent(request),
+        on: if request.path().starts_with("/api/") { session::program(request, state) } else { session::browser(request, state) },
         request_id: visit.request_id.clone(),
         now: visit.now,
     })

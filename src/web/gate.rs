@@ -16,7 +16,7 @@ use actix_web::{
 
 use serde_json::json;
 
-use super::{Access, AppState, Problem, client, extract, once, page, routes::Route, session};
+use super::{Access, AppState, Problem, client, extract, once, page, routes::Route, session, signed};
 use crate::{identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
@@ -45,9 +45,15 @@ impl AccessTable {
 /// Lets a request through to its handler, or refuses it. A method that the path does not have is 405.
 pub async fn enforce(
     table: AccessTable,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(access) = table.methods.get(request.method()).copied()
+        && signed::is_signed(&request, access, table.api)
+        && let Err(problem) = signed::visit(&mut request).await
+    {
+        return Ok(request.error_response(problem));
+    }
     // No name of anything holds the character U+0000, and no statement to the database may.
     let refused = match table.methods.get(request.method()) {
         Some(_) if request.path().contains("%00") => Some(Problem::not_found()),
@@ -126,7 +132,8 @@ fn refusal(request: &ServiceRequest, access: Access, api: bool) -> Option<Proble
     let visit = extensions.get::<session::Visit>();
     let actor = visit.and_then(|visit| visit.actor.as_ref());
     let bearer = request.headers().contains_key("authorization");
-    if !request.method().is_safe() && !bearer && access != Access::Machine {
+    let signed = visit.is_some_and(|visit| visit.actions.is_some());
+    if !request.method().is_safe() && !bearer && !signed && access != Access::Machine {
         if !same_site(request) {
             return Some(cross_site());
         }
@@ -144,7 +151,7 @@ fn refusal(request: &ServiceRequest, access: Access, api: bool) -> Option<Proble
             Some(actor) if matches!(access, Access::Official(_)) && actor.role.is_institution() => {
                 Some(Problem::forbidden())
             }
-            Some(actor) if may(actor.role, action) => None,
+            Some(actor) if may(actor.role, action) && visit.is_some_and(|visit| signed::allows(visit, action)) => None,
             Some(_) => Some(Problem::forbidden()),
         },
     }

@@ -286,6 +286,9 @@ impl Page {
             if may(actor.role, Action::ManageStaff) {
                 entries.push(entry("/org/staff", "user", "机构人员", "Our people"));
             }
+            if may(actor.role, Action::KeepSystemKeys) {
+                entries.push(entry("/org/keys", "shield", "接口密钥", "Keys"));
+            }
             return entries;
         }
         [
@@ -300,6 +303,7 @@ impl Page {
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
             (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
+            (Action::KeepBankKeys, entry("/b/keys", "shield", "接口密钥", "Keys")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()

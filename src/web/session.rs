@@ -8,20 +8,24 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 use std::future::{Ready, ready};
 
-use super::{AppState, Problem};
+use super::{AppState, Problem, client};
 use crate::{
     identity::{
-        Actor, Caller,
+        Action, Actor, Caller,
         commands::{self, SignedIn},
+        sessions::{self, Device},
         sign_in,
         throttle::device,
         tokens::{ACCESS_LIFE, SESSION_LIFE},
     },
-    secrets::{Secrets, keyed_hash},
+    secrets::{Secrets, keyed_hash, random},
 };
 
 const ACCESS_COOKIE: &str = "mj_access";
 const REFRESH_COOKIE: &str = "mj_refresh";
+/// By it a browser is known again at the next sign-in; it opens nothing.
+const MARK_COOKIE: &str = "mj_browser";
+const MARK_LIFE: time::Duration = time::Duration::days(365);
 
 /// What the gate found out about a request before any handler ran.
 #[derive(Debug, Clone)]
@@ -32,6 +36,8 @@ pub struct Visit {
     /// Signed in by cookie, so that forms must carry the token.
     pub by_cookie: bool,
     pub csrf: String,
+    /// What a machine user's key is for; `None` for people.
+    pub actions: Option<Vec<Action>>,
 }
 
 /// The signed-in caller; 401 when nobody is signed in.
@@ -58,15 +64,16 @@ pub fn csrf_token(secrets: &Secrets, session: &str) -> String {
 /// Finds the actor of a request. A browser whose access token has run out is given a new pair on the way.
 pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id: String) -> (Visit, Option<SignedIn>) {
     let now = state.clock.now();
-    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new() };
+    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new(), actions: None };
     let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
-        visit.actor = state.tokens.check(token.trim(), now).ok();
+        visit.actor = acting(state, token.trim(), now).await;
         return (visit, None);
     }
     let mut renewed = None;
-    let access = request.cookie(ACCESS_COOKIE).and_then(|cookie| state.tokens.check(cookie.value(), now).ok());
-    visit.actor = access;
+    if let Some(access) = request.cookie(ACCESS_COOKIE) {
+        visit.actor = acting(state, access.value(), now).await;
+    }
     if visit.actor.is_none()
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
         && let Ok(signed_in) = commands::refresh(
@@ -135,6 +142,28 @@ impl Keepsake {
     }
 }
 
+/// Who an access token says is acting, if its session is still open.
+async fn acting(state: &AppState, token: &str, now: DateTime<Utc>) -> Option<Actor> {
+    let actor = state.tokens.check(token, now).ok()?;
+    sessions::commands::is_open(&state.pools, &state.tokens, &actor, now).await.then_some(actor)
+}
+
+fn agent(request: &HttpRequest) -> &str {
+    request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The browser that a person signs in with; it gets a lasting mark if it has none.
+pub fn browser(request: &HttpRequest, state: &AppState) -> Device {
+    let own = request.cookie(MARK_COOKIE).map(|cookie| cookie.value().to_owned());
+    let mark = own.filter(|mark| mark.len() == 32).unwrap_or_else(|| hex::encode(random::<16>()));
+    Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), Some(mark))
+}
+
+/// The program that signs in over the API.
+pub fn program(request: &HttpRequest, state: &AppState) -> Device {
+    Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), None)
+}
+
 /// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.
 pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
     let secure = state.public_url().starts_with("https://");
@@ -151,6 +180,9 @@ pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
     let mut cookies = vec![cookie(ACCESS_COOKIE, signed_in.access.clone(), seconds(ACCESS_LIFE))];
     if let Some(refresh) = &signed_in.refresh {
         cookies.push(cookie(REFRESH_COOKIE, refresh.clone(), seconds(SESSION_LIFE)));
+    }
+    if let Some(mark) = &signed_in.mark {
+        cookies.push(cookie(MARK_COOKIE, mark.clone(), MARK_LIFE));
     }
     cookies
 }

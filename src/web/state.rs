@@ -6,6 +6,7 @@ use crate::{
     config::Service,
     db::{Database, Pools},
     identity::{
+        oidc::Oidc,
         sign_in::{self, Doorway},
         tokens::Tokens,
     },
@@ -21,6 +22,7 @@ pub struct AppState {
     pub pools: Pools,
     pub secrets: Secrets,
     pub tokens: Tokens,
+    pub oidc: Oidc,
     pub clock: Clock,
     /// Open watch pages.
     pub live: Live,
@@ -40,14 +42,14 @@ pub struct AppState {
 /// Why the service cannot start; says what to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    #[error("the signing key cannot be derived: {0}")]
-    Key(#[from] ed25519_dalek::pkcs8::Error),
+    #[error("the client for identity providers cannot be made: {0}")]
+    Oidc(#[from] std::io::Error),
     #[error(transparent)]
     Calendar(#[from] crate::kernel::calendar::CalendarError),
 }
 
 impl AppState {
-    /// The state of a service on an opened database.
+    /// The state of a service on an opened database; its tokens have no keys yet.
     pub fn new(database: &Database, service: Service, clock: Clock) -> Result<AppState, StateError> {
         let own = std::fs::read_to_string(database.directory.join("reference/holidays-cn.csv")).ok();
         let calendar = match own {
@@ -60,7 +62,8 @@ impl AppState {
             pace: Pace::new(service.requests_per_second),
             pools: database.pools.clone(),
             secrets: database.secrets.clone(),
-            tokens: Tokens::new(&database.secrets)?,
+            tokens: Tokens::default().with_idle_max(chrono::Duration::minutes(service.idle_minutes.into())),
+            oidc: Oidc::new()?,
             clock,
             live: Live::new(),
             calendar: Arc::new(calendar),

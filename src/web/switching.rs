@@ -83,7 +83,8 @@ async fn posts_page(request: HttpRequest, state: State, caller: Caller) -> Resul
 
 async fn switch(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
     let post = form.get("user_id").parse().map_err(|_| Problem::not_found())?;
-    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, post, &auth::agent(&request)).await?;
+    let signed_in =
+        switching::switch(&state.pools, &state.tokens, &caller, post, session::browser(&request, &state)).await?;
     let mut response = see_other(auth::home(&signed_in.actor));
     for cookie in session::cookies(&state, &signed_in) {
         response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
@@ -103,7 +104,7 @@ async fn api_switch(
     caller: Caller,
     input: Input<SwitchRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let agent = auth::agent(&request);
-    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, &agent).await?;
+    let device = session::program(&request, &state);
+    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, device).await?;
     auth::tokens_view(&signed_in)
 }

@@ -49,6 +49,16 @@ impl TestApp {
         forget_dead_runs();
         let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
         let data = std::env::temp_dir().join(format!("mingjian-test-{}-{number}", std::process::id()));
+        TestApp::launch(data, NOW, arguments)
+    }
+
+    /// Starts another process on the same data, whose clock stands elsewhere.
+    pub fn beside(&self, now: &str, arguments: &[&str]) -> TestApp {
+        TestApp::launch(self.data.clone(), now, arguments)
+    }
+
+    fn launch(data: PathBuf, now: &str, arguments: &[&str]) -> TestApp {
+        let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
@@ -61,11 +71,11 @@ impl TestApp {
             "127.0.0.1:0",
             "--data",
         ]);
-        let log = std::fs::File::create(data.with_extension("log")).expect("a log file");
+        let log = std::fs::File::create(data.with_extension(format!("{number}.log"))).expect("a log file");
         command
             .arg(&data)
             .args(arguments)
-            .env("MINGJIAN_CLOCK", NOW)
+            .env("MINGJIAN_CLOCK", now)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -91,6 +101,7 @@ impl TestApp {
             .args(arguments)
             .arg("--data")
             .arg(&self.data)
+            .env("MINGJIAN_CLOCK", NOW)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -25,7 +25,7 @@ pub use password_step::{Next, password};
 pub use setup::{App, add_totp, begin_totp, pending_totp};
 pub use store::factors::{Factors, PasskeyRow};
 
-use super::tokens::Tokens;
+use super::{sessions::Device, tokens::Tokens};
 use crate::{db::Pools, secrets::Secrets};
 
 /// How long there is between the password and the second factor, and for whatever else is begun.
@@ -49,7 +49,8 @@ pub struct Visitor {
     pub address: IpAddr,
     /// The cookie of known devices, as it came.
     pub device: String,
-    pub agent: String,
+    /// The browser or program, and from where, as the session will show it.
+    pub on: Device,
     pub request_id: String,
     pub now: DateTime<Utc>,
 }

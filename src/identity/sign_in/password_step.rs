@@ -97,8 +97,9 @@ pub async fn password(
     }
     let begun =
         AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            begin(conn, post, &visitor.agent, &visitor.request_id, now, now + SESSION_LIFE).await
+            begin(conn, post, &visitor.on, &visitor.request_id, now, now + SESSION_LIFE).await
         });
     let (actor, refresh) = begun.await?;
-    Ok(Next::SignedIn(SignedIn { access: door.tokens.access(&actor, now)?, refresh: Some(refresh.text()), actor }))
+    let (access, mark) = (door.tokens.access(&actor, now)?, visitor.on.mark.clone());
+    Ok(Next::SignedIn(SignedIn { access, refresh: Some(refresh.text()), mark, actor }))
 }

@@ -126,7 +126,7 @@ impl Follows {
             Follows::Confirmed(token) => Passed::Confirmed(token),
             Follows::SignedIn(actor, refresh, username) => {
                 let access = door.tokens.access(&actor, visitor.now)?;
-                Passed::SignedIn(SignedIn { access, refresh: Some(refresh.text()), actor }, username)
+                Passed::SignedIn(SignedIn { access, refresh: Some(refresh.text()), mark: visitor.on.mark.clone(), actor }, username)
             }
         })
     }
@@ -144,7 +144,7 @@ pub(super) async fn passed(
         Goal::SignIn => {
             let posts = store::posts_of(conn, person).await?;
             let post = posts.first().ok_or(SignInError::Refused)?;
-            let begun = begin(conn, post, &visitor.agent, &visitor.request_id, now, now + SESSION_LIFE).await?;
+            let begun = begin(conn, post, &visitor.on, &visitor.request_id, now, now + SESSION_LIFE).await?;
             let known = people::by_id(conn, person).await?.ok_or(SignInError::Refused)?;
             Ok(Follows::SignedIn(begun.0, begun.1, known.username))
         }

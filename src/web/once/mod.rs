@@ -82,6 +82,8 @@ pub(super) async fn once(
         return next.call(request).await;
     };
     let Some(key) = readable(&key) else { return Ok(request.error_response(unreadable_key())) };
+    // Machine users have no number of their own; the name of the key keeps their keys apart.
+    let key = if actor.user_id == 0 { format!("{}:{key}", actor.session) } else { key };
     let Some(held) = state.under_way.hold(&actor, &key) else { return Ok(request.error_response(under_way())) };
     let body = match extract::body(request.take_payload(), BODY_MAX).await {
         Ok(body) => body,

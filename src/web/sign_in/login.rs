@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::{cookies_of, leading_to, safe_next, said, with_cookies, with_wait};
 use crate::{
-    identity::sign_in::{self, Next, Visitor},
+    identity::{
+        oidc::pages::{WayIn, ways_in},
+        sign_in::{self, Next, Visitor},
+    },
     web::{
         Access, Page, Problem, Query, Route, SafeForm, auth,
         page::{Note, State, see_other},
@@ -30,6 +33,8 @@ struct LoginPage<'a> {
     error: Option<&'a str>,
     /// Passkeys can be used here.
     passkeys: bool,
+    /// By identity providers.
+    ways_in: Vec<WayIn>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,7 +63,8 @@ async fn login_page(request: HttpRequest, state: State, query: Query<Going>) -> 
     let mut page = Page::new(&request, "登录", "Sign in");
     page.note = note(&page);
     let next = safe_next(&query.next).unwrap_or_default();
-    page.render(&LoginPage { page: &page, next, username: "", error: None, passkeys: state.passkeys.is_some() })
+    let (passkeys, ways_in) = (state.passkeys.is_some(), ways_in(&state.pools, next).await);
+    page.render(&LoginPage { page: &page, next, username: "", error: None, passkeys, ways_in })
 }
 
 async fn login(request: HttpRequest, state: State, visitor: Visitor, form: SafeForm) -> Result<HttpResponse, Problem> {
@@ -82,8 +88,8 @@ async fn login(request: HttpRequest, state: State, visitor: Visitor, form: SafeF
             let page = Page::new(&request, "登录", "Sign in");
             let error = said(&page, &problem);
             let next = safe_next(next).unwrap_or_default();
-            let passkeys = state.passkeys.is_some();
-            let shown = LoginPage { page: &page, next, username, error: Some(&error), passkeys };
+            let (passkeys, ways_in) = (state.passkeys.is_some(), ways_in(&state.pools, next).await);
+            let shown = LoginPage { page: &page, next, username, error: Some(&error), passkeys, ways_in };
             Ok(with_wait(page.render_as(problem.status, &shown)?, &problem))
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// Only a path of this service may follow a sign-in, never another site's address.
-pub(super) fn safe_next(next: &str) -> Option<&str> {
+pub fn safe_next(next: &str) -> Option<&str> {
     (next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control))
         .then_some(next)
 }

@@ -1,27 +1,29 @@
-//! Machine users (banks): keys and signed requests.
+//! Machine users (banks, institutions' systems): keys and signed requests.
 //!
+//! A key has one name for as long as it lives and one secret, or two while the secret is being changed.
 //! The signature is HMAC-SHA256 over timestamp, nonce, method, path with query and the body's SHA-256, a line each.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Actor, Caller, Role, store};
+use super::{Action, Actor, Role};
 use crate::{
-    audit::{self, Event},
     db::{DbError, Pools},
-    kernel::RegionCode,
-    secrets::{Secrets, keyed_hash, random},
+    secrets::{Secrets, keyed_hash},
 };
+
+pub mod keys;
+pub mod pages;
+mod scope;
+mod store;
+
+pub use scope::MachineScope;
 
 /// How far a request's timestamp may be from the service's clock.
 const SKEW_MAX: Duration = Duration::seconds(300);
 /// How long a nonce is remembered: longer than a signed request can stay fresh.
-const NONCE_LIFE: Duration = Duration::minutes(10);
-/// How long a key is good.
-const KEY_LIFE: Duration = Duration::days(365);
-
+pub(super) const NONCE_LIFE: Duration = Duration::minutes(10);
 /// The headers of a signed request, as sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Signed<'a> {
@@ -57,14 +59,38 @@ fn tenant_of(key: &str) -> Option<i32> {
     key.strip_prefix("mjk-")?.split('-').next()?.parse().ok()
 }
 
-/// A key that is known, with its secret: what is found out before the body is read.
+/// A key that is known, with its secrets: what is found out before the body is read.
 #[derive(Debug)]
 pub struct Recognised {
     tenant: i32,
     key: String,
     name: String,
     role: Role,
-    secret: Vec<u8>,
+    scopes: Vec<MachineScope>,
+    institution: Option<i64>,
+    accounts: Option<Vec<String>>,
+    /// The present one, and the one before while it still counts.
+    secrets: Vec<Vec<u8>>,
+}
+
+/// Who signed a request, and what the key is for.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub actor: Actor,
+    scopes: Vec<MachineScope>,
+    accounts: Option<Vec<String>>,
+}
+
+impl Machine {
+    /// What the key may do, of what its role may.
+    pub fn actions(&self) -> Vec<Action> {
+        self.scopes.iter().map(|scope| scope.action()).collect()
+    }
+
+    /// Whether the key is for this escrow account; its number as accounts are compared.
+    pub fn reaches(&self, account: &str) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|own| own == account))
+    }
 }
 
 /// Looks at the headers alone: an unknown key, a stale timestamp or a nonce of another length is refused before anything
@@ -84,13 +110,17 @@ pub async fn recognise(
     }
     let tenant = tenant_of(head.key).ok_or(SignatureError::Refused)?;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let key = store::machine_key(&mut conn, tenant, head.key, now).await?.ok_or(SignatureError::Refused)?;
+    let found = store::credentials(&mut conn, tenant, head.key, now).await?.ok_or(SignatureError::Refused)?;
+    let sealed = std::iter::once(&found.sealed_secret).chain(&found.previous_secret);
     Ok(Recognised {
         tenant,
         key: head.key.to_owned(),
-        role: key.role.parse().map_err(|_| SignatureError::Refused)?,
-        secret: secrets.open(head.key, &key.sealed_secret).map_err(|_| SignatureError::Refused)?,
-        name: key.name,
+        role: found.role.parse().map_err(|_| SignatureError::Refused)?,
+        scopes: found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
+        secrets: sealed.filter_map(|sealed| secrets.open(head.key, sealed).ok()).collect(),
+        institution: found.institution_id,
+        accounts: found.accounts,
+        name: found.name,
     })
 }
 
@@ -101,53 +131,29 @@ pub async fn authenticate(
     request: Signed<'_>,
     body: &[u8],
     now: DateTime<Utc>,
-) -> Result<Actor, SignatureError> {
-    let expected = signature(&recognised.secret, request.timestamp, request.nonce, request.method, request.path, body);
-    if !bool::from(expected.as_bytes().ct_eq(request.signature.as_bytes())) {
+) -> Result<Machine, SignatureError> {
+    let Signed { timestamp, nonce, method, path, .. } = request;
+    let right = recognised.secrets.iter().fold(false, |right, secret| {
+        let expected = signature(secret, timestamp, nonce, method, path, body);
+        right | bool::from(expected.as_bytes().ct_eq(request.signature.as_bytes()))
+    });
+    if !right {
         return Err(SignatureError::Refused);
     }
+    let Recognised { tenant, key, .. } = &recognised;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    if !store::use_nonce(&mut conn, recognised.tenant, &recognised.key, request.nonce, now, now - NONCE_LIFE).await? {
+    if !store::use_nonce(&mut conn, *tenant, key, nonce, now, now - NONCE_LIFE).await? {
         return Err(SignatureError::NonceUsed);
     }
-    Ok(Actor {
+    store::used(&mut conn, *tenant, key, now).await?;
+    let actor = Actor {
         display_name: recognised.name,
         role: recognised.role,
+        institution: recognised.institution,
         session: recognised.key,
         ..Actor::system(recognised.tenant)
-    })
-}
-
-/// Makes a key for a machine user; the secret is returned here and nowhere else.
-pub async fn add_key(
-    pools: &Pools,
-    secrets: &Secrets,
-    region: RegionCode,
-    role: Role,
-    name: &str,
-    now: DateTime<Utc>,
-) -> Result<(String, String), DbError> {
-    let key = format!("mjk-{}-{}", region.tenant_id(), hex::encode(random::<8>()));
-    let secret = hex::encode(random::<32>());
-    let sealed = secrets.seal(&key, secret.as_bytes()).map_err(|e| DbError::Pool(e.to_string()))?;
-    let mut conn = pools.auth().get().await?;
-    let (tenant, role) = (region.tenant_id(), role.to_string());
-    let bureau = format!("{}教育局", region.full_name());
-    let caller = Caller { actor: Actor::system(tenant), request_id: "command line".to_owned(), now };
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), DbError> {
-        store::establish_tenant(conn, tenant, &bureau, now).await?;
-        store::add_machine_key(conn, tenant, &key, &role, name, &sealed, now, now + KEY_LIFE).await?;
-        let event = Event {
-            action: "key.added",
-            subject_kind: "machine_key",
-            subject_id: key.clone(),
-            after: Some(serde_json::json!({"name": name, "role": role, "expires_at": now + KEY_LIFE})),
-            ..Event::default()
-        };
-        audit::store::append(conn, &caller, event).await
-    })
-    .await?;
-    Ok((key, secret))
+    };
+    Ok(Machine { actor, scopes: recognised.scopes, accounts: recognised.accounts })
 }
 
 #[cfg(test)]

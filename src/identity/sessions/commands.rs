@@ -1,0 +1,91 @@
+//! Seeing and ending one's own sessions.
+
+use chrono::{DateTime, Duration, Utc};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+
+use super::store::{self, Session};
+use crate::{
+    db::{DbError, Pools},
+    identity::{
+        Actor, Caller,
+        commands::{self, SignInError},
+        machine::NONCE_LIFE,
+        tokens::{ACCESS_LIFE, SKEW, Tokens},
+    },
+};
+
+/// The open sessions of the caller's person, in whichever post, the last used first.
+pub async fn own(pools: &Pools, caller: &Caller) -> Result<Vec<Session>, DbError> {
+    let mut conn = pools.auth().get().await?;
+    store::open_of_person(&mut conn, caller.actor.tenant, caller.actor.user_id, caller.now).await
+}
+
+/// Ends one of the caller's own sessions. `false`: there is no such session of this person.
+pub async fn end_one(pools: &Pools, tokens: &Tokens, caller: &Caller, id: &str) -> Result<bool, SignInError> {
+    Ok(end_where(pools, tokens, caller, |session| session.id == id).await? > 0)
+}
+
+/// Ends all of the caller's sessions but the one that asks; returns how many.
+pub async fn end_others(pools: &Pools, tokens: &Tokens, caller: &Caller) -> Result<usize, SignInError> {
+    end_where(pools, tokens, caller, |session| session.id != caller.actor.session).await
+}
+
+async fn end_where(
+    pools: &Pools,
+    tokens: &Tokens,
+    caller: &Caller,
+    wanted: impl Fn(&Session) -> bool + Send + Sync,
+) -> Result<usize, SignInError> {
+    let Caller { actor, request_id, now } = caller;
+    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    let ended = AsyncPgConnection::transaction(
+        &mut conn,
+        async |conn: &mut AsyncPgConnection| -> Result<Vec<String>, SignInError> {
+            let mut open = store::open_of_person(conn, actor.tenant, actor.user_id, *now).await?;
+            open.retain(&wanted);
+            let mut ended = Vec::new();
+            for session in open {
+                if commands::end(conn, session.tenant_id, &session.id, *now, "ended by its owner", request_id)
+                    .await?
+                    .is_some()
+                {
+                    ended.push(session.id);
+                }
+            }
+            Ok(ended)
+        },
+    )
+    .await?;
+    tokens.ended().add(ended.iter().map(String::as_str), *now);
+    Ok(ended.len())
+}
+
+/// Whether the session behind a token that was found right is still open. Answered from memory, unless ends in other
+/// processes are not heard of at the moment.
+pub async fn is_open(pools: &Pools, tokens: &Tokens, actor: &Actor, now: DateTime<Utc>) -> bool {
+    if tokens.ended().is_informed() {
+        return true;
+    }
+    let asked = async {
+        let mut conn = pools.auth().get().await?;
+        store::is_live(&mut conn, actor.tenant, &actor.session, now).await
+    };
+    asked.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "whether a session has ended is not known; it is taken for ended");
+        false
+    })
+}
+
+/// Remembers all sessions that ended while their tokens may still be about: at start, and whenever news was missed.
+pub async fn remember_ended(pools: &Pools, tokens: &Tokens, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conn = pools.auth().get().await?;
+    let ended = crate::identity::store::lately_ended(&mut conn, now - ACCESS_LIFE - SKEW).await?;
+    tokens.ended().add(ended.iter().map(String::as_str), now);
+    Ok(())
+}
+
+/// Forgets refresh tokens and nonces that can do nothing any more.
+pub async fn sweep(pools: &Pools, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conn = pools.auth().get().await?;
+    store::sweep(&mut conn, now - Duration::days(1), now - NONCE_LIFE).await
+}
