@@ -22,6 +22,8 @@ pub enum Action {
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -65,8 +67,9 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[

@@ -290,11 +290,12 @@ impl Page {
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, _)| may(actor.role, *action))
+        .filter(|(action, entry)| may(actor.role, *action) && !(actor.sees_a_part() && entry.href == "/b/approvals"))
         .map(|(_, entry)| entry)
         .collect()
     }
