@@ -26,6 +26,8 @@ pub enum Action {
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -84,8 +86,9 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::SetPolicy => &[BureauAdmin],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff, InstitutionSystem],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[

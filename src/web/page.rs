@@ -293,6 +293,7 @@ impl Page {
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
+            (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
             (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
             (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
@@ -300,6 +301,7 @@ impl Page {
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::ReadRegister, entry("/b/policies", "compass", "政策参数", "Policies")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
             (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
@@ -307,7 +309,14 @@ impl Page {
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, _)| may(actor.role, *action))
+        .filter(|(action, entry)| {
+            may(actor.role, *action)
+                && match entry.href {
+                    "/b/approvals" => !actor.sees_a_part(),
+                    "/b/regions" => actor.tenant % 100 == 0,
+                    _ => true,
+                }
+        })
         .map(|(_, entry)| entry)
         .collect()
     }

@@ -5,6 +5,7 @@
 mod accounts;
 mod app;
 mod courses;
+mod departments;
 mod escrow;
 mod gate;
 mod isolation;
