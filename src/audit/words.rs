@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 33] = [
+const ACTIONS: [(&str, &str, &str); 34] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
@@ -31,6 +31,7 @@ const ACTIONS: [(&str, &str, &str); 33] = [
     ("calendar.set", "设置校历", "School calendar set"),
     ("escrow.account_filed", "备案监管账户", "Escrow account filed"),
     ("escrow.entries_received", "接收银行流水", "Bank entries received"),
+    ("escrow.statement_received", "接收对账单", "Statement received"),
     ("warning.raised", "出现预警", "Warning raised"),
     ("warning.added_to", "预警升级或续发", "Warning added to"),
     ("warning.withdrawn", "撤回预警", "Warning withdrawn"),

@@ -7,8 +7,11 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Department, Role};
-use crate::db::DbError;
+use super::{Actor, Caller, Department, Role};
+use crate::{
+    audit::{self, Event},
+    db::DbError,
+};
 
 /// A person as signing in needs them.
 #[derive(Debug, Clone, QueryableByName)]
@@ -166,20 +169,31 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
     Ok(())
 }
 
-/// Makes the bureau's own row if it is not there yet.
+/// Makes the bureau's own row if it is not there yet, within a transaction.
 pub async fn establish_tenant(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+    let made = sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(name)
         .bind::<Timestamptz, _>(now)
         .execute(conn)
         .await?;
-    Ok(())
+    if made == 0 {
+        return Ok(());
+    }
+    let caller = Caller { actor: Actor::system(tenant), request_id: "bureau".to_owned(), now };
+    let event = Event {
+        action: "bureau.established",
+        subject_kind: "bureau",
+        subject_id: format!("{tenant:06}"),
+        after: Some(serde_json::json!({"name": name})),
+        ..Event::default()
+    };
+    audit::store::append(conn, &caller, event).await
 }
 
 /// The institution of a credit code in one bureau, for making its users' accounts.

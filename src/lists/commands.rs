@@ -83,7 +83,8 @@ async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposal
     }
     let today = caller.now.with_timezone(&BEIJING).date_naive();
     let subjects = store::lock_subjects(conn, proposals.institutions).await?;
-    store::expire(conn, proposals.institutions, caller.now).await?;
+    let expired = store::expire(conn, proposals.institutions, caller.now).await?;
+    audit::store::record_all(conn, caller, expired.iter().map(expiry).collect()).await?;
     let pending: HashSet<i64> = store::already_pending(conn, proposals.institutions, step).await?.into_iter().collect();
     let mut proposed = Proposed::default();
     let (mut ids, mut payloads) = (Vec::new(), Vec::new());
@@ -121,6 +122,19 @@ async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposal
         .collect();
     audit::store::record_all(conn, caller, events).await?;
     Ok(proposed)
+}
+
+/// A proposal's time is over before the next about the same institution is made; that one brings it to light.
+fn expiry(expired: &store::Expired) -> Event<'static> {
+    Event {
+        action: "list.expired",
+        subject_kind: "approval",
+        subject_id: expired.id.to_string(),
+        institution: Some(expired.institution_id),
+        before: Some(json!({ "state": "pending" })),
+        after: Some(json!({ "state": "expired" })),
+        reason: None,
+    }
 }
 
 fn refused(subject: &Subject, why: ListError) -> Refused {

@@ -117,18 +117,31 @@ fn plain(rows: Vec<Id>) -> Vec<i64> {
     rows.into_iter().map(|row| row.id).collect()
 }
 
+/// A proposal that ran out.
+#[derive(QueryableByName)]
+pub struct Expired {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+}
+
 /// Marks proposals about these institutions that ran out, which lets the same step be proposed again.
-pub async fn expire(conn: &mut ScopedConn, institutions: &[i64], now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+pub async fn expire(
+    conn: &mut ScopedConn,
+    institutions: &[i64],
+    now: DateTime<Utc>,
+) -> Result<Vec<Expired>, DbError> {
+    Ok(sql_query(
         "UPDATE approvals SET state = 'expired' \
-         WHERE tenant_id = $1 AND institution_id = ANY($2) AND state = 'pending' AND expires_at <= $3",
+         WHERE tenant_id = $1 AND institution_id = ANY($2) AND state = 'pending' AND expires_at <= $3 \
+         RETURNING id, institution_id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(institutions)
     .bind::<Timestamptz, _>(now)
-    .execute(conn.sql())
-    .await?;
-    Ok(())
+    .load(conn.sql())
+    .await?)
 }
 
 /// Those of the proposals `ids` of the caller's own bureau that propose `step` and are not decided, in order.

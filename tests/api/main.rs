@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod app;
+mod audit;
+mod audit_chain;
+mod audit_keeping;
 mod courses;
 mod escrow;
 mod gate;
