@@ -64,6 +64,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("calendar.set", "设置校历", "School calendar set"),
     ("escrow.account_filed", "备案监管账户", "Escrow account filed"),
     ("escrow.entries_received", "接收银行流水", "Bank entries received"),
+    ("escrow.statement_received", "接收对账单", "Statement received"),
     ("warning.raised", "出现预警", "Warning raised"),
     ("warning.added_to", "预警升级或续发", "Warning added to"),
     ("warning.withdrawn", "撤回预警", "Warning withdrawn"),

@@ -483,11 +483,15 @@ pub async fn set_calendar(pools: &Pools, caller: &Caller, request: &CalendarRequ
         )]));
     }
     let mut conn = caller.actor.scope().begin(pools).await?;
+    let before = store::calendar(&mut conn).await?;
     store::set_calendar(&mut conn, &request.vacations, &request.school_hours, &request.source, caller.now).await?;
     let event = Event {
         action: "calendar.set",
         subject_kind: "school_calendar",
         subject_id: caller.actor.tenant.to_string(),
+        before: before.map(
+            |row| json!({"vacations": row.vacations, "school_hours": row.school_hours, "source": row.source}),
+        ),
         after: Some(
             json!({"vacations": request.vacations, "school_hours": request.school_hours, "source": request.source}),
         ),

@@ -366,7 +366,10 @@ pub async fn add_account(
 /// Makes a bureau's row if there is none yet, so that records of its division can be kept.
 pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;
-    store::establish_tenant(&mut conn, region.tenant_id(), &bureau_name(Some(region)), now).await
+    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), DbError> {
+        store::establish_tenant(conn, region.tenant_id(), &bureau_name(Some(region)), now).await
+    })
+    .await
 }
 
 /// The full name of the education authority of a division; `None` is the ministry.

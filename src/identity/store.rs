@@ -7,8 +7,12 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Department, Role, sessions::Device};
-use crate::{db::DbError, kernel::department};
+use super::{Actor, Caller, Department, Role, sessions::Device};
+use crate::{
+    audit::{self, Event},
+    db::DbError,
+    kernel::department,
+};
 
 /// A post: what a person is in one bureau, or for one institution.
 #[derive(Debug, Clone, QueryableByName)]
@@ -146,19 +150,23 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
     Ok(())
 }
 
-/// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments.
+/// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments, within a
+/// transaction.
 pub async fn establish_tenant(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+    let made = sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(name)
         .bind::<Timestamptz, _>(now)
         .execute(conn)
         .await?;
+    if made == 0 {
+        return Ok(());
+    }
     let (categories, departments): (Vec<&str>, Vec<&str>) =
         department::ROUTES.iter().map(|(category, department)| (*category, department.as_ref())).unzip();
     sql_query(
@@ -171,7 +179,15 @@ pub async fn establish_tenant(
     .bind::<Timestamptz, _>(now)
     .execute(conn)
     .await?;
-    Ok(())
+    let caller = Caller { actor: Actor::system(tenant), request_id: "bureau".to_owned(), now };
+    let event = Event {
+        action: "bureau.established",
+        subject_kind: "bureau",
+        subject_id: format!("{tenant:06}"),
+        after: Some(serde_json::json!({"name": name})),
+        ..Event::default()
+    };
+    audit::store::append(conn, &caller, event).await
 }
 
 /// The institution of a credit code in one bureau, for making its users' accounts.

@@ -4,6 +4,9 @@
 
 mod accounts;
 mod app;
+mod audit;
+mod audit_chain;
+mod audit_keeping;
 mod courses;
 mod departments;
 mod escrow;

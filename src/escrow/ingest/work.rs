@@ -423,7 +423,13 @@ impl Work<'_> {
             ids[place] = match before {
                 Some(id) => id,
                 None if fresh[place] == 0 && self.delivery.format == PUSH => 0,
-                None => accounts::add_statement(&self.tx, self.caller, &record).await?,
+                None => {
+                    let id = accounts::add_statement(&self.tx, self.caller, &record).await?;
+                    if fresh[place] == 0 {
+                        self.tx.record(self.caller, kept(&record, id, account));
+                    }
+                    id
+                }
             };
         }
         for (claimed, verdict) in &standing.rejudged {
@@ -436,6 +442,20 @@ impl Work<'_> {
     /// The last day that is known to be over.
     fn closed_through(&self, account: &Account, batch: &Batch) -> Option<NaiveDate> {
         self.statements(batch).filter_map(|(_, statement)| statement.closing_on).max().max(account.statement_on)
+    }
+}
+
+/// A statement that is kept though none of its entries was new; others are told with their entries.
+fn kept(record: &Record<'_>, id: i64, account: &Account) -> Event<'static> {
+    Event {
+        action: "escrow.statement_received",
+        subject_kind: "statement",
+        subject_id: id.to_string(),
+        institution: Some(account.institution_id),
+        before: None,
+        after: Some(json!({"file_name": record.file_name, "format": record.format, "inserted": record.inserted,
+                           "duplicates": record.duplicates})),
+        reason: None,
     }
 }
 

@@ -1,0 +1,190 @@
+//! Keeping the trail: who may remove what, and that the rest stays verifiable; and that nothing is changed untold.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use mingjian::db::trail::Draft;
+use serde_json::{Value, json};
+
+use crate::{
+    app::app,
+    audit_chain::{append, busy, database, event, verify},
+};
+
+#[tokio::test]
+async fn what_is_over_is_removed_and_the_rest_stays_verifiable() {
+    let county = app().county();
+    let tenant = county.tenant_id();
+    let at = |at: &str, subject: &str| Draft { at: at.parse().unwrap(), ..event(county, subject) };
+    append(county, vec![
+        at("2019-01-01T00:00:00Z", "a"),
+        at("2020-01-01T00:00:00Z", "b"),
+        // A request that took long was written after a later one: it is as old as the youngest before it.
+        at("2019-06-01T00:00:00Z", "c"),
+        at("2099-01-01T00:00:00Z", "young"),
+        at("2019-01-01T00:00:00Z", "old, but after a young one"),
+    ])
+    .await;
+    let region = county.to_string();
+    let kept = app().run(&["audit", "checkpoint", "--region", &region], "");
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    fs::write(elsewhere.path(), kept).unwrap();
+    let told = app().run(&["audit", "expire", "--region", &region, "--keep-months", "36"], "");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["removed"], 3);
+    let root = database("mingjian_root").await;
+    let left = root
+        .query("SELECT seq, action, before::text FROM audit_events WHERE tenant_id = $1 ORDER BY seq", &[&tenant])
+        .await
+        .unwrap();
+    let left: Vec<(i64, String)> = left.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(left.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(left[2].1, "audit.expired", "the removal is itself on record");
+    let (status, verdict) = verify(app(), county, &["--checkpoint", elsewhere.path().to_str().unwrap()]);
+    assert_eq!((status, &verdict["events"], &verdict["through"]), (0, &json!(3), &json!(6)), "{verdict}");
+    let again = app().run(&["audit", "expire", "--region", &region, "--keep-months", "36"], "");
+    assert_eq!(serde_json::from_str::<Value>(&again).unwrap()["removed"], 0);
+    // Whoever makes up an archive record in the database gets nowhere.
+    root.batch_execute(&format!(
+        "INSERT INTO audit_archives SELECT tenant_id, seq, hash, 1, at, at, at, sha256('x') FROM audit_events WHERE tenant_id = {tenant} AND seq = 5; \
+         DELETE FROM audit_events WHERE tenant_id = {tenant} AND seq <= 5"
+    ))
+    .await
+    .unwrap();
+    assert_eq!(verify(app(), county, &[]).1["what"], "unsigned");
+}
+
+#[tokio::test]
+async fn no_runtime_role_removes_or_changes_an_event_but_the_worker_below_an_archive_record() {
+    let county = app().county();
+    let tenant = county.tenant_id();
+    append(county, vec![event(county, "a"), Draft { at: chrono::Utc::now(), ..event(county, "young") }]).await;
+    let scope = mingjian::db::Scope::system(tenant).statement();
+    for role in ["mingjian_app", "mingjian_auth", "mingjian_public", "mingjian_ingest", "mingjian_worker"] {
+        let client = database(role).await;
+        for sql in [
+            format!("DELETE FROM audit_events WHERE tenant_id = {tenant}"),
+            format!("UPDATE audit_events SET reason = 'x' WHERE tenant_id = {tenant}"),
+            "TRUNCATE audit_events".to_owned(),
+            format!("DELETE FROM audit_heads WHERE tenant_id = {tenant}"),
+            format!("DELETE FROM audit_checkpoints WHERE tenant_id = {tenant}"),
+            format!("DELETE FROM audit_archives WHERE tenant_id = {tenant}"),
+            format!("SELECT audit_forget({tenant}, 1)"),
+        ] {
+            client.batch_execute(&scope).await.unwrap();
+            let error = client.batch_execute(&sql).await.expect_err(&format!("{role}: {sql}"));
+            assert_eq!(error.code().unwrap().code(), "42501", "{role}: {sql}");
+            client.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+    let worker = database("mingjian_worker").await;
+    worker.batch_execute(&scope).await.unwrap();
+    for seq in [1, 2] {
+        let archive = format!(
+            "INSERT INTO audit_archives SELECT tenant_id, seq, hash, seq, at, at, at, '' FROM audit_events WHERE tenant_id = {tenant} AND seq = {seq}"
+        );
+        worker.batch_execute(&archive).await.unwrap();
+    }
+    worker.batch_execute("SAVEPOINT s").await.unwrap();
+    let young = worker.batch_execute(&format!("SELECT audit_forget({tenant}, 2)")).await.unwrap_err();
+    assert!(young.as_db_error().unwrap().message().contains("six months"), "{young:?}");
+    worker.batch_execute("ROLLBACK TO s").await.unwrap();
+    let removed: i64 = worker.query_one("SELECT audit_forget($1, 1)", &[&tenant]).await.unwrap().get(0);
+    assert_eq!(removed, 1);
+    worker.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// Every table that a statement of the program writes, and the kinds of subject under which its changes are told; or why
+/// they are not. A new table needs a line here.
+const TOLD: [(&str, &[&str]); 26] = [
+    ("tenants", &["bureau"]),
+    ("users", &["user"]),
+    ("people", &["user"]),
+    ("sessions", &["session"]),
+    ("machine_keys", &["machine_key"]),
+    ("institutions", &["institution"]),
+    ("imports", &["import"]),
+    ("approvals", &["approval"]),
+    ("list_decisions", &["approval"]),
+    ("courses", &["course"]),
+    ("school_calendars", &["school_calendar"]),
+    ("escrow_accounts", &["escrow_account"]),
+    ("entries", &["escrow_account"]),
+    ("statements", &["escrow_account", "statement"]),
+    ("warnings", &["warning"]),
+    ("warning_actions", &["warning"]),
+    // Drawn from facts whose changes are told.
+    ("public_institutions", &[]),
+    ("outbox", &[]),
+    // Of the technique: each is used once or goes by itself, and none says anything about anybody.
+    ("refresh_tokens", &[]),
+    ("machine_nonces", &[]),
+    ("idempotency_keys", &[]),
+    // The trail itself.
+    ("audit_events", &[]),
+    ("audit_heads", &[]),
+    ("audit_checkpoints", &[]),
+    ("audit_archives", &[]),
+    ("audit_checks", &[]),
+];
+
+fn sources(folder: PathBuf, into: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(path, into);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            into.push(fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// The tables that statements in the source write.
+fn written() -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    sources(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+    let mut tables = BTreeSet::new();
+    for text in texts {
+        for verb in ["INSERT INTO ", "UPDATE ", "DELETE FROM ", "COPY "] {
+            for (at, _) in text.match_indices(verb) {
+                let table: String =
+                    text[at + verb.len()..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                let rest = &text[at + verb.len() + table.len()..];
+                let statement = verb != "UPDATE " || rest.contains(" SET ") && rest.find(" SET ").unwrap() < 6;
+                if !table.is_empty() && statement && !table.starts_with("pg_") {
+                    tables.insert(table);
+                }
+            }
+        }
+    }
+    tables
+}
+
+#[test]
+fn every_table_that_is_written_is_told_of_or_says_why_not() {
+    let known: BTreeSet<String> = TOLD.iter().map(|(table, _)| (*table).to_owned()).collect();
+    let written = written();
+    assert!(written.len() > 15, "statements were found: {written:?}");
+    let untold: Vec<_> = written.difference(&known).collect();
+    assert!(untold.is_empty(), "written, and not told of: {untold:?}");
+}
+
+#[tokio::test]
+async fn a_story_leaves_events_about_every_table_that_it_changed() {
+    let world = busy().await;
+    let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id());
+    let kinds = root
+        .query("SELECT DISTINCT subject_kind FROM audit_events WHERE tenant_id = $1", &[&tenant])
+        .await
+        .unwrap();
+    let kinds: BTreeSet<String> = kinds.iter().map(|row| row.get(0)).collect();
+    let mut changed = 0;
+    for (table, subjects) in TOLD.iter().filter(|(_, subjects)| !subjects.is_empty()) {
+        let sql = match *table {
+            "people" => "SELECT count(*) FROM people p JOIN users u ON u.person_id = p.id WHERE u.tenant_id = $1".to_owned(),
+            table => format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"),
+        };
+        let rows: i64 = root.query_one(&sql, &[&tenant]).await.unwrap().get(0);
+        changed += i32::from(rows > 0);
+        assert!(rows == 0 || subjects.iter().any(|kind| kinds.contains(*kind)), "{rows} rows of {table}, told of: {kinds:?}");
+    }
+    assert!(changed > 12, "the story changes {changed} tables");
+}
