@@ -92,18 +92,8 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 10] = [
-    "identity",
-    "audit",
-    "approvals",
-    "policies",
-    "institutions",
-    "lists",
-    "courses",
-    "escrow",
-    "public",
-    "desk",
-];
+const FEATURES: [&str; 10] =
+    ["identity", "audit", "approvals", "policies", "institutions", "lists", "courses", "escrow", "public", "desk"];
 
 /// Whether code names `feature::part`, alone or within the braces of a `use`.
 fn uses(code: &str, feature: &str, part: &str) -> bool {

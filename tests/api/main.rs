@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod app;
+mod approvals;
 mod courses;
 mod escrow;
 mod gate;
 mod isolation;
 mod mail;
+mod policies;
 mod register;
 mod samples;
 mod sessions;
