@@ -12,7 +12,7 @@ use super::{
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, Push, Target},
     model::{Step, account_number},
-    policy_api,
+    api_policy,
     statement::Format,
     store::{
         accounts::{self, Account},
@@ -52,7 +52,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
-    routes.extend(policy_api::routes());
+    routes.extend(api_policy::routes());
     routes
 }
 

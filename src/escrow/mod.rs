@@ -21,7 +21,7 @@ pub mod model;
 mod org;
 pub mod pages;
 pub mod policy;
-mod policy_api;
+mod api_policy;
 mod shown;
 pub mod statement;
 pub mod store;
