@@ -7,12 +7,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    balances,
+    api_policy, balances,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, Push, Target},
     model::{Step, account_number},
-    api_policy,
     statement::Format,
     store::{
         accounts::{self, Account},

@@ -26,6 +26,8 @@ pub enum Action {
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -42,6 +44,10 @@ pub enum Action {
     ReadAudit,
     /// Push bank entries by signed request.
     PushEntries,
+    /// Invite people to posts of the own bureau or institution, and change or end their posts.
+    ManageUsers,
+    /// The same on an institution's own pages.
+    ManageStaff,
 }
 
 /// The table, one line an action.
@@ -67,8 +73,9 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::SetPolicy => &[BureauAdmin],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[
@@ -90,6 +97,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::PushEntries => &[Bank],
+        Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
+        Action::ManageStaff => &[InstitutionAdmin],
     }
 }
 
