@@ -9,11 +9,11 @@ use super::{
     store::{self, Colleague, Locked, Mail},
 };
 use crate::{
+    approvals,
     audit::{self, Event},
     db::{Pools, ScopedConn},
     identity::{Action, Caller, Department, Role, may, sessions, tokens::Tokens},
     kernel::RegionCode,
-    approvals,
 };
 
 /// Posts and open invitations of the caller's own place.

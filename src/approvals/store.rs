@@ -53,7 +53,8 @@ struct Row {
 
 /// A word of the database that the code no longer knows: migrations and enums have come apart.
 fn word<T: std::str::FromStr>(text: &str) -> Result<T, DbError> {
-    let unknown = || DbError::Diesel(diesel::result::Error::DeserializationError(format!("unknown word {text}").into()));
+    let unknown =
+        || DbError::Diesel(diesel::result::Error::DeserializationError(format!("unknown word {text}").into()));
     text.parse().map_err(|_| unknown())
 }
 
@@ -179,12 +180,7 @@ pub async fn approval(
 }
 
 /// The proposals `ids` of the caller's own bureau, locked, in order of id.
-pub async fn lock(
-    conn: &mut ScopedConn,
-    ids: &[i64],
-    user: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Approval>, DbError> {
+pub async fn lock(conn: &mut ScopedConn, ids: &[i64], user: i64, now: DateTime<Utc>) -> Result<Vec<Approval>, DbError> {
     let tenant = conn.tenant();
     read(
         sql_query(format!("{APPROVALS} WHERE a.tenant_id = $3 AND a.id = ANY($4) ORDER BY a.id FOR UPDATE OF a"))
@@ -197,6 +193,12 @@ pub async fn lock(
     )
 }
 
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
 /// How many proposals of the visible range wait, and those of them that wait the longest.
 pub async fn longest_waiting(
     conn: &mut ScopedConn,
@@ -204,11 +206,6 @@ pub async fn longest_waiting(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<(i64, Vec<Approval>), DbError> {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        n: i64,
-    }
     let (lo, hi) = conn.scope().range();
     let count: Count = sql_query(
         "SELECT count(*) AS n FROM approvals WHERE tenant_id BETWEEN $2 AND $3 AND state = 'pending' AND expires_at > $1",
@@ -233,11 +230,6 @@ pub async fn longest_waiting(
 
 /// How many proposals of an official of the own bureau nobody has decided yet.
 pub async fn open_proposals_of(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<i64, DbError> {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        n: i64,
-    }
     let count: Count = sql_query(
         "SELECT count(*) AS n FROM approvals WHERE tenant_id = $1 AND state = 'pending' AND proposed_by = $2 AND expires_at > $3",
     )
@@ -352,7 +344,8 @@ pub async fn expire(
 /// The bureaus in which a proposal has run out and is not marked so.
 pub async fn bureaus_due(pools: &Pools, now: DateTime<Utc>) -> Result<Vec<i32>, DbError> {
     let client = pools.worker().get().await?;
-    let sql = "SELECT DISTINCT tenant_id FROM approvals WHERE state = 'pending' AND expires_at <= $1 ORDER BY tenant_id";
+    let sql =
+        "SELECT DISTINCT tenant_id FROM approvals WHERE state = 'pending' AND expires_at <= $1 ORDER BY tenant_id";
     Ok(client.query(sql, &[&now]).await?.iter().map(|row| row.get(0)).collect())
 }
 
@@ -370,13 +363,13 @@ pub async fn settle(
          decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
          WHERE tenant_id = $1 AND id = ANY($2)",
     )
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<Array<BigInt>, _>(ids)
-        .bind::<Text, _>(state.to_string())
-        .bind::<Nullable<BigInt>, _>(by)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Text, _>(comment)
-        .execute(conn.sql())
-        .await?;
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Text, _>(state.to_string())
+    .bind::<Nullable<BigInt>, _>(by)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(comment)
+    .execute(conn.sql())
+    .await?;
     Ok(())
 }

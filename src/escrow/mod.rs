@@ -4,6 +4,7 @@
 //! them is ever published.
 
 pub mod api;
+mod api_policy;
 pub mod back_test;
 mod balances;
 mod basis;
@@ -23,7 +24,6 @@ mod org;
 pub mod pages;
 pub mod policy;
 mod private;
-mod policy_api;
 mod shown;
 pub mod statement;
 pub mod store;
