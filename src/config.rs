@@ -75,10 +75,6 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_MAX_ENTRIES", value_name = "N", default_value_t = 2_000_000)]
     pub max_entries: usize,
 
-    /// How many values about persons one official may see in the clear a day
-    #[arg(long, env = "MINGJIAN_UNMASK_PER_DAY", value_name = "N", default_value_t = 50)]
-    pub unmask_per_day: u32,
-
     /// Instant at which the service's clock stands still, e.g. 2026-03-18T09:00:00+08:00; for drills and tests
     #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
     pub clock: Option<DateTime<FixedOffset>>,

@@ -2,6 +2,8 @@
 //!
 //! Modules in reading order; `ARCHITECTURE.md` says how they hold together.
 
+/// Four eyes: one official proposes, another decides.
+pub mod approvals;
 /// The audit trail.
 pub mod audit;
 /// The command line.
@@ -30,6 +32,8 @@ pub mod kernel;
 pub mod lists;
 /// Rights in personal data: looks, requests, export, erasure, keys.
 pub mod personal;
+/// Parameters of supervision: effective-dated, inherited, and only ever tightened below.
+pub mod policies;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.

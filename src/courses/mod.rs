@@ -10,12 +10,14 @@ mod form_pages;
 mod home;
 pub mod model;
 pub mod pages;
+mod policy;
 mod private;
 pub mod rules;
 mod shown;
 pub mod store;
 mod words;
 
+pub use policy::{Affected, Recheck, is_of_courses, recheck};
 pub use private::private_value;
 pub use model::{Filing, InvalidFiling, Known};
 pub use rules::{Verdict, check};

@@ -4,10 +4,12 @@
 //! them is ever published.
 
 pub mod api;
+pub mod back_test;
 mod balances;
 mod basis;
 pub mod brief;
 pub mod commands;
+mod desk;
 pub mod detector;
 mod documents;
 mod entries_file;
@@ -19,14 +21,17 @@ pub mod model;
 mod org;
 pub mod pages;
 pub mod policy;
+mod policy_api;
 mod private;
 mod shown;
 pub mod statement;
 pub mod store;
+pub mod thresholds;
 mod upload;
 mod waiting;
 mod watch;
 
+pub use desk::WarningDesk;
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
 pub use private::{ENTRY_FIELDS, private_account, private_entry};

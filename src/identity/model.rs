@@ -1,12 +1,12 @@
 //! Roles, and who acts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Department;
 use crate::{
     db::Scope,
-    kernel::{RegionCode, region::Level},
+    kernel::{RegionCode, clock::BEIJING, region::Level},
 };
 
 /// What a person or machine is in the system. One role a post.
@@ -141,4 +141,11 @@ pub struct Caller {
     pub request_id: String,
     /// The instant of the request; commands read no clock of their own.
     pub now: DateTime<Utc>,
+}
+
+impl Caller {
+    /// The local day of the request.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&BEIJING).date_naive()
+    }
 }

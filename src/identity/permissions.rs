@@ -16,6 +16,10 @@ pub enum Action {
     ProposeListing,
     /// Decide what a colleague proposed.
     DecideApproval,
+    /// Take back what one proposed oneself.
+    WithdrawProposal,
+    /// Propose a value of a policy parameter for one's bureau and all below it.
+    SetPolicy,
     /// Write and submit the institution's own course filings.
     FileCourse,
     /// Approve or return a course filing.
@@ -66,6 +70,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ImportInstitutions => &[BureauAdmin, Approver],
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
+        Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
+        Action::SetPolicy => &[BureauAdmin],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
         Action::DecideCourse => &[BureauAdmin, Approver],
         Action::SetCalendar => &[BureauAdmin],

@@ -67,7 +67,8 @@ impl Story {
 
     fn until(&self, as_of: &str) -> AccountReport {
         let obligations = self.obligations.as_ref();
-        let grounds = Grounds { policy: &self.policy, calendar: Calendar::statutory(), obligations };
+        let policies = self.policy.clone().into();
+        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations };
         let entries = self.rows.iter().map(entry);
         replay("A", self.opening, entries, &grounds, at(as_of)).unwrap()
     }
