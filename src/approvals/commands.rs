@@ -46,12 +46,7 @@ pub fn reason(given: &str) -> Result<&str, ApprovalError> {
 /// Marks proposals of a kind about these subjects that ran out, so that the same may be proposed again.
 ///
 /// Comes before a feature locks what it proposes about: a decision, too, locks proposals first.
-pub async fn give_way(
-    conn: &mut ScopedConn,
-    caller: &Caller,
-    kind: Kind,
-    subjects: &[String],
-) -> Result<(), DbError> {
+pub async fn give_way(conn: &mut ScopedConn, caller: &Caller, kind: Kind, subjects: &[String]) -> Result<(), DbError> {
     let gone = store::expire(conn, Some((kind, subjects)), caller.now).await?;
     record_expired(conn, caller, gone).await
 }

@@ -63,11 +63,8 @@ pub trait Desk: Send + Sync {
 
     /// Carries out proposals, which are locked and were proposed by somebody else, with all that goes with it, in the
     /// transaction that decides them. Whatever meets an objection leaves nothing written and is not approved.
-    fn carry_out<'a>(
-        &'a self,
-        work: Work<'a>,
-        approvals: &'a [Approval],
-    ) -> Boxed<'a, Result<Vec<Objection>, DbError>>;
+    fn carry_out<'a>(&'a self, work: Work<'a>, approvals: &'a [Approval])
+    -> Boxed<'a, Result<Vec<Objection>, DbError>>;
 }
 
 /// The desks of all features.

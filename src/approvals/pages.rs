@@ -290,7 +290,9 @@ async fn decide_many(
             let page = Page::new(&request, "", "");
             trouble.refused = refused
                 .into_iter()
-                .map(|(approval, why)| (Line::new(&page, &desks, approval).subject(&page).to_owned(), why.message(lang)))
+                .map(|(approval, why)| {
+                    (Line::new(&page, &desks, approval).subject(&page).to_owned(), why.message(lang))
+                })
                 .collect();
             let query = ListQuery { before: None, done: Some(count) };
             show_list(&request, &state, &desks, &caller, &query, trouble).await

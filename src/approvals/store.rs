@@ -53,7 +53,8 @@ struct Row {
 
 /// A word of the database that the code no longer knows: migrations and enums have come apart.
 fn word<T: std::str::FromStr>(text: &str) -> Result<T, DbError> {
-    let unknown = || DbError::Diesel(diesel::result::Error::DeserializationError(format!("unknown word {text}").into()));
+    let unknown =
+        || DbError::Diesel(diesel::result::Error::DeserializationError(format!("unknown word {text}").into()));
     text.parse().map_err(|_| unknown())
 }
 
@@ -179,12 +180,7 @@ pub async fn approval(
 }
 
 /// The proposals `ids` of the caller's own bureau, locked, in order of id.
-pub async fn lock(
-    conn: &mut ScopedConn,
-    ids: &[i64],
-    user: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Approval>, DbError> {
+pub async fn lock(conn: &mut ScopedConn, ids: &[i64], user: i64, now: DateTime<Utc>) -> Result<Vec<Approval>, DbError> {
     let tenant = conn.tenant();
     read(
         sql_query(format!("{APPROVALS} WHERE a.tenant_id = $3 AND a.id = ANY($4) ORDER BY a.id FOR UPDATE OF a"))
@@ -334,7 +330,8 @@ pub async fn expire(
 /// The bureaus in which a proposal has run out and is not marked so.
 pub async fn bureaus_due(pools: &Pools, now: DateTime<Utc>) -> Result<Vec<i32>, DbError> {
     let client = pools.worker().get().await?;
-    let sql = "SELECT DISTINCT tenant_id FROM approvals WHERE state = 'pending' AND expires_at <= $1 ORDER BY tenant_id";
+    let sql =
+        "SELECT DISTINCT tenant_id FROM approvals WHERE state = 'pending' AND expires_at <= $1 ORDER BY tenant_id";
     Ok(client.query(sql, &[&now]).await?.iter().map(|row| row.get(0)).collect())
 }
 
@@ -352,13 +349,13 @@ pub async fn settle(
          decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
          WHERE tenant_id = $1 AND id = ANY($2)",
     )
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<Array<BigInt>, _>(ids)
-        .bind::<Text, _>(state.to_string())
-        .bind::<Nullable<BigInt>, _>(by)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Text, _>(comment)
-        .execute(conn.sql())
-        .await?;
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Text, _>(state.to_string())
+    .bind::<Nullable<BigInt>, _>(by)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(comment)
+    .execute(conn.sql())
+    .await?;
     Ok(())
 }

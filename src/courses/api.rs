@@ -55,8 +55,12 @@ type Policies = HashMap<i32, Vec<(NaiveDate, Policy)>>;
 async fn policies_of(state: &State, caller: &Caller, filings: &[Value]) -> Result<Policies, Problem> {
     let (lo, hi) = caller.actor.scope().range();
     let region = |filing: &Value| filing.get("region")?.as_str()?.parse::<RegionCode>().ok();
-    let mut regions: Vec<i32> =
-        filings.iter().filter(|filing| filing.get("policy").is_none_or(Value::is_null)).filter_map(region).map(RegionCode::tenant_id).collect();
+    let mut regions: Vec<i32> = filings
+        .iter()
+        .filter(|filing| filing.get("policy").is_none_or(Value::is_null))
+        .filter_map(region)
+        .map(RegionCode::tenant_id)
+        .collect();
     regions.sort_unstable();
     regions.dedup();
     regions.retain(|region| (lo..=hi).contains(region));

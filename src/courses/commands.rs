@@ -214,12 +214,7 @@ pub struct Judged {
     pub policy_version: String,
 }
 
-fn judge(
-    facts: &Facts,
-    request: CourseRequest,
-    calendar: &Calendar,
-    caller: &Caller,
-) -> Result<Judged, CourseError> {
+fn judge(facts: &Facts, request: CourseRequest, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
     let filing = filing(facts, request, caller)?;
     filing.validate().map_err(|invalid| {
         CourseError::Unreadable(vec![FieldError::new(
@@ -327,9 +322,7 @@ async fn keep(
     {
         return Err(CourseError::State(row.status.clone()));
     }
-    let judged = request
-        .map_err(CourseError::Unreadable)
-        .and_then(|request| judge(&facts, request, calendar, caller));
+    let judged = request.map_err(CourseError::Unreadable).and_then(|request| judge(&facts, request, calendar, caller));
     let policy_version = judged.as_ref().ok().map(|judged| judged.policy_version.clone());
     let (filing, findings, decision) = match judged {
         Ok(judged) if step == Step::Submit && judged.verdict.decision == Decision::Block => {

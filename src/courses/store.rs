@@ -224,12 +224,7 @@ pub struct Decided<'a> {
 }
 
 /// Writes it.
-pub async fn decide(
-    conn: &mut ScopedConn,
-    id: i64,
-    decided: &Decided<'_>,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
+pub async fn decide(conn: &mut ScopedConn, id: i64, decided: &Decided<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
     sql_query(
         "UPDATE courses SET status = $3, comment = $4, findings = $5, decided_by = $6, decided_at = $7, updated_at = $7, \
          policy_version = $8, version = version + 1 WHERE tenant_id = $1 AND id = $2",

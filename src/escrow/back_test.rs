@@ -159,11 +159,11 @@ fn replayed(
 ) -> Result<Vec<Warning>, DetectorError> {
     let grounds = Grounds { policies, calendar, obligations: None };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
-    let opening =
-        Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
-    let over = account.statement_on.and_then(|day| day.succ_opt()).map(|day| {
-        shown::midnight(day) - chrono::TimeDelta::microseconds(1)
-    });
+    let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
+    let over = account
+        .statement_on
+        .and_then(|day| day.succ_opt())
+        .map(|day| shown::midnight(day) - chrono::TimeDelta::microseconds(1));
     let last = rows.last().map(|row| row.booked_at);
     let as_of = over.max(last).unwrap_or_default();
     let entries = rows.iter().map(|row| Entry {

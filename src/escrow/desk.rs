@@ -41,8 +41,11 @@ impl Desk for WarningDesk {
 
     fn show(&self, approval: &Approval) -> Shown {
         let closing = serde_json::from_value::<Closing>(approval.payload.clone());
-        let (Ok(closing), Some(institution)) = (closing, approval.institution.as_ref()) else { return Shown::default() };
-        let what = |lang| format!("{} {}", show::level_word(lang, &closing.level), show::warning_kind(lang, &closing.kind));
+        let (Ok(closing), Some(institution)) = (closing, approval.institution.as_ref()) else {
+            return Shown::default();
+        };
+        let what =
+            |lang| format!("{} {}", show::level_word(lang, &closing.level), show::warning_kind(lang, &closing.kind));
         let status = |lang, status: &str| brief::status_word(lang, status).to_owned();
         let mut document = Map::new();
         document.insert("warning".to_owned(), json!({

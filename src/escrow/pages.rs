@@ -290,8 +290,7 @@ async fn post_warning(
         }
         Err(EscrowError::Approval(error @ (ApprovalError::TooLong(_) | ApprovalError::ReasonMissing))) => {
             let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
-            let refused =
-                Refused { warning: *id, comment: form.get("comment"), errors: Problem::from(error).errors };
+            let refused = Refused { warning: *id, comment: form.get("comment"), errors: Problem::from(error).errors };
             render_account(&request, &state, &caller, account, Some(&refused)).await
         }
         Err(error) => Err(error.into()),

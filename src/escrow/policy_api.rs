@@ -35,9 +35,7 @@ async fn read(state: State, caller: Caller) -> Result<HttpResponse, Problem> {
     let chain = policies::chain(&mut conn, caller.actor.tenant).await?;
     conn.commit().await?;
     let tag = etag(&chain, caller.today(), is_threshold);
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, tag))
-        .json(Policy::of(&chain.on(caller.today()))))
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).json(Policy::of(&chain.on(caller.today()))))
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -81,13 +79,8 @@ async fn change(
     let chain = policies::chain(&mut conn, tenant).await?;
     conn.commit().await?;
     let settings = changed(&chain, settings, input.effective_from);
-    let change = Change {
-        subject: "escrow",
-        settings,
-        from: input.effective_from,
-        reason: &input.reason,
-        read: Some(read),
-    };
+    let change =
+        Change { subject: "escrow", settings, from: input.effective_from, reason: &input.reason, read: Some(read) };
     let id = policies::propose(&state.pools, &caller, change).await.map_err(|error| error.problem(tenant))?;
     approvals::accepted(&state, &desks, &caller, id).await
 }

@@ -38,10 +38,14 @@ impl Policy {
         let window = |days: u32| RollingWindow {
             days,
             tiers: LEVELS
-                .map(|level| ShareTier { level, share_bp: number(&format!("escrow.rolling.{days}.{}_bp", name(level))) })
+                .map(|level| ShareTier {
+                    level,
+                    share_bp: number(&format!("escrow.rolling.{days}.{}_bp", name(level))),
+                })
                 .to_vec(),
         };
-        let below = |level: Level| MinimumTier { level, of_minimum_bp: number(&format!("escrow.below.{}_bp", name(level))) };
+        let below =
+            |level: Level| MinimumTier { level, of_minimum_bp: number(&format!("escrow.below.{}_bp", name(level))) };
         Policy {
             version: in_force.version(&Policy::default().version, is_threshold),
             minimum_balance: MinimumBalance {
@@ -109,7 +113,9 @@ impl Policy {
             let floor = tier.and_then(|tier| tier.share_floor_fen);
             match level {
                 Level::Red => values.push((id("share_floor_fen"), floor.or(Some(self.large_single.share_floor_fen)))),
-                _ if floor.is_some() => return Err(unknown(format!("FUND-LARGE-SINGLE.{}.share_floor_fen", name(level)))),
+                _ if floor.is_some() => {
+                    return Err(unknown(format!("FUND-LARGE-SINGLE.{}.share_floor_fen", name(level))));
+                }
                 _ => {}
             }
         }
@@ -127,7 +133,8 @@ impl Policy {
             let window = window.ok_or_else(|| missing(format!("FUND-CUM-ROLLING.windows ({days})")))?;
             for level in LEVELS {
                 let tier = window.tiers.iter().find(|tier| tier.level == level);
-                let tier = tier.ok_or_else(|| missing(format!("FUND-CUM-ROLLING.windows ({days}, {})", name(level))))?;
+                let tier =
+                    tier.ok_or_else(|| missing(format!("FUND-CUM-ROLLING.windows ({days}, {})", name(level))))?;
                 values.push((format!("escrow.rolling.{days}.{}_bp", name(level)), Some(tier.share_bp)));
             }
         }

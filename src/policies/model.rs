@@ -236,7 +236,8 @@ impl Parameter {
             Kind::Set(_) => self.read(&json!(typed)),
             _ if text.is_empty() && self.optional => Ok(Value::Never),
             _ if text.is_empty() => invalid("请填写新值", "give the new value"),
-            Kind::Fen(..) => match text.trim_start_matches('¥').replace([',', '，'], "").parse::<crate::kernel::Fen>() {
+            Kind::Fen(..) => match text.trim_start_matches('¥').replace([',', '，'], "").parse::<crate::kernel::Fen>()
+            {
                 Ok(fen) => self.within(fen.0),
                 Err(_) => invalid(
                     format!("“{text}”不是金额（元），例如 50000.00"),
@@ -286,22 +287,36 @@ impl Parameter {
 
     /// The value in Chinese.
     pub fn say_zh(&self, value: &Value) -> String {
-        self.say(value, |word| word.1, "、", "无", "不按此项触发", |kind, number| match kind {
-            Kind::Days(..) => format!("{number} 天"),
-            Kind::Workdays(..) => format!("{number} 个工作日"),
-            Kind::Times(..) => format!("{number} 次"),
-            _ => number.to_string(),
-        })
+        self.say(
+            value,
+            |word| word.1,
+            "、",
+            "无",
+            "不按此项触发",
+            |kind, number| match kind {
+                Kind::Days(..) => format!("{number} 天"),
+                Kind::Workdays(..) => format!("{number} 个工作日"),
+                Kind::Times(..) => format!("{number} 次"),
+                _ => number.to_string(),
+            },
+        )
     }
 
     /// The value in English.
     pub fn say_en(&self, value: &Value) -> String {
-        self.say(value, |word| word.2, ", ", "none", "not by this", |kind, number| match kind {
-            Kind::Days(..) => format!("{number} days"),
-            Kind::Workdays(..) => format!("{number} workdays"),
-            Kind::Times(..) => format!("{number} times"),
-            _ => number.to_string(),
-        })
+        self.say(
+            value,
+            |word| word.2,
+            ", ",
+            "none",
+            "not by this",
+            |kind, number| match kind {
+                Kind::Days(..) => format!("{number} days"),
+                Kind::Workdays(..) => format!("{number} workdays"),
+                Kind::Times(..) => format!("{number} times"),
+                _ => number.to_string(),
+            },
+        )
     }
 
     fn say(

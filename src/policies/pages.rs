@@ -154,7 +154,8 @@ fn line(chain: &Chain, parameter: &'static Parameter, today: NaiveDate) -> Line 
         .collect();
     below.sort_unstable();
     below.dedup();
-    let later = |row: &&Row| row.parameter == parameter.id && today < row.effective_from && levels.contains(&row.tenant);
+    let later =
+        |row: &&Row| row.parameter == parameter.id && today < row.effective_from && levels.contains(&row.tenant);
     let planned = chain.rows.iter().filter(later).min_by_key(|row| (row.effective_from, -row.id)).cloned();
     Line { resolved: chain.resolve(parameter, today), planned, below: below.len() }
 }
@@ -178,7 +179,10 @@ async fn list(
     for parameter in PARAMETERS {
         let line = line(&chain, parameter, caller.today());
         if wanted(&query, &line, caller.actor.tenant) {
-            lines.entry(Group::iter().position(|group| group == parameter.group).unwrap_or_default()).or_default().push(line);
+            lines
+                .entry(Group::iter().position(|group| group == parameter.group).unwrap_or_default())
+                .or_default()
+                .push(line);
         }
     }
     let named = |at: usize| Group::iter().nth(at).map_or("", |group| page.lang.t(group.words().0, group.words().1));
@@ -345,9 +349,9 @@ async fn show_one(
     let of_parameter = || chain.rows.iter().filter(|row| row.parameter == parameter.id);
     let mut history: Vec<Row> = of_parameter().filter(|row| levels.contains(&row.tenant)).cloned().collect();
     history.sort_by_key(|row| (std::cmp::Reverse(row.effective_from), std::cmp::Reverse(row.id)));
-    let holds = |row: &&Row| in_force_of(&chain.rows, row.tenant, parameter.id, today).is_some_and(|one| one.id == row.id);
-    let below: Vec<Row> =
-        of_parameter().filter(|row| !levels.contains(&row.tenant)).filter(holds).cloned().collect();
+    let holds =
+        |row: &&Row| in_force_of(&chain.rows, row.tenant, parameter.id, today).is_some_and(|one| one.id == row.id);
+    let below: Vec<Row> = of_parameter().filter(|row| !levels.contains(&row.tenant)).filter(holds).cloned().collect();
     let line = line(&chain, parameter, today);
     let tomorrow = today.checked_add_days(Days::new(1)).unwrap_or(today);
     let typed = typed.unwrap_or_else(|| Typed {

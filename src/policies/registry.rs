@@ -19,8 +19,11 @@ pub const UNMASK_PER_DAY: &str = "personal.unmask_per_day";
 pub const DUE_YELLOW: &str = "warnings.due.yellow";
 pub const DUE_ORANGE: &str = "warnings.due.orange";
 
-const MAKEUP: &[Word] =
-    &[("allow", "允许", "allowed"), ("refer", "由工作人员决定", "an official decides"), ("deny", "不允许", "not allowed")];
+const MAKEUP: &[Word] = &[
+    ("allow", "允许", "allowed"),
+    ("refer", "由工作人员决定", "an official decides"),
+    ("deny", "不允许", "not allowed"),
+];
 const SWITCH: &[Word] = &[("off", "不要求", "not required"), ("on", "要求", "required")];
 const TWO_OFFICIALS: &[Word] = &[
     ("licence_issue", "发放办学许可", "issuing a licence"),
@@ -145,27 +148,142 @@ pub const PARAMETERS: &[Parameter] = &[
     )
     .stricter(Stricter::Local)
     .by("教监管函〔2021〕2号（最低余额由当地确定）", L),
-    escrow("escrow.large.share_floor_fen", ("单笔大额：按占比触发的起点金额", "large withdrawal: a share counts from"), Kind::Fen(0, FEN_MAX), "500000"),
-    escrow("escrow.large.yellow.share_bp", ("单笔大额黄色：占余额", "large withdrawal, yellow: share of the balance"), SHARE, "2000").optional(),
-    escrow("escrow.large.yellow.amount_fen", ("单笔大额黄色：金额", "large withdrawal, yellow: amount"), AMOUNT, "5000000").optional(),
-    escrow("escrow.large.orange.share_bp", ("单笔大额橙色：占余额", "large withdrawal, orange: share of the balance"), SHARE, "3500").optional(),
-    escrow("escrow.large.orange.amount_fen", ("单笔大额橙色：金额", "large withdrawal, orange: amount"), AMOUNT, "20000000").optional(),
-    escrow("escrow.large.red.share_bp", ("单笔大额红色：占余额", "large withdrawal, red: share of the balance"), SHARE, "5000").optional(),
-    escrow("escrow.large.red.amount_fen", ("单笔大额红色：金额", "large withdrawal, red: amount"), AMOUNT, "").optional(),
-    escrow("escrow.large.red.share_floor_fen", ("单笔大额红色：按占比触发的起点金额", "large withdrawal, red: a share counts from"), Kind::Fen(0, FEN_MAX), "5000000"),
-    escrow("escrow.rolling.7.yellow_bp", ("7 日累计支出黄色：占可用资金", "withdrawals in 7 days, yellow: share of the money at hand"), SHARE, "3000"),
-    escrow("escrow.rolling.7.orange_bp", ("7 日累计支出橙色：占可用资金", "withdrawals in 7 days, orange: share of the money at hand"), SHARE, "5000"),
-    escrow("escrow.rolling.7.red_bp", ("7 日累计支出红色：占可用资金", "withdrawals in 7 days, red: share of the money at hand"), SHARE, "7000"),
-    escrow("escrow.rolling.30.yellow_bp", ("30 日累计支出黄色：占可用资金", "withdrawals in 30 days, yellow: share of the money at hand"), SHARE, "6000"),
-    escrow("escrow.rolling.30.orange_bp", ("30 日累计支出橙色：占可用资金", "withdrawals in 30 days, orange: share of the money at hand"), SHARE, "8000"),
-    escrow("escrow.rolling.30.red_bp", ("30 日累计支出红色：占可用资金", "withdrawals in 30 days, red: share of the money at hand"), SHARE, "9000"),
-    escrow("escrow.below.yellow_bp", ("低于最低余额黄色：不足最低余额的", "below the minimum, yellow: less than this share of it"), OF_MINIMUM, "10000").stricter(Stricter::Higher),
-    escrow("escrow.below.orange_bp", ("低于最低余额橙色：不足最低余额的", "below the minimum, orange: less than this share of it"), OF_MINIMUM, "8000").stricter(Stricter::Higher),
-    escrow("escrow.below.red_bp", ("低于最低余额红色：不足最低余额的", "below the minimum, red: less than this share of it"), OF_MINIMUM, "5000").stricter(Stricter::Higher),
-    escrow("escrow.below.red_after_days", ("连续低于最低余额转红：银行工作日", "below the minimum, red after bank days in a row"), Kind::Days(1, 366), "3"),
-    parameter(DUE_YELLOW, Group::Procedure, ("黄色预警处置期限", "time to act on a yellow warning"), Kind::Workdays(0, 30), "3").by(FUNDS, V),
-    parameter(DUE_ORANGE, Group::Procedure, ("橙色预警处置期限", "time to act on an orange warning"), Kind::Workdays(0, 30), "2").by(FUNDS, V),
-    parameter(APPROVAL_DAYS, Group::Procedure, ("双人复核提议的有效期", "how long a proposal waits for a second official"), Kind::Days(1, 30), "7").by("平台缺省值", V),
+    escrow(
+        "escrow.large.share_floor_fen",
+        ("单笔大额：按占比触发的起点金额", "large withdrawal: a share counts from"),
+        Kind::Fen(0, FEN_MAX),
+        "500000",
+    ),
+    escrow(
+        "escrow.large.yellow.share_bp",
+        ("单笔大额黄色：占余额", "large withdrawal, yellow: share of the balance"),
+        SHARE,
+        "2000",
+    )
+    .optional(),
+    escrow(
+        "escrow.large.yellow.amount_fen",
+        ("单笔大额黄色：金额", "large withdrawal, yellow: amount"),
+        AMOUNT,
+        "5000000",
+    )
+    .optional(),
+    escrow(
+        "escrow.large.orange.share_bp",
+        ("单笔大额橙色：占余额", "large withdrawal, orange: share of the balance"),
+        SHARE,
+        "3500",
+    )
+    .optional(),
+    escrow(
+        "escrow.large.orange.amount_fen",
+        ("单笔大额橙色：金额", "large withdrawal, orange: amount"),
+        AMOUNT,
+        "20000000",
+    )
+    .optional(),
+    escrow(
+        "escrow.large.red.share_bp",
+        ("单笔大额红色：占余额", "large withdrawal, red: share of the balance"),
+        SHARE,
+        "5000",
+    )
+    .optional(),
+    escrow("escrow.large.red.amount_fen", ("单笔大额红色：金额", "large withdrawal, red: amount"), AMOUNT, "")
+        .optional(),
+    escrow(
+        "escrow.large.red.share_floor_fen",
+        ("单笔大额红色：按占比触发的起点金额", "large withdrawal, red: a share counts from"),
+        Kind::Fen(0, FEN_MAX),
+        "5000000",
+    ),
+    escrow(
+        "escrow.rolling.7.yellow_bp",
+        ("7 日累计支出黄色：占可用资金", "withdrawals in 7 days, yellow: share of the money at hand"),
+        SHARE,
+        "3000",
+    ),
+    escrow(
+        "escrow.rolling.7.orange_bp",
+        ("7 日累计支出橙色：占可用资金", "withdrawals in 7 days, orange: share of the money at hand"),
+        SHARE,
+        "5000",
+    ),
+    escrow(
+        "escrow.rolling.7.red_bp",
+        ("7 日累计支出红色：占可用资金", "withdrawals in 7 days, red: share of the money at hand"),
+        SHARE,
+        "7000",
+    ),
+    escrow(
+        "escrow.rolling.30.yellow_bp",
+        ("30 日累计支出黄色：占可用资金", "withdrawals in 30 days, yellow: share of the money at hand"),
+        SHARE,
+        "6000",
+    ),
+    escrow(
+        "escrow.rolling.30.orange_bp",
+        ("30 日累计支出橙色：占可用资金", "withdrawals in 30 days, orange: share of the money at hand"),
+        SHARE,
+        "8000",
+    ),
+    escrow(
+        "escrow.rolling.30.red_bp",
+        ("30 日累计支出红色：占可用资金", "withdrawals in 30 days, red: share of the money at hand"),
+        SHARE,
+        "9000",
+    ),
+    escrow(
+        "escrow.below.yellow_bp",
+        ("低于最低余额黄色：不足最低余额的", "below the minimum, yellow: less than this share of it"),
+        OF_MINIMUM,
+        "10000",
+    )
+    .stricter(Stricter::Higher),
+    escrow(
+        "escrow.below.orange_bp",
+        ("低于最低余额橙色：不足最低余额的", "below the minimum, orange: less than this share of it"),
+        OF_MINIMUM,
+        "8000",
+    )
+    .stricter(Stricter::Higher),
+    escrow(
+        "escrow.below.red_bp",
+        ("低于最低余额红色：不足最低余额的", "below the minimum, red: less than this share of it"),
+        OF_MINIMUM,
+        "5000",
+    )
+    .stricter(Stricter::Higher),
+    escrow(
+        "escrow.below.red_after_days",
+        ("连续低于最低余额转红：银行工作日", "below the minimum, red after bank days in a row"),
+        Kind::Days(1, 366),
+        "3",
+    ),
+    parameter(
+        DUE_YELLOW,
+        Group::Procedure,
+        ("黄色预警处置期限", "time to act on a yellow warning"),
+        Kind::Workdays(0, 30),
+        "3",
+    )
+    .by(FUNDS, V),
+    parameter(
+        DUE_ORANGE,
+        Group::Procedure,
+        ("橙色预警处置期限", "time to act on an orange warning"),
+        Kind::Workdays(0, 30),
+        "2",
+    )
+    .by(FUNDS, V),
+    parameter(
+        APPROVAL_DAYS,
+        Group::Procedure,
+        ("双人复核提议的有效期", "how long a proposal waits for a second official"),
+        Kind::Days(1, 30),
+        "7",
+    )
+    .by("平台缺省值", V),
     parameter(
         FOUR_EYES,
         Group::Procedure,
@@ -176,14 +294,32 @@ pub const PARAMETERS: &[Parameter] = &[
     .bound()
     .stricter(Stricter::Superset)
     .by("平台规则：重大事项双人复核", V),
-    parameter(SECOND_FACTOR, Group::Security, ("工作人员登录的第二重验证", "a second factor for officials"), Kind::Choice(SWITCH), "on")
-        .stricter(Stricter::Higher)
-        .by("网络安全法第二十一条；平台缺省值", V),
-    parameter(AUDIT_DAYS, Group::Security, ("操作留痕保存期限", "how long the audit trail is kept"), Kind::Days(180, 36_500), "3650")
-        .stricter(Stricter::Higher)
-        .by("网络安全法第二十一条（不少于六个月）；平台缺省值", S),
-    parameter(UNMASK_PER_DAY, Group::Security, ("每人每天可查看完整个人信息", "persons whose data one official may unmask in a day"), Kind::Times(0, 1_000), "20")
-        .by("个人信息保护法第六条（最小必要）；平台缺省值", V),
+    parameter(
+        SECOND_FACTOR,
+        Group::Security,
+        ("工作人员登录的第二重验证", "a second factor for officials"),
+        Kind::Choice(SWITCH),
+        "on",
+    )
+    .stricter(Stricter::Higher)
+    .by("网络安全法第二十一条；平台缺省值", V),
+    parameter(
+        AUDIT_DAYS,
+        Group::Security,
+        ("操作留痕保存期限", "how long the audit trail is kept"),
+        Kind::Days(180, 36_500),
+        "3650",
+    )
+    .stricter(Stricter::Higher)
+    .by("网络安全法第二十一条（不少于六个月）；平台缺省值", S),
+    parameter(
+        UNMASK_PER_DAY,
+        Group::Security,
+        ("每人每天可查看完整个人信息", "persons whose data one official may unmask in a day"),
+        Kind::Times(0, 1_000),
+        "20",
+    )
+    .by("个人信息保护法第六条（最小必要）；平台缺省值", V),
 ];
 
 /// The parameter of an id.
@@ -208,7 +344,8 @@ mod tests {
             assert_eq!(value == Value::Never, parameter.default.is_empty(), "{}", parameter.id);
             assert!(!parameter.legal_basis.is_empty() && !parameter.title_zh.is_empty());
             let typed = parameter.typed(&value);
-            let typed: Vec<&str> = if matches!(value, Value::Set(_)) { typed.split(' ').collect() } else { vec![&typed] };
+            let typed: Vec<&str> =
+                if matches!(value, Value::Set(_)) { typed.split(' ').collect() } else { vec![&typed] };
             assert_eq!(parameter.read_typed(&typed), Ok(value), "{}", parameter.id);
         }
     }

@@ -320,7 +320,10 @@ mod tests {
         assert_eq!((looser.set_by, looser.on), (Some(331_000), day("2026-05-01")));
         let looser = check(parameter, &end("20:31"), &rows, COUNTY, from).unwrap_err();
         assert_eq!((looser.set_by, looser.on, looser.limit.clone()), (None, from, end("20:30")));
-        assert!(check(parameter, &end("20:15"), &rows, 331_000, from).is_ok(), "the city's own value is no limit to it");
+        assert!(
+            check(parameter, &end("20:15"), &rows, 331_000, from).is_ok(),
+            "the city's own value is no limit to it"
+        );
     }
 
     #[test]
@@ -384,9 +387,7 @@ mod tests {
                 let names: Vec<String> = words.iter().map(|(name, ..)| (*name).to_owned()).collect();
                 prop::sample::select(names).prop_map(Value::Choice).boxed()
             }
-            _ if parameter.optional => {
-                prop_oneof![Just(Value::Never), (1_i64..50).prop_map(Value::Number)].boxed()
-            }
+            _ if parameter.optional => prop_oneof![Just(Value::Never), (1_i64..50).prop_map(Value::Number)].boxed(),
             _ => (1_i64..50).prop_map(Value::Number).boxed(),
         };
         let one = (prop::sample::select(chain_of(COUNTY)), value, 0_u64..6);

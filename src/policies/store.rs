@@ -113,13 +113,7 @@ pub async fn below(conn: &mut ScopedConn) -> Result<Vec<Row>, DbError> {
     let (lo, hi) = conn.scope().range();
     let tenant = conn.tenant();
     let sql = sql_query(format!("{COLUMNS} WHERE tenant_id BETWEEN $1 AND $2 AND tenant_id <> $3 LIMIT 100000"));
-    read(
-        sql.bind::<Integer, _>(lo)
-            .bind::<Integer, _>(hi)
-            .bind::<Integer, _>(tenant)
-            .load(conn.sql())
-            .await?,
-    )
+    read(sql.bind::<Integer, _>(lo).bind::<Integer, _>(hi).bind::<Integer, _>(tenant).load(conn.sql()).await?)
 }
 
 /// Lets one change of a bureau's policy be adopted at a time, until the transaction ends.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod app;
+mod approvals;
 mod courses;
 mod escrow;
 mod gate;
@@ -10,6 +11,7 @@ mod isolation;
 mod mail;
 mod personal;
 mod personal_leaks;
+mod policies;
 mod register;
 mod samples;
 mod sessions;

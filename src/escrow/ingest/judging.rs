@@ -77,7 +77,8 @@ impl Work<'_> {
         runs: Vec<Run>,
         closed_through: Option<NaiveDate>,
     ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
-        let (policies, calendar, entries) = (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
+        let (policies, calendar, entries) =
+            (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
             let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
             let begins = runs.first();

@@ -63,7 +63,8 @@ impl Teller<'_> {
         let (id, status, warning, graver) = match write {
             Write::Insert(warning) => {
                 let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
-                let id = store::insert(client, self.about(account, &warning, Some(warning.level)), status, &warning).await?;
+                let id =
+                    store::insert(client, self.about(account, &warning, Some(warning.level)), status, &warning).await?;
                 (id, status, warning, true)
             }
             Write::Update { id, status, warning } => {
@@ -95,7 +96,11 @@ impl Teller<'_> {
             account: account.id,
             institution: account.institution_id,
             // That of the day it was judged by, which may be long past.
-            policy_version: warning.evidence.get("policy_version").and_then(|version| version.as_str()).unwrap_or_default(),
+            policy_version: warning
+                .evidence
+                .get("policy_version")
+                .and_then(|version| version.as_str())
+                .unwrap_or_default(),
             due_on,
             now: self.caller.now,
         }
