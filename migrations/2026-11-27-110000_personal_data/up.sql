@@ -26,12 +26,14 @@ ALTER TABLE imports
 -- A row is sealed before it is written, so its number is taken first.
 GRANT USAGE ON SEQUENCE imports_id_seq TO mingjian_app;
 
--- A bureau above a county asks to see one field of one record of it in the clear; the county decides, for a day.
+-- Somebody asks to see one field of one record in the clear: an official of a bureau above, or of the same bureau where its
+-- policy wants two officials for it. Another person of the bureau whose record it is decides, for a day.
 CREATE TABLE access_requests (
     tenant_id       int         NOT NULL REFERENCES tenants (tenant_id),
     id              bigint      GENERATED ALWAYS AS IDENTITY,
     asked_by_tenant int         NOT NULL,
     asked_by        bigint      NOT NULL,
+    asked_person    bigint      NOT NULL,
     asked_by_name   text        NOT NULL,
     asked_by_role   text        NOT NULL,
     subject_kind    text        NOT NULL CHECK (subject_kind IN ('institution', 'escrow_account', 'entry', 'course')),
@@ -45,14 +47,15 @@ CREATE TABLE access_requests (
     expires_at      timestamptz NOT NULL,
     state           text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected')),
     decided_by      bigint,
+    decided_person  bigint,
     decided_by_name text,
     decided_at      timestamptz,
     comment         text,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id),
     FOREIGN KEY (tenant_id, decided_by) REFERENCES users (tenant_id, id),
-    -- Two persons of two bureaus: nobody decides what they ask for.
-    CHECK (asked_by_tenant <> tenant_id)
+    -- Two persons, whatever posts they hold: nobody decides what they ask for.
+    CHECK (decided_person <> asked_person)
 );
 ALTER TABLE access_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE access_requests FORCE ROW LEVEL SECURITY;
@@ -69,7 +72,7 @@ CREATE POLICY decide ON access_requests FOR UPDATE
     USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all')
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
 GRANT SELECT, INSERT ON access_requests TO mingjian_app;
-GRANT UPDATE (state, expires_at, decided_by, decided_by_name, decided_at, comment) ON access_requests TO mingjian_app;
+GRANT UPDATE (state, expires_at, decided_by, decided_person, decided_by_name, decided_at, comment) ON access_requests TO mingjian_app;
 CREATE INDEX access_requests_waiting ON access_requests (tenant_id, state, id DESC);
 CREATE INDEX access_requests_by_asker ON access_requests (asked_by_tenant, asked_by, id DESC);
 

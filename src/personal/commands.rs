@@ -16,6 +16,7 @@ use crate::{
     identity::{Action, Caller, may},
     institutions,
     kernel::{clock::BEIJING, private::Held},
+    policies::{self, InForce},
     web::AppState,
 };
 
@@ -24,7 +25,7 @@ use crate::{
 pub enum Seen {
     /// The look is on record, and here it is.
     Shown(Held),
-    /// It is another bureau's, which has been asked.
+    /// Somebody must agree, and has been asked.
     Asked(Held),
 }
 
@@ -52,8 +53,8 @@ fn reason(given: &str, missing: PersonalError) -> Result<&str, PersonalError> {
     if REASON.contains(&given.chars().count()) { Ok(given) } else { Err(missing) }
 }
 
-/// Shows one value in the clear and puts the look on record in the same transaction. What is another bureau's is shown
-/// while its permission holds; otherwise it is asked for.
+/// Shows one value in the clear and puts the look on record in the same transaction. What needs somebody's
+/// permission is shown while that holds; otherwise it is asked for.
 pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<Seen, PersonalError> {
     let subject = wish.subject;
     if !may(caller.actor.role, Action::UnmaskPersonal) || !subject.kind.open_to(caller.actor.role) {
@@ -63,7 +64,8 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
     let held = held(&mut conn, subject).await?.ok_or(PersonalError::NotFound)?;
     let purpose = wish.purpose.ok_or(PersonalError::Purpose)?;
     let reason = reason(wish.reason, PersonalError::Reason)?;
-    if held.tenant != caller.actor.tenant {
+    let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
+    if needs_permission(&in_force, &held, caller) {
         let latest = requests::latest_of(&mut conn, caller, held.tenant, subject).await?;
         match latest.map(|request| request.standing(caller.now)) {
             Some(Standing::Open) => {}
@@ -75,9 +77,9 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
             }
         }
     }
-    let limit = state.service.unmask_per_day;
+    let limit = in_force.number(policies::UNMASK_PER_DAY);
     let seen = requests::looks_since(&mut conn, caller, start_of_day(caller.now)).await?;
-    if seen >= i64::from(limit) {
+    if seen >= limit {
         tracing::warn!(user = caller.actor.user_id, tenant = caller.actor.tenant, limit, "the day's limit of looks at personal data is reached");
         return Err(PersonalError::TooMany(limit));
     }
@@ -92,6 +94,11 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
     audit::look(&mut conn, caller, look).await?;
     conn.commit().await?;
     Ok(Seen::Shown(held))
+}
+
+/// Whether somebody else must agree first: the bureau whose record it is, or a colleague where the bureau's policy says so.
+pub(super) fn needs_permission(in_force: &InForce, held: &Held, caller: &Caller) -> bool {
+    held.tenant != caller.actor.tenant || in_force.holds(policies::FOUR_EYES, "personal_data_access")
 }
 
 fn start_of_day(now: DateTime<Utc>) -> DateTime<Utc> {
@@ -136,6 +143,9 @@ pub async fn decide(
     };
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let request = requests::lock(&mut conn, id).await?.ok_or(PersonalError::NotFound)?;
+    if request.own {
+        return Err(PersonalError::OwnRequest);
+    }
     if request.standing(caller.now) != Standing::Waiting {
         return Err(PersonalError::Settled);
     }

@@ -22,9 +22,11 @@ pub enum PersonalError {
     #[error("say why you refuse")]
     Comment,
     #[error("you have seen {0} values today, which is the limit; go on tomorrow, or ask a colleague")]
-    TooMany(u32),
-    #[error("you have asked the county for this already; its decision is waited for")]
+    TooMany(i64),
+    #[error("you have asked for this already; the decision is waited for")]
     AlreadyAsked,
+    #[error("you asked for this yourself; a colleague decides")]
+    OwnRequest,
     #[error("this request has been decided, or has run out")]
     Settled,
     #[error("give a telephone number, an identity number, an account number or an e-mail address in full")]
@@ -51,7 +53,8 @@ impl PersonalError {
             PersonalError::TooMany(limit) => {
                 format!("您今天已查看 {limit} 项，达到每日上限；请明天再查，或请同事办理")
             }
-            PersonalError::AlreadyAsked => "已向该县（市、区）申请过，正在等待审批".to_owned(),
+            PersonalError::AlreadyAsked => "已经申请过，正在等待审批".to_owned(),
+            PersonalError::OwnRequest => "这是您自己的申请，须由同事审批".to_owned(),
             PersonalError::Settled => "这件申请已经审批过，或已过期".to_owned(),
             PersonalError::Query => "请完整填写电话、身份证号、账号或电子邮箱".to_owned(),
             PersonalError::NotSure => "请先核实申请人身份并勾选".to_owned(),
@@ -85,6 +88,7 @@ impl From<PersonalError> for Problem {
             PersonalError::NotFound => Problem::not_found(),
             PersonalError::TooMany(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "personal/too-many", zh, en),
             PersonalError::AlreadyAsked => Problem::conflict("personal/already-asked", zh, en),
+            PersonalError::OwnRequest => Problem::conflict("personal/own-request", zh, en),
             PersonalError::Settled => Problem::conflict("personal/settled", zh, en),
             PersonalError::Db(error) => error.into(),
             other => Problem::invalid(vec![FieldError::new(other.field(), "required", zh, en)]),

@@ -130,6 +130,8 @@ pub struct Request {
     pub decided_by_name: Option<String>,
     pub decided_at: Option<DateTime<Utc>>,
     pub comment: Option<String>,
+    /// Asked for by the person who looks, in this post or in another.
+    pub own: bool,
 }
 
 /// Where a request stands at a moment.
@@ -193,6 +195,7 @@ mod tests {
             decided_by_name: None,
             decided_at: None,
             comment: None,
+            own: false,
         };
         for (state, now, expected) in [
             ("pending", "2026-03-19T00:59:59Z", Standing::Waiting),

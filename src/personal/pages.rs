@@ -7,13 +7,14 @@ use strum::IntoEnumIterator;
 
 use super::{
     PersonalError,
-    commands::{self, Seen, Wish, held, parsed},
+    commands::{self, Seen, Wish, held, needs_permission, parsed},
     model::{Kind, Purpose, Request, Standing, Subject, field_words},
     own, store::requests, subject_pages,
 };
 use crate::{
     identity::{Action, Caller},
     kernel::private::Held,
+    policies,
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -62,7 +63,7 @@ struct UnmaskPage<'a> {
     error: Option<PersonalError>,
     /// What may be seen, after the look.
     shown: Option<Held>,
-    /// The record is another bureau's, which decides.
+    /// The bureau that must agree first.
     other: Option<String>,
     /// Where the caller's latest request about it stands.
     standing: Option<Standing>,
@@ -125,9 +126,12 @@ async fn render(
     if !asked.field.is_empty() {
         fields.retain(|(field, _)| *field == asked.field);
     }
-    let (chosen, tenant) = fields.first().map(|(field, held)| (*field, held.tenant)).ok_or_else(Problem::not_found)?;
+    let (chosen, first) = fields.first().ok_or_else(Problem::not_found)?;
+    let (chosen, tenant) = (*chosen, first.tenant);
+    let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
+    let permission = needs_permission(&in_force, first, caller);
     let mut standing = None;
-    if tenant != caller.actor.tenant {
+    if permission {
         let subject = Subject { kind: asked.kind, id: asked.id.clone(), field: chosen.to_owned() };
         let latest = requests::latest_of(&mut conn, caller, tenant, &subject).await?;
         standing = latest.map(|request| request.standing(caller.now));
@@ -151,7 +155,7 @@ async fn render(
         reason: typed.reason,
         error: typed.error,
         shown: typed.shown,
-        other: (tenant != caller.actor.tenant).then(|| show::bureau(tenant)),
+        other: permission.then(|| show::bureau(tenant)),
         standing,
     };
     let mut response = page.render_as(status, &template)?;
@@ -226,12 +230,9 @@ impl AccessPage<'_> {
         words.map_or_else(|_| purpose.to_owned(), |(zh, en)| self.page.t(zh, en).to_owned())
     }
 
-    fn own(&self, shown: &Shown) -> bool {
-        self.page.actor.as_ref().is_some_and(|actor| actor.tenant == shown.request.asked_by_tenant)
-    }
-
     fn decidable(&self, shown: &Shown) -> bool {
-        self.may_decide && !self.own(shown) && shown.standing == Standing::Waiting
+        let before_us = self.page.actor.as_ref().is_some_and(|actor| actor.tenant == shown.request.region);
+        self.may_decide && before_us && !shown.request.own && shown.standing == Standing::Waiting
     }
 
     fn tag(&self, shown: &Shown) -> String {
@@ -315,7 +316,7 @@ fn note(page: &Page, done: &str) -> Option<Note> {
     let (title, text) = match done {
         "asked" => (
             page.t("已提交申请", "The request is sent"),
-            page.t("县级教育局同意后 24 小时内可查看这一项。", "Once the county agrees you may see this one value for 24 hours."),
+            page.t("同意后 24 小时内可查看这一项。", "Once it is allowed you may see this one value for 24 hours."),
         ),
         "approved" => (
             page.t("已同意", "Allowed"),

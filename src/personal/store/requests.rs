@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Integer, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
@@ -82,6 +82,8 @@ struct Row {
     decided_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Text>)]
     comment: Option<String>,
+    #[diesel(sql_type = Bool)]
+    own: bool,
 }
 
 impl From<Row> for Request {
@@ -105,13 +107,16 @@ impl From<Row> for Request {
             decided_by_name: row.decided_by_name,
             decided_at: row.decided_at,
             comment: row.comment,
+            own: row.own,
         }
     }
 }
 
 const SELECT: &str = "SELECT r.id, r.tenant_id, r.asked_by_tenant, r.asked_by, r.asked_by_name, r.subject_kind, r.subject_id, r.field, \
      i.name AS institution_name, i.credit_code, r.purpose, r.reason, r.asked_at, r.expires_at, r.state, r.decided_by_name, \
-     r.decided_at, r.comment FROM access_requests r JOIN institutions i ON i.tenant_id = r.tenant_id AND i.id = r.institution_id";
+     r.decided_at, r.comment, coalesce(r.asked_person = (SELECT me.person_id FROM users me \
+       WHERE me.tenant_id = current_setting('app.tenant')::int AND me.id = current_setting('app.user')::bigint), false) AS own \
+     FROM access_requests r JOIN institutions i ON i.tenant_id = r.tenant_id AND i.id = r.institution_id";
 
 /// The caller's latest request about a value, whatever became of it.
 pub async fn latest_of(
@@ -153,8 +158,9 @@ pub async fn ask(
     }
     let row: Id = sql_query(
         "INSERT INTO access_requests (tenant_id, asked_by_tenant, asked_by, asked_by_name, asked_by_role, subject_kind, subject_id, \
-         field, institution_id, purpose, reason, asked_at, expires_at, state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending') RETURNING id",
+         field, institution_id, purpose, reason, asked_at, expires_at, state, asked_person) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending', \
+           (SELECT me.person_id FROM users me WHERE me.tenant_id = $2 AND me.id = $3)) RETURNING id",
     )
     .bind::<Integer, _>(held.tenant)
     .bind::<Integer, _>(caller.actor.tenant)
@@ -214,7 +220,8 @@ pub async fn settle(
 ) -> Result<(), DbError> {
     sql_query(
         "UPDATE access_requests SET state = $3, decided_by = $4, decided_by_name = $5, decided_at = $6, comment = $7, \
-         expires_at = $8 WHERE tenant_id = $1 AND id = $2",
+         expires_at = $8, decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
+         WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
