@@ -8,7 +8,7 @@ use actix_web::{
     web,
 };
 
-use super::{Access, AppState, Problem, Route, assets, auth, gate, switching};
+use super::{Access, AppState, Problem, Route, assets, auth, gate, security_txt, switching};
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
@@ -21,6 +21,7 @@ pub fn routes() -> Vec<Route> {
     ]);
     routes.extend(assets::routes());
     routes.extend(auth::routes());
+    routes.extend(security_txt::routes());
     routes.extend(crate::identity::sessions::api::routes());
     routes.extend(crate::identity::sessions::pages::routes());
     routes.extend(crate::identity::machine::pages::routes());
