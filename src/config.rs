@@ -74,7 +74,7 @@ pub struct Service {
     pub idle_minutes: u32,
 
     /// Whom to tell of a vulnerability: mailto:, https: or tel:, for /.well-known/security.txt
-    #[arg(long, env = "MINGJIAN_SECURITY_CONTACT", value_name = "URI")]
+    #[arg(long, env = "MINGJIAN_SECURITY_CONTACT", value_name = "URI", value_parser = contact)]
     pub security_contact: Option<String>,
 
     /// Day after which security.txt is to be looked at again [default: in half a year]
@@ -130,6 +130,12 @@ impl Now {
     pub fn get(&self) -> DateTime<Utc> {
         self.clock.map_or_else(|| Clock::system().now(), |at| at.to_utc())
     }
+}
+
+fn contact(text: &str) -> Result<String, String> {
+    let fine = ["mailto:", "https:", "tel:"].iter().any(|scheme| text.starts_with(scheme))
+        && !text.contains(char::is_whitespace);
+    if fine { Ok(text.to_owned()) } else { Err("write an address as mailto:…, https:… or tel:…".to_owned()) }
 }
 
 /// How mail leaves the system.

@@ -10,7 +10,7 @@ use actix_web::{
     web,
 };
 
-use super::{Access, AppState, Problem, Route, assets, auth, gate, sign_in, switching};
+use super::{Access, AppState, Problem, Route, assets, auth, gate, security_txt, sign_in, switching};
 use crate::approvals::Desks;
 
 /// Every route of the service.
@@ -25,6 +25,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(assets::routes());
     routes.extend(auth::routes());
     routes.extend(sign_in::routes());
+    routes.extend(security_txt::routes());
     routes.extend(crate::identity::sessions::api::routes());
     routes.extend(crate::identity::sessions::pages::routes());
     routes.extend(crate::identity::machine::pages::routes());

@@ -16,6 +16,7 @@ pub mod page;
 pub mod paging;
 pub mod problem;
 pub mod routes;
+mod security_txt;
 pub mod session;
 pub mod show;
 pub mod sign_in;

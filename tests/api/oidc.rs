@@ -1,8 +1,8 @@
 //! Signing in by a province's identity provider, against a real one in a process of its own.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Lines},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use mingjian::kernel::RegionCode;
@@ -20,6 +20,8 @@ const WENLING: &str = "331081";
 struct Provider {
     process: Child,
     issuer: String,
+    /// Kept open: what writes to a closed pipe dies of it.
+    _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Drop for Provider {
@@ -41,7 +43,8 @@ impl Provider {
             .expect("node is there; script/bootstrap installs it");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let issuer = lines.find_map(|line| line.ok().filter(|line| line.starts_with("http://")));
-        Provider { process, issuer: issuer.expect("the provider says its issuer; script/bootstrap installs it") }
+        let issuer = issuer.expect("the provider says its issuer; script/bootstrap installs it");
+        Provider { process, issuer, _said: lines }
     }
 
     async fn put(&self, path: &str, body: Value) {

@@ -81,7 +81,8 @@ impl Fetcher {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
-        Ok(Fetcher(Client::builder(TokioExecutor::new()).build(connector)))
+        // Sign-ins are rare: a connection that was kept would mostly be closed at the other end when it is used again.
+        Ok(Fetcher(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
     /// Sends one request to one of `hosts` and takes its whole answer in, whatever its status.

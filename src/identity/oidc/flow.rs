@@ -179,7 +179,7 @@ impl Oidc {
         let hosts = Oidc::hosts(client)?;
         let fetch = |request: HttpRequest| self.fetcher.send(&hosts, request);
         let issuer = IssuerUrl::new(client.issuer.clone()).map_err(|e| FlowError::Settings(e.to_string()))?;
-        let found = Metadata::discover_async(issuer, &fetch).await.map_err(|e| FlowError::Provider(e.to_string()))?;
+        let found = Metadata::discover_async(issuer, &fetch).await.map_err(|e| FlowError::Provider(with_causes(&e)))?;
         let metadata = Arc::new(found);
         if let Ok(mut known) = self.known.lock() {
             let fresh = Known { metadata: Arc::clone(&metadata), asked_at: Instant::now() };
@@ -255,7 +255,7 @@ impl Oidc {
             .await
             .map_err(|error| match error {
                 openidconnect::RequestTokenError::ServerResponse(told) => FlowError::Refused(told.error().to_string()),
-                other => FlowError::Provider(other.to_string()),
+                other => FlowError::Provider(with_causes(&other)),
             })?;
         let id_token = tokens.id_token().ok_or_else(|| FlowError::Provider("there is no ID token".to_owned()))?;
         let nonce = Nonce::new(pending.nonce.clone());
@@ -305,6 +305,12 @@ impl Oidc {
         }
         serde_json::from_slice(answer.body()).map_err(|e| FlowError::Provider(format!("userinfo: {e}")))
     }
+}
+
+/// An error with what caused it, for the log.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn redirect(client: &Client) -> Result<RedirectUrl, FlowError> {
