@@ -99,19 +99,6 @@ async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposal
     Ok(proposed)
 }
 
-/// A proposal's time is over before the next about the same institution is made; that one brings it to light.
-fn expiry(expired: &store::Expired) -> Event<'static> {
-    Event {
-        action: "list.expired",
-        subject_kind: "approval",
-        subject_id: expired.id.to_string(),
-        institution: Some(expired.institution_id),
-        before: Some(json!({ "state": "pending" })),
-        after: Some(json!({ "state": "expired" })),
-        reason: None,
-    }
-}
-
 fn refused(subject: &Subject, why: ListError) -> Refused {
     Refused { credit_code: subject.standing.credit_code, name: subject.name.clone(), why }
 }

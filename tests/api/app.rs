@@ -49,15 +49,15 @@ impl TestApp {
         forget_dead_runs();
         let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
         let data = std::env::temp_dir().join(format!("mingjian-test-{}-{number}", std::process::id()));
-        TestApp::launch(data, NOW, arguments)
+        TestApp::launch(data, NOW, arguments, environment)
     }
 
     /// Starts another process on the same data, whose clock stands elsewhere.
     pub fn beside(&self, now: &str, arguments: &[&str]) -> TestApp {
-        TestApp::launch(self.data.clone(), now, arguments)
+        TestApp::launch(self.data.clone(), now, arguments, &[])
     }
 
-    fn launch(data: PathBuf, now: &str, arguments: &[&str]) -> TestApp {
+    fn launch(data: PathBuf, now: &str, arguments: &[&str], environment: &[(&str, &str)]) -> TestApp {
         let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");

@@ -5,6 +5,8 @@ use mingjian::{
     db::{Pools, trail::Draft},
     identity::{Actor, Caller, Role},
     kernel::RegionCode,
+    secrets::Secrets,
+    vault::Vault,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -16,11 +18,13 @@ use crate::{
     courses::good_course,
 };
 
-fn pools() -> Pools {
+/// The service's pools in this process, which seals and chains as the service does.
+pub fn pools() -> Pools {
     seal_as_the_service();
     let mut config = Config::new();
     config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    Pools::new(&config, None).unwrap()
+    let vault = Vault::open(&app().data, None, &Secrets::load(&app().data).unwrap()).unwrap();
+    Pools::new(&config, None, vault).unwrap()
 }
 
 /// An official of a bureau who looks at an institution's data.
