@@ -35,7 +35,9 @@ pub struct Filters {
     /// Beginning of the action, e.g. `list`.
     #[serde(default)]
     pub kind: String,
-    /// Id of what was changed.
+    /// Kind and id of what was changed.
+    #[serde(default)]
+    pub of: String,
     #[serde(default)]
     pub subject: String,
     /// Name or credit code of the institution, or a part of it.
@@ -73,6 +75,7 @@ impl Filters {
             ("who", &self.who),
             ("role", &self.role),
             ("kind", &self.kind),
+            ("of", &self.of),
             ("subject", &self.subject),
             ("institution", &self.institution),
             ("from", &self.from),
@@ -85,7 +88,7 @@ impl Filters {
 
     /// Whether anything is asked for that the form does not show open.
     pub fn narrow(&self) -> bool {
-        [&self.actor, &self.role, &self.subject, &self.institution, &self.who].iter().any(|text| !text.is_empty())
+        [&self.actor, &self.role, &self.of, &self.subject, &self.institution, &self.who].iter().any(|text| !text.is_empty())
     }
 
     /// The filters as the query of an address.
@@ -109,6 +112,7 @@ impl Filters {
             actor: self.actor.parse().ok(),
             role: self.role.clone(),
             kind: self.kind.clone(),
+            subject_kind: self.of.clone(),
             subject: self.subject.trim().to_owned(),
             from: midnight(&self.from, 0),
             until: midnight(&self.to, 1),

@@ -115,6 +115,8 @@ pub(super) mod tests {
             reason: None,
             request_id: "r".into(),
             hash: vec![0; 32],
+            place: 1,
+            asked_for: Some(true),
             institution_name: None,
             credit_code: None,
             course_name: None,

@@ -104,6 +104,7 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
             let (zh, en) = courses::field_name(path.trim_start_matches("filing."));
             return lang.t(&zh, &en).to_owned();
         }
+        (_, "fields") => ("查看的字段", "Fields seen"),
         ("institution", name) => match institutions::words::field(lang, name) {
             Some(word) => return word.to_owned(),
             None => return name.to_owned(),
@@ -164,7 +165,6 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "scopes") => ("权限", "Scopes"),
         (_, "accounts") => ("账号", "Accounts"),
         (_, "reason") => ("理由", "Reason"),
-        (_, "fields") => ("查看的字段", "Fields seen"),
         (_, "events") => ("记录数", "Events"),
         (_, "first_at") => ("最早时间", "First at"),
         (_, "last_at") => ("最晚时间", "Last at"),
@@ -210,6 +210,10 @@ pub fn value(lang: Lang, subject: &str, path: &str, value: Option<&Value>) -> St
     let Some(value) = value.filter(|value| !value.is_null()) else { return "—".to_owned() };
     let last = path.rsplit('.').next().unwrap_or(path);
     match (subject, last, value) {
+        (_, "fields", Value::Array(names)) => {
+            let names = names.iter().filter_map(Value::as_str).map(|name| field(lang, subject, name));
+            names.collect::<Vec<_>>().join(lang.t("、", ", "))
+        }
         ("institution", ..) => institutions::words::value(lang, path, value),
         (_, _, Value::Bool(yes)) => if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned(),
         (_, name, Value::Number(number)) if name.ends_with("_fen") => {
@@ -289,6 +293,7 @@ mod tests {
         assert_eq!(value(Lang::Zh, "course", "filing.course.fee_fen", Some(&json!(200_000))), "¥2,000.00");
         assert_eq!(value(Lang::En, "approval", "step", Some(&json!("suspend"))), "Suspend the listing");
         assert_eq!(value(Lang::Zh, "course", "status", None), "—");
+        assert_eq!(value(Lang::En, "institution", "fields", Some(&json!(["phone", "new"]))), "Telephone, new");
     }
 
     #[test]

@@ -93,43 +93,43 @@ pub async fn busy() -> World {
     world
 }
 
-/// Each way to tamper, as the table's owner would: the name, the SQL, where it is found, and what it is called. `:t` is
-/// the county.
+/// Each way to tamper, as the table's owner would: the name, the SQL, where it is found, and what it is called. `$T`
+/// is the county.
 const TAMPERINGS: [(&str, &str, i64, &str); 26] = [
-    ("time", "UPDATE audit_events SET at = at + interval '1 microsecond' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("account", "UPDATE audit_events SET actor_id = 1 WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("bureau", "UPDATE audit_events SET actor_tenant = 0 WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("name", "UPDATE audit_events SET actor_name = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("role", "UPDATE audit_events SET actor_role = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("action", "UPDATE audit_events SET action = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("kind", "UPDATE audit_events SET subject_kind = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("subject", "UPDATE audit_events SET subject_id = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("institution", "UPDATE audit_events SET institution_id = 0 WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("before", "UPDATE audit_events SET before = '{}' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("after", "UPDATE audit_events SET after = 'null' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("space in after", "UPDATE audit_events SET after = (after::text || ' ')::json WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("reason", "UPDATE audit_events SET reason = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("request", "UPDATE audit_events SET request_id = 'x' WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("hash", "UPDATE audit_events SET hash = sha256('x') WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("form", "UPDATE audit_events SET form = 2 WHERE tenant_id = :t AND seq = 5", 5, "edited"),
-    ("removed", "DELETE FROM audit_events WHERE tenant_id = :t AND seq = 5", 5, "gap"),
-    ("removed and moved up", "DELETE FROM audit_events WHERE tenant_id = :t AND seq = 5; \
-      UPDATE audit_events SET seq = seq - 100001 WHERE tenant_id = :t AND seq > 5; UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = :t AND seq < 1; \
-      UPDATE audit_heads SET seq = seq - 1 WHERE tenant_id = :t", 5, "gap"),
-    ("first removed", "DELETE FROM audit_events WHERE tenant_id = :t AND seq = 1", 1, "gap"),
-    ("swapped", "UPDATE audit_events SET seq = CASE seq WHEN 5 THEN 100005 ELSE 100006 END WHERE tenant_id = :t AND seq IN (5, 6); \
-      UPDATE audit_events SET seq = CASE seq WHEN 100005 THEN 6 ELSE 5 END WHERE tenant_id = :t AND seq > 100000", 5, "reordered"),
-    ("forged in between", "UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = :t AND seq >= 5; \
-      UPDATE audit_events SET seq = seq - 99999 WHERE tenant_id = :t AND seq > 100000; \
+    ("time", "UPDATE audit_events SET at = at + interval '1 microsecond' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("account", "UPDATE audit_events SET actor_id = 1 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("bureau", "UPDATE audit_events SET actor_tenant = 0 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("name", "UPDATE audit_events SET actor_name = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("role", "UPDATE audit_events SET actor_role = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("action", "UPDATE audit_events SET action = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("kind", "UPDATE audit_events SET subject_kind = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("subject", "UPDATE audit_events SET subject_id = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("institution", "UPDATE audit_events SET institution_id = 0 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("before", "UPDATE audit_events SET before = '{}' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("after", "UPDATE audit_events SET after = 'null' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("space in after", "UPDATE audit_events SET after = (after::text || ' ')::json WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("reason", "UPDATE audit_events SET reason = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("request", "UPDATE audit_events SET request_id = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("hash", "UPDATE audit_events SET hash = sha256('x') WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("form", "UPDATE audit_events SET form = 2 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    ("removed", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 5", 5, "gap"),
+    ("removed and moved up", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 5; \
+      UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = $T AND seq > 5; UPDATE audit_events SET seq = seq - 100001 WHERE tenant_id = $T AND seq > 100000; \
+      UPDATE audit_heads SET seq = seq - 1 WHERE tenant_id = $T", 5, "gap"),
+    ("first removed", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 1", 1, "gap"),
+    ("swapped", "UPDATE audit_events SET seq = CASE seq WHEN 5 THEN 100005 ELSE 100006 END WHERE tenant_id = $T AND seq IN (5, 6); \
+      UPDATE audit_events SET seq = CASE seq WHEN 100005 THEN 6 ELSE 5 END WHERE tenant_id = $T AND seq > 100000", 5, "reordered"),
+    ("forged in between", "UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = $T AND seq >= 5; \
+      UPDATE audit_events SET seq = seq - 99999 WHERE tenant_id = $T AND seq > 100000; \
       INSERT INTO audit_events SELECT tenant_id, 5, form, at, actor_id, actor_tenant, actor_name, actor_role, 'x', subject_kind, subject_id, institution_id, \
-        before, after, reason, request_id, hash FROM audit_events WHERE tenant_id = :t AND seq = 4; \
-      UPDATE audit_heads SET seq = seq + 1 WHERE tenant_id = :t", 5, "inserted"),
-    ("chained anew", "UPDATE audit_events SET reason = 'x', hash = sha256(hash) WHERE tenant_id = :t AND seq >= 5", 5, "edited"),
-    ("tail cut off", "DELETE FROM audit_events WHERE tenant_id = :t AND seq > 5", 6, "truncated"),
-    ("tail cut off, head moved back", "DELETE FROM audit_events WHERE tenant_id = :t AND seq > 5; DELETE FROM audit_checkpoints WHERE tenant_id = :t; \
-      UPDATE audit_heads h SET seq = 5, hash = e.hash FROM audit_events e WHERE h.tenant_id = :t AND e.tenant_id = :t AND e.seq = 5", 6, "truncated"),
-    ("all gone", "DELETE FROM audit_events WHERE tenant_id = :t; DELETE FROM audit_heads WHERE tenant_id = :t; DELETE FROM audit_checkpoints WHERE tenant_id = :t", 1, "truncated"),
-    ("checkpoint forged", "UPDATE audit_checkpoints SET signature = sha256('x') WHERE tenant_id = :t", 0, "unsigned"),
+        before, after, reason, request_id, hash FROM audit_events WHERE tenant_id = $T AND seq = 4; \
+      UPDATE audit_heads SET seq = seq + 1 WHERE tenant_id = $T", 5, "inserted"),
+    ("chained anew", "UPDATE audit_events SET reason = 'x', hash = sha256(hash) WHERE tenant_id = $T AND seq >= 5", 5, "edited"),
+    ("tail cut off", "DELETE FROM audit_events WHERE tenant_id = $T AND seq > 5", 6, "truncated"),
+    ("tail cut off, head moved back", "DELETE FROM audit_events WHERE tenant_id = $T AND seq > 5; DELETE FROM audit_checkpoints WHERE tenant_id = $T; \
+      UPDATE audit_heads h SET seq = 5, hash = e.hash FROM audit_events e WHERE h.tenant_id = $T AND e.tenant_id = $T AND e.seq = 5", 6, "truncated"),
+    ("all gone", "DELETE FROM audit_events WHERE tenant_id = $T; DELETE FROM audit_heads WHERE tenant_id = $T; DELETE FROM audit_checkpoints WHERE tenant_id = $T", 1, "truncated"),
+    ("checkpoint forged", "UPDATE audit_checkpoints SET signature = sha256('x') WHERE tenant_id = $T", 0, "unsigned"),
 ];
 
 #[tokio::test]
@@ -142,10 +142,10 @@ async fn a_busy_trail_verifies_and_each_kind_of_tampering_is_named() {
     let kept = app().run(&["audit", "checkpoint", "--region", &world.county.to_string()], "");
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["seq"], through);
     let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id().to_string());
-    let on = |sql: &str| sql.replace(":t", &tenant);
+    let on = |sql: &str| sql.replace("$T", &tenant);
     let tables = ["audit_events", "audit_heads", "audit_checkpoints"];
     for table in tables {
-        root.batch_execute(&on(&format!("CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table} WHERE tenant_id = :t"))).await.unwrap();
+        root.batch_execute(&on(&format!("CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table} WHERE tenant_id = $T"))).await.unwrap();
     }
     for (case, sql, place, what) in TAMPERINGS {
         root.batch_execute(&on(sql)).await.unwrap_or_else(|error| panic!("{case}: {error:?}"));
@@ -153,7 +153,7 @@ async fn a_busy_trail_verifies_and_each_kind_of_tampering_is_named() {
         let place = if place == 0 { through } else { place };
         assert_eq!((status, &verdict["ok"], &verdict["bad_seq"], &verdict["what"]), (1, &json!(false), &json!(place), &json!(what)), "{case}: {verdict}");
         for table in tables {
-            root.batch_execute(&on(&format!("DELETE FROM {table} WHERE tenant_id = :t; INSERT INTO {table} SELECT * FROM kept_{table}"))).await.unwrap();
+            root.batch_execute(&on(&format!("DELETE FROM {table} WHERE tenant_id = $T; INSERT INTO {table} SELECT * FROM kept_{table}"))).await.unwrap();
         }
     }
     assert_eq!(verify(app(), world.county, &[]).0, 0, "all was put back");
