@@ -52,6 +52,9 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/imports",
             "/b/calendar",
             "/b/audit",
+            "/b/policies",
+            "/b/policies/approvals.four_eyes",
+            "/b/policies/course.makeup_day",
         ] {
             check(&browser, path).await;
         }

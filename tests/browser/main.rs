@@ -7,6 +7,7 @@
 mod app;
 mod chromium;
 mod looks;
+mod policies;
 #[path = "../api/samples.rs"]
 mod samples;
 mod story;

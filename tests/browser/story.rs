@@ -29,7 +29,7 @@ async fn choose_file(browser: &Browser, path: &std::path::Path) {
     browser.wait("input[type=file]").await.send_keys(path.to_str().unwrap()).await.unwrap();
 }
 
-async fn accessible(browser: &Browser, what: &str) {
+pub async fn accessible(browser: &Browser, what: &str) {
     let violations = browser.axe().await;
     assert!(violations.is_empty(), "{what}: {violations:#?}");
     assert!(browser.overflow().await <= 0, "{what} is wider than its window");
