@@ -2,6 +2,8 @@
 //!
 //! Modules in reading order; `ARCHITECTURE.md` says how they hold together.
 
+/// Who holds which post: invitations, roles, disabling, handing over, departments, bureaus of every level.
+pub mod accounts;
 /// Four eyes: one official proposes, another decides.
 pub mod approvals;
 /// The audit trail.
@@ -20,7 +22,7 @@ pub mod demo;
 pub mod desk;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
-/// Accounts, sign-in, sessions, and who may do what.
+/// Sign-in, sessions, tokens, and who may do what.
 pub mod identity;
 /// Training institutions: the register, its import, its search keys.
 pub mod institutions;

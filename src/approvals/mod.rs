@@ -17,4 +17,4 @@ pub use commands::{Draft, decide, expire_due, give_way, propose, waiting_about};
 pub use desk::{Boxed, Change, Desk, Desks, Objection, Shown, Work};
 pub use error::ApprovalError;
 pub use model::{Approval, Concerned, Kind, State, Verdict};
-pub use store::{longest_waiting as waiting, pending_of_institution};
+pub use store::{longest_waiting as waiting, open_proposals_of, pending_of_institution};

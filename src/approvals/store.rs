@@ -193,6 +193,12 @@ pub async fn lock(conn: &mut ScopedConn, ids: &[i64], user: i64, now: DateTime<U
     )
 }
 
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
 /// How many proposals of the visible range wait, and those of them that wait the longest.
 pub async fn longest_waiting(
     conn: &mut ScopedConn,
@@ -200,11 +206,6 @@ pub async fn longest_waiting(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<(i64, Vec<Approval>), DbError> {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        n: i64,
-    }
     let (lo, hi) = conn.scope().range();
     let count: Count = sql_query(
         "SELECT count(*) AS n FROM approvals WHERE tenant_id BETWEEN $2 AND $3 AND state = 'pending' AND expires_at > $1",
@@ -225,6 +226,19 @@ pub async fn longest_waiting(
     .load(conn.sql())
     .await?;
     Ok((count.n, read(rows)?))
+}
+
+/// How many proposals of an official of the own bureau nobody has decided yet.
+pub async fn open_proposals_of(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<i64, DbError> {
+    let count: Count = sql_query(
+        "SELECT count(*) AS n FROM approvals WHERE tenant_id = $1 AND state = 'pending' AND proposed_by = $2 AND expires_at > $3",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .get_result(conn.sql())
+    .await?;
+    Ok(count.n)
 }
 
 #[derive(QueryableByName)]

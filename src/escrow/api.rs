@@ -7,12 +7,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    balances,
+    api_policy, balances,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, Push, Target},
     model::{Step, account_number},
-    policy_api,
     statement::Format,
     store::{
         accounts::{self, Account},
@@ -52,7 +51,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
-    routes.extend(policy_api::routes());
+    routes.extend(api_policy::routes());
     routes
 }
 

@@ -4,6 +4,7 @@
 //! them is ever published.
 
 pub mod api;
+mod api_policy;
 pub mod back_test;
 mod balances;
 mod basis;
@@ -21,7 +22,6 @@ pub mod model;
 mod org;
 pub mod pages;
 pub mod policy;
-mod policy_api;
 mod private;
 mod shown;
 pub mod statement;

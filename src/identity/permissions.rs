@@ -26,6 +26,8 @@ pub enum Action {
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -48,6 +50,10 @@ pub enum Action {
     ServeDataSubject,
     /// Push bank entries by signed request.
     PushEntries,
+    /// Invite people to posts of the own bureau or institution, and change or end their posts.
+    ManageUsers,
+    /// The same on an institution's own pages.
+    ManageStaff,
 }
 
 /// The table, one line an action.
@@ -73,8 +79,9 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::SetPolicy => &[BureauAdmin],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[
@@ -101,6 +108,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::DecideAccess => &[BureauAdmin, Approver],
         Action::ServeDataSubject => &[BureauAdmin],
         Action::PushEntries => &[Bank],
+        Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
+        Action::ManageStaff => &[InstitutionAdmin],
     }
 }
 

@@ -120,6 +120,17 @@ impl RegionCode {
         counties
     }
 
+    /// The townships and streets of a county, in order of code; empty where they are not in the table.
+    pub fn townships(self) -> Vec<RegionCode> {
+        let mut townships: Vec<RegionCode> = NAMES
+            .keys()
+            .map(|&code| RegionCode(code))
+            .filter(|code| code.level() == Level::Township && code.county() == self)
+            .collect();
+        townships.sort_unstable();
+        townships
+    }
+
     /// Every known division of the 6-digit table, in order of code.
     pub fn all() -> Vec<RegionCode> {
         let mut all: Vec<RegionCode> = NAMES.keys().map(|&code| RegionCode(code)).collect();

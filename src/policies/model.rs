@@ -146,7 +146,7 @@ impl Kind {
 /// `HH:MM` as minutes from midnight.
 fn minutes(text: &str) -> Option<i64> {
     let time = chrono::NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|_| text.len() == 5)?;
-    i64::try_from(time.signed_duration_since(chrono::NaiveTime::MIN).num_minutes()).ok()
+    Some(time.signed_duration_since(chrono::NaiveTime::MIN).num_minutes())
 }
 
 fn clock(minutes: i64) -> String {

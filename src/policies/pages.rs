@@ -229,7 +229,7 @@ impl OnePage<'_> {
         words::program(self.page.lang, self.parameter.standing)
     }
 
-    fn from_program(&self) -> bool {
+    fn is_of_program(&self) -> bool {
         self.line.resolved.from.is_empty()
     }
 

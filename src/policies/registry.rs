@@ -39,7 +39,7 @@ const TWO_OFFICIALS: &[Word] = &[
 const PLATFORM: &str = "平台缺省值；国家规定只写“大额异动”和“最低余额”（教监管函〔2021〕2号）";
 const FUNDS: &str = "教监管函〔2021〕2号；预警处置期限为平台缺省值";
 const RATE_MAX: i64 = 100_000;
-const FEN_MAX: i64 = 100_000_000_00;
+const FEN_MAX: i64 = 10_000_000_000;
 
 const fn parameter(
     id: &'static str,

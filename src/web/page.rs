@@ -277,11 +277,15 @@ impl Page {
             return vec![entry("/", "search", "机构查询", "Find a school"), entry("/v", "qr", "扫码核验", "Verify")];
         };
         if actor.role.is_institution() {
-            return vec![
+            let mut entries = vec![
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
             ];
+            if may(actor.role, Action::ManageStaff) {
+                entries.push(entry("/org/staff", "user", "机构人员", "Our people"));
+            }
+            return entries;
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
@@ -294,10 +298,12 @@ impl Page {
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
             (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
             (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
+            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
+            (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, _)| may(actor.role, *action))
+        .filter(|(action, entry)| may(actor.role, *action) && !(actor.sees_a_part() && entry.href == "/b/approvals"))
         .map(|(_, entry)| entry)
         .collect()
     }

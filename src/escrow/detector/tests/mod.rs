@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::*;
-use crate::{escrow::policy::Policy, kernel::Calendar};
+use crate::{
+    escrow::policy::{Policies, Policy},
+    kernel::Calendar,
+};
 
 /// An instant of 2026 in Beijing, `MM-DDTHH:MM:SS`.
 fn at(text: &str) -> DateTime<Utc> {

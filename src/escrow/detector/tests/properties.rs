@@ -123,7 +123,8 @@ proptest! {
         policy.cum_rolling.windows.truncate(1);
         policy.cum_rolling.windows[0].days = days;
         policy.cum_rolling.windows[0].tiers.truncate(1);
-        let grounds = Grounds { policy: &policy, calendar: Calendar::statutory(), obligations: None };
+        let policies = policy.clone().into();
+        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
         let mut state = AccountState::new(story.opening);
         let mut undetermined = false;
         for (i, row) in story.rows.iter().enumerate() {
