@@ -131,9 +131,7 @@ impl PostError {
             PostError::DeadLink => "这个链接不能用了：可能已过期、已使用、已撤回，或者复制不完整。请联系邀请人重新发送",
             PostError::Username => "登录名为 3 至 64 个字母、数字、点、连字符或下划线",
             PostError::Taken => "这个登录名已有人用；请换一个，是您本人的请直接登录",
-            PostError::Password(PasswordError::TooShort) => "密码至少 12 个字符",
-            PostError::Password(PasswordError::TooLong) => "密码至多 128 个字符",
-            PostError::Password(_) => "密码没有保存成功，请重试",
+            PostError::Password(error) => return error.zh(),
             PostError::Db(_) => "数据库出错，没有保存",
         }
         .to_owned()

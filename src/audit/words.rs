@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 37] = [
+const ACTIONS: [(&str, &str, &str); 46] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("password.changed", "修改密码", "Password changed"),

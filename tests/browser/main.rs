@@ -9,4 +9,5 @@ mod chromium;
 mod looks;
 #[path = "../api/samples.rs"]
 mod samples;
+mod sign_in;
 mod story;

@@ -8,6 +8,6 @@ pub fn required(posts: &[Post], off: bool) -> bool {
 }
 
 /// Officials decide about families' money and children's data; institutions see their own alone.
-fn required_of(role: Role) -> bool {
+pub fn required_of(role: Role) -> bool {
     !role.is_institution() && !matches!(role, Role::SchoolUser | Role::Bank)
 }

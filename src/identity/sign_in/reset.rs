@@ -8,7 +8,7 @@ use super::{
     Doorway, Visitor,
     security::{Words, keep_password},
     store::{
-        people::{self, Address},
+        people::{self, Address, Mail},
         steps::{self, Purpose},
     },
     tell::News,
@@ -98,7 +98,9 @@ impl Sending {
         );
         for address in addresses {
             let key = format!("reset:{}:{}", self.request_id, hex::encode(random::<4>()));
-            people::mail(conn, address, "明鉴：重设密码 / Mingjian: a new password", &body, &key, self.now).await?;
+            let subject = "明鉴：重设密码 / Mingjian: a new password";
+            let mail = Mail { to: address, subject, body: &body, key: &key, confidential: true };
+            people::mail(conn, &mail, self.now).await?;
             let caller = Caller {
                 actor: Actor::system(address.tenant_id),
                 request_id: self.request_id.clone(),
