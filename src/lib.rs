@@ -4,6 +4,8 @@
 
 /// Who holds which post: invitations, roles, disabling, handing over, departments, bureaus of every level.
 pub mod accounts;
+/// Four eyes: one official proposes, another decides.
+pub mod approvals;
 /// The audit trail.
 pub mod audit;
 /// The command line.
@@ -30,6 +32,8 @@ pub mod jobs;
 pub mod kernel;
 /// The white list and the blacklist.
 pub mod lists;
+/// Parameters of supervision: effective-dated, inherited, and only ever tightened below.
+pub mod policies;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.

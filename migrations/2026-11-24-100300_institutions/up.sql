@@ -79,27 +79,36 @@ CREATE POLICY write ON imports
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
 GRANT SELECT, INSERT, UPDATE ON imports TO mingjian_app;
 
--- Four eyes: what one official proposed and another must decide.
+-- Four eyes: what one official proposed and another must decide, whatever it is about (src/approvals).
 CREATE TABLE approvals (
     tenant_id      int         NOT NULL,
     id             bigint      GENERATED ALWAYS AS IDENTITY,
-    action         text        NOT NULL CHECK (action IN ('white_list', 'suspend', 'remove', 'blacklist', 'clear_blacklist')),
-    institution_id bigint      NOT NULL,
-    -- The ground of a blacklisting, and what the rules found when it was proposed.
+    kind           text        NOT NULL,
+    -- What it is about, as the kind names it: an institution, a warning, a parameter.
+    subject        text        NOT NULL,
+    -- The institution that it is about, where it is about one.
+    institution_id bigint,
+    -- What is carried out on approval, as the feature of the kind reads it.
     payload        jsonb       NOT NULL,
     reason         text        NOT NULL,
     proposed_by    bigint      NOT NULL,
+    -- Who held that post then: a post may be handed over, and a person may come to hold another.
+    proposed_person bigint     NOT NULL,
     proposed_at    timestamptz NOT NULL,
     expires_at     timestamptz NOT NULL,
-    state          text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired')),
+    state          text        NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'withdrawn', 'expired')),
     decided_by     bigint,
+    decided_person bigint,
     decided_at     timestamptz,
     comment        text,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, institution_id) REFERENCES institutions (tenant_id, id),
     FOREIGN KEY (tenant_id, proposed_by) REFERENCES users (tenant_id, id),
     FOREIGN KEY (tenant_id, decided_by) REFERENCES users (tenant_id, id),
-    CHECK (decided_by IS NULL OR decided_by <> proposed_by)
+    -- Two posts and two persons.
+    CHECK (decided_by IS NULL OR decided_by <> proposed_by AND decided_person <> proposed_person),
+    CHECK ((decided_by IS NULL) = (decided_person IS NULL)),
+    CHECK ((state IN ('approved', 'rejected')) = (decided_by IS NOT NULL))
 );
 ALTER TABLE approvals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE approvals FORCE ROW LEVEL SECURITY;
@@ -110,9 +119,15 @@ CREATE POLICY write ON approvals
     USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all')
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all');
 GRANT SELECT, INSERT, UPDATE ON approvals TO mingjian_app;
+-- Whether two posts are one person's is asked by four eyes.
+GRANT SELECT (person_id) ON users TO mingjian_app;
+-- The worker finds the bureaus in which something ran out; it marks nothing itself.
+CREATE POLICY due ON approvals FOR SELECT TO mingjian_worker USING (true);
+GRANT SELECT (tenant_id, state, expires_at) ON approvals TO mingjian_worker;
 CREATE INDEX approvals_by_state ON approvals (tenant_id, state, id DESC);
--- One proposal of a kind at a time for an institution.
-CREATE UNIQUE INDEX approvals_one_pending ON approvals (tenant_id, institution_id, action) WHERE state = 'pending';
+CREATE INDEX approvals_due ON approvals (expires_at) WHERE state = 'pending';
+-- One proposal of a kind at a time about a subject.
+CREATE UNIQUE INDEX approvals_one_pending ON approvals (tenant_id, kind, subject) WHERE state = 'pending';
 
 -- The append-only history of both lists; where an institution stands is its latest row.
 CREATE TABLE list_decisions (

@@ -9,11 +9,11 @@ use super::{
     store::{self, Colleague, Locked, Mail},
 };
 use crate::{
+    approvals,
     audit::{self, Event},
     db::{Pools, ScopedConn},
     identity::{self, Action, Caller, Department, Role, may, tokens::Tokens},
     kernel::RegionCode,
-    lists,
 };
 
 /// Posts and open invitations of the caller's own place.
@@ -39,13 +39,13 @@ pub async fn show(pools: &Pools, caller: &Caller, id: i64) -> Result<(PostRow, V
     Ok((row, colleagues))
 }
 
-/// How many of a post's proposals for the lists nobody has decided yet.
+/// How many of a post's proposals nobody has decided yet.
 pub async fn open_proposals(pools: &Pools, caller: &Caller, id: i64) -> Result<i64, PostError> {
     if caller.actor.institution.is_some() {
         return Ok(0);
     }
     let mut conn = caller.actor.scope().begin(pools).await?;
-    let count = lists::open_proposals_of(&mut conn, id, caller.now).await?;
+    let count = approvals::open_proposals_of(&mut conn, id, caller.now).await?;
     conn.commit().await?;
     Ok(count)
 }

@@ -198,7 +198,7 @@ pub async fn accept_new(
     if !is_username(new.username) {
         return Err(PostError::Username);
     }
-    let second_factor = open.role.parse().is_ok_and(sign_in::policy::required_of);
+    let second_factor = open.role.parse().is_ok_and(sign_in::policy::may_be_required_of);
     let context = password::Context { words: vec![new.username, display_name, &open.email], second_factor };
     let hash = password::hash_for(new.password, &context).await?;
     let mut conn = Scope::system(token.tenant).begin_accounts(pools).await?;

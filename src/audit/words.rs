@@ -3,14 +3,16 @@
 use serde_json::Value;
 
 use crate::{
+    approvals::Kind,
     courses, institutions,
     kernel::Fen,
-    lists::{Ground, ListMove},
+    lists::Ground,
+    policies,
     web::{Lang, show},
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 46] = [
+const ACTIONS: [(&str, &str, &str); 50] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("password.changed", "修改密码", "Password changed"),
@@ -39,9 +41,13 @@ const ACTIONS: [(&str, &str, &str); 46] = [
     ("import.finished", "完成导入", "Import finished"),
     ("institution.added", "新增机构", "Institution added"),
     ("institution.changed", "更新机构", "Institution changed"),
-    ("list.proposed", "提议名单变更", "List change proposed"),
-    ("list.approved", "同意名单变更", "List change approved"),
-    ("list.rejected", "不同意名单变更", "List change rejected"),
+    ("approval.proposed", "提议，待复核", "Proposed to a colleague"),
+    ("approval.approved", "复核同意", "Approved"),
+    ("approval.rejected", "复核不同意", "Rejected"),
+    ("approval.withdrawn", "撤回提议", "Proposal taken back"),
+    ("approval.expired", "提议过期失效", "Proposal ran out"),
+    ("list.changed", "名单变更", "List changed"),
+    ("policy.changed", "调整政策参数", "Policy changed"),
     ("course.saved", "保存课程", "Course saved"),
     ("course.submitted", "提交课程备案", "Course submitted"),
     ("course.approved", "准予课程备案", "Course approved"),
@@ -89,6 +95,16 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "list_status") => ("名单状态", "On the lists"),
         (_, "step") => ("事项", "Step"),
         (_, "ground") => ("法定情形", "Ground"),
+        (_, "effective_from") => ("生效日", "First day"),
+        (_, "proposed_by") => ("提议人", "Proposed by"),
+        (_, "proposed_at") => ("提议时间", "Proposed at"),
+        (_, "approval") => ("复核编号", "Approval"),
+        (_, "policy_version") => ("政策版本", "Policy version"),
+        ("policy", "value") => ("值", "Value"),
+        ("approval", path) if path.starts_with("values.") => {
+            let parameter = policies::parameter_of(path.trim_start_matches("values."));
+            return parameter.map_or_else(|| path.to_owned(), |one| lang.t(one.title_zh, one.title_en).to_owned());
+        }
         (_, "level") => ("级别", "Level"),
         (_, "kind") => ("种类", "Kind"),
         (_, "bank_ref") => ("流水号", "Bank reference"),
@@ -175,7 +191,7 @@ fn said(lang: Lang, subject: &str, name: &str, text: &str) -> String {
         (_, "level", _) => show::level_word(lang, text).to_owned(),
         ("warning", "kind", _) => show::warning_kind(lang, text).to_owned(),
         (_, "step", _) => {
-            text.parse::<ListMove>().map_or_else(|_| text.to_owned(), |step| t(step.words().0, step.words().1))
+            text.parse::<Kind>().map_or_else(|_| text.to_owned(), |kind| t(kind.words().0, kind.words().1))
         }
         (_, "ground", _) => {
             text.parse::<Ground>().map_or_else(|_| text.to_owned(), |ground| t(ground.words().0, ground.words().1))
@@ -201,6 +217,8 @@ fn said(lang: Lang, subject: &str, name: &str, text: &str) -> String {
         (_, "status" | "state", "pending") => t("待审批", "Waiting"),
         (_, "status" | "state", "approved") => t("同意", "Approved"),
         (_, "status" | "state", "rejected") => t("不同意", "Rejected"),
+        ("approval", "state", "withdrawn") => t("已撤回", "Withdrawn"),
+        (_, "state", "expired") => t("过期失效", "Ran out"),
         (_, "status", "raised") => t("待签收", "New"),
         (_, "status", "acknowledged") => t("已签收", "Acknowledged"),
         (_, "status", "explained") => t("机构已说明", "Answered"),

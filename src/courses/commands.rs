@@ -4,15 +4,17 @@ use serde_json::{Value, json};
 
 use super::{
     form::CourseForm,
-    model::{Course, Filing, Instructor, Known, Licensee, SchoolCalendar},
+    model::{Course, Filing, Instructor, Known, Licensee, Policy, SchoolCalendar},
+    policy,
     rules::Verdict,
-    store::{self, CourseRow, Filer, Saved},
+    store::{self, CourseRow, Decided, Filer, Saved},
 };
 use crate::{
     audit::{self, Event},
     db::{DbError, Pools, ScopedConn},
     identity::{Action, Caller, may},
     kernel::{Calendar, RegionCode, finding::Decision},
+    policies::{self, Chain},
     web::{FieldError, Problem},
 };
 
@@ -156,8 +158,25 @@ fn parsed<T: std::str::FromStr>(words: &[String]) -> Known<Vec<T>> {
     if values.is_empty() { Known::Unknown } else { Known::Value(values) }
 }
 
-/// The whole filing: what was filed, and what the register knows of the institution and the county's calendar.
-fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -> Result<Filing, CourseError> {
+/// What a course is judged by besides itself: what the register knows of the institution and the county's calendar, and
+/// the policies that the county has by now.
+struct Facts {
+    filer: Filer,
+    chain: Chain,
+}
+
+impl Facts {
+    async fn read(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Facts, CourseError> {
+        let filer = store::filer(conn, tenant, institution).await?.ok_or(CourseError::NotFound)?;
+        Ok(Facts { filer, chain: policies::chain(conn, tenant).await? })
+    }
+}
+
+/// The whole filing: what was filed, and the facts.
+fn filing(facts: &Facts, request: CourseRequest, caller: &Caller) -> Result<Filing, CourseError> {
+    let Facts { filer, chain } = facts;
+    let tenant = chain.tenant;
+    let policy = Policy::of(&chain.on(caller.today()));
     let region =
         u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
     let calendar = match (&filer.vacations, &filer.school_hours) {
@@ -169,7 +188,7 @@ fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -
     };
     Ok(Filing {
         region,
-        as_of: caller.now.with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+        as_of: caller.today(),
         institution: Licensee {
             credit_code: Known::Value(filer.credit_code.clone()),
             licensed_categories: parsed(std::slice::from_ref(&filer.category)),
@@ -181,7 +200,8 @@ fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -
         course: request.course,
         instructors: request.instructors,
         calendar,
-        policy: None,
+        policy: (policy != Policy::NATIONAL).then_some(policy),
+        dated: Policy::dated(chain),
     })
 }
 
@@ -190,16 +210,12 @@ fn filing(filer: &Filer, tenant: i32, request: CourseRequest, caller: &Caller) -
 pub struct Judged {
     pub filing: Filing,
     pub verdict: Verdict,
+    /// Of the policies it was judged by.
+    pub policy_version: String,
 }
 
-fn judge(
-    filer: &Filer,
-    tenant: i32,
-    request: CourseRequest,
-    calendar: &Calendar,
-    caller: &Caller,
-) -> Result<Judged, CourseError> {
-    let filing = filing(filer, tenant, request, caller)?;
+fn judge(facts: &Facts, request: CourseRequest, calendar: &Calendar, caller: &Caller) -> Result<Judged, CourseError> {
+    let filing = filing(facts, request, caller)?;
     filing.validate().map_err(|invalid| {
         CourseError::Unreadable(vec![FieldError::new(
             &invalid.path,
@@ -209,16 +225,17 @@ fn judge(
         )])
     })?;
     let verdict = Verdict::of(&filing, calendar);
-    Ok(Judged { filing, verdict })
+    let policy_version = policy::version(&facts.chain, filing.as_of, filing.course.span().map(|(_, last)| last));
+    Ok(Judged { filing, verdict, policy_version })
 }
 
 /// The caller's own institution, in a scoped transaction.
-async fn own(pools: &Pools, caller: &Caller) -> Result<(ScopedConn, Filer), CourseError> {
+async fn own(pools: &Pools, caller: &Caller) -> Result<(ScopedConn, Facts), CourseError> {
     let institution =
         caller.actor.institution.filter(|_| may(caller.actor.role, Action::FileCourse)).ok_or(CourseError::Role)?;
     let mut conn = caller.actor.scope().begin(pools).await?;
-    let filer = store::filer(&mut conn, caller.actor.tenant, institution).await?.ok_or(CourseError::NotFound)?;
-    Ok((conn, filer))
+    let facts = Facts::read(&mut conn, caller.actor.tenant, institution).await?;
+    Ok((conn, facts))
 }
 
 /// What the rules say of a course, saving nothing.
@@ -228,9 +245,9 @@ pub async fn check(
     caller: &Caller,
     handed: impl Into<Handed>,
 ) -> Result<Judged, CourseError> {
-    let (_conn, filer) = own(pools, caller).await?;
+    let (_conn, facts) = own(pools, caller).await?;
     let request = handed.into().request.map_err(CourseError::Unreadable)?;
-    judge(&filer, caller.actor.tenant, request, calendar, caller)
+    judge(&facts, request, calendar, caller)
 }
 
 /// What to do with a form.
@@ -259,7 +276,7 @@ pub async fn file(
     handed: impl Into<Handed>,
     step: Step,
 ) -> Result<i64, CourseError> {
-    let (mut conn, filer) = own(pools, caller).await?;
+    let (mut conn, facts) = own(pools, caller).await?;
     let before = match edited {
         None => None,
         Some(edited) => {
@@ -269,15 +286,15 @@ pub async fn file(
         }
     };
     let handed = handed.into();
-    keep(conn, Handing { filer, before, handed, step }, calendar, caller).await
+    keep(conn, Handing { facts, before, handed, step }, calendar, caller).await
 }
 
 /// Hands a kept draft to the bureau as it stands.
 pub async fn submit(pools: &Pools, calendar: &Calendar, caller: &Caller, id: i64) -> Result<(), CourseError> {
-    let (mut conn, filer) = own(pools, caller).await?;
+    let (mut conn, facts) = own(pools, caller).await?;
     let row = store::lock(&mut conn, id).await?.ok_or(CourseError::NotFound)?;
     let handed = Handed::from(&row);
-    let handing = Handing { filer, before: Some(row), handed, step: Step::Submit };
+    let handing = Handing { facts, before: Some(row), handed, step: Step::Submit };
     keep(conn, handing, calendar, caller).await.map(drop)
 }
 
@@ -287,7 +304,7 @@ fn same_version(row: &CourseRow, read: Option<i32>) -> Result<(), CourseError> {
 
 /// A course on its way into the records.
 struct Handing {
-    filer: Filer,
+    facts: Facts,
     before: Option<CourseRow>,
     handed: Handed,
     step: Step,
@@ -299,15 +316,14 @@ async fn keep(
     calendar: &Calendar,
     caller: &Caller,
 ) -> Result<i64, CourseError> {
-    let Handing { filer, before, handed: Handed { request, form }, step } = handing;
+    let Handing { facts, before, handed: Handed { request, form }, step } = handing;
     if let Some(row) = &before
         && !matches!(row.status.as_str(), "draft" | "returned")
     {
         return Err(CourseError::State(row.status.clone()));
     }
-    let judged = request
-        .map_err(CourseError::Unreadable)
-        .and_then(|request| judge(&filer, caller.actor.tenant, request, calendar, caller));
+    let judged = request.map_err(CourseError::Unreadable).and_then(|request| judge(&facts, request, calendar, caller));
+    let policy_version = judged.as_ref().ok().map(|judged| judged.policy_version.clone());
     let (filing, findings, decision) = match judged {
         Ok(judged) if step == Step::Submit && judged.verdict.decision == Decision::Block => {
             return Err(CourseError::Blocked(Box::new(judged.verdict)));
@@ -317,10 +333,17 @@ async fn keep(
         Err(_) => (json!({}), json!([]), Decision::Block),
     };
     let status = if step == Step::Submit { "submitted" } else { "draft" };
-    let saved =
-        Saved { name: form.name(), status, filing, form: json!(form), findings, decision: decision.to_string() };
+    let saved = Saved {
+        name: form.name(),
+        status,
+        filing,
+        form: json!(form),
+        findings,
+        decision: decision.to_string(),
+        policy_version,
+    };
     let id = match &before {
-        None => store::add(&mut conn, filer.id, &saved, caller.now).await?,
+        None => store::add(&mut conn, facts.filer.id, &saved, caller.now).await?,
         Some(row) => {
             store::save(&mut conn, row.id, &saved, caller.now).await?;
             row.id
@@ -330,7 +353,7 @@ async fn keep(
         action: if step == Step::Submit { "course.submitted" } else { "course.saved" },
         subject_kind: "course",
         subject_id: id.to_string(),
-        institution: Some(filer.id),
+        institution: Some(facts.filer.id),
         before: before.map(|row| json!({"status": row.status, "filing": row.filing})),
         after: Some(json!({"status": status, "filing": saved.filing, "decision": saved.decision})),
         reason: None,
@@ -391,15 +414,21 @@ pub async fn decide(
         return Err(CourseError::Opinion);
     }
     let status = if decision == CourseDecision::Approve { "approved" } else { "returned" };
-    store::decide(&mut conn, id, status, comment, &json!(judged.verdict.findings), caller.actor.user_id, caller.now)
-        .await?;
+    let decided = Decided {
+        status,
+        comment,
+        findings: json!(judged.verdict.findings),
+        by: caller.actor.user_id,
+        policy_version: &judged.policy_version,
+    };
+    store::decide(&mut conn, id, &decided, caller.now).await?;
     let event = Event {
         action: if decision == CourseDecision::Approve { "course.approved" } else { "course.returned" },
         subject_kind: "course",
         subject_id: id.to_string(),
         institution: Some(row.institution_id),
         before: Some(json!({"status": row.status})),
-        after: Some(json!({"status": status})),
+        after: Some(json!({"status": status, "policy_version": judged.policy_version})),
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(&mut conn, caller, event).await?;
@@ -415,9 +444,9 @@ pub async fn rejudge(
     calendar: &Calendar,
     caller: &Caller,
 ) -> Result<Judged, CourseError> {
-    let filer = store::filer(conn, row.tenant_id, row.institution_id).await?.ok_or(CourseError::NotFound)?;
+    let facts = Facts::read(conn, row.tenant_id, row.institution_id).await?;
     let request = stored(row).ok_or_else(|| CourseError::State(row.status.clone()))?;
-    judge(&filer, row.tenant_id, request, calendar, caller)
+    judge(&facts, request, calendar, caller)
 }
 
 /// The county's school calendar, as `check course` takes it.

@@ -10,12 +10,14 @@ mod form_pages;
 mod home;
 pub mod model;
 pub mod pages;
+mod policy;
 pub mod rules;
 mod shown;
 pub mod store;
 mod words;
 
 pub use model::{Filing, InvalidFiling, Known};
+pub use policy::{Affected, Recheck, is_of_courses, recheck};
 pub use rules::{Verdict, check};
 pub use store::longest_waiting as waiting;
 pub use words::{coded, field as field_name};

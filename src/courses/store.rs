@@ -87,10 +87,12 @@ pub struct CourseRow {
     pub decided_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Text>)]
     pub comment: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub policy_version: Option<String>,
 }
 
 const SELECT: &str = "SELECT c.tenant_id, c.id, c.institution_id, i.name AS institution_name, i.credit_code, c.name, c.status, \
-     c.filing, c.form, c.findings, c.decision, c.version, c.updated_at, c.submitted_at, c.decided_at, c.comment \
+     c.filing, c.form, c.findings, c.decision, c.version, c.updated_at, c.submitted_at, c.decided_at, c.comment, c.policy_version \
      FROM courses c JOIN institutions i ON i.tenant_id = c.tenant_id AND i.id = c.institution_id";
 
 /// One course in the caller's range.
@@ -153,6 +155,8 @@ pub struct Saved<'a> {
     pub form: Value,
     pub findings: Value,
     pub decision: String,
+    /// Of the policies it was judged by; `None` for what cannot be judged.
+    pub policy_version: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -169,8 +173,10 @@ pub async fn add(
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
     let row: Id = sql_query(
-        "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, submitted_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END) RETURNING id",
+        "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, \
+         submitted_at, policy_version, department, township) \
+         SELECT $1, i.id, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END, $10, i.department, i.township \
+         FROM institutions i WHERE i.tenant_id = $1 AND i.id = $2 RETURNING id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -181,6 +187,7 @@ pub async fn add(
     .bind::<Jsonb, _>(&saved.findings)
     .bind::<Text, _>(&saved.decision)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Text>, _>(saved.policy_version.as_deref())
     .get_result(conn.sql())
     .await?;
     Ok(row.id)
@@ -190,7 +197,7 @@ pub async fn add(
 pub async fn save(conn: &mut ScopedConn, id: i64, saved: &Saved<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
     sql_query(
         "UPDATE courses SET name = $3, status = $4, filing = $5, form = $6, findings = $7, decision = $8, updated_at = $9, \
-         version = version + 1, submitted_at = CASE WHEN $4 = 'submitted' THEN $9 ELSE submitted_at END WHERE tenant_id = $1 AND id = $2",
+         policy_version = $10, version = version + 1, submitted_at = CASE WHEN $4 = 'submitted' THEN $9 ELSE submitted_at END WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
@@ -201,35 +208,55 @@ pub async fn save(conn: &mut ScopedConn, id: i64, saved: &Saved<'_>, now: DateTi
     .bind::<Jsonb, _>(&saved.findings)
     .bind::<Text, _>(&saved.decision)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Text>, _>(saved.policy_version.as_deref())
     .execute(conn.sql())
     .await?;
     Ok(())
 }
 
-/// Writes an official's decision with the findings of that moment.
-pub async fn decide(
-    conn: &mut ScopedConn,
-    id: i64,
-    status: &str,
-    comment: &str,
-    findings: &Value,
-    user: i64,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
+/// An official's decision with the findings of that moment.
+#[derive(Debug, Clone)]
+pub struct Decided<'a> {
+    pub status: &'a str,
+    pub comment: &'a str,
+    pub findings: Value,
+    pub by: i64,
+    /// Of the policies it was judged by.
+    pub policy_version: &'a str,
+}
+
+/// Writes it.
+pub async fn decide(conn: &mut ScopedConn, id: i64, decided: &Decided<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
     sql_query(
         "UPDATE courses SET status = $3, comment = $4, findings = $5, decided_by = $6, decided_at = $7, updated_at = $7, \
-         version = version + 1 WHERE tenant_id = $1 AND id = $2",
+         policy_version = $8, version = version + 1 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
-    .bind::<Text, _>(status)
-    .bind::<Text, _>(comment)
-    .bind::<Jsonb, _>(findings)
-    .bind::<BigInt, _>(user)
+    .bind::<Text, _>(decided.status)
+    .bind::<Text, _>(decided.comment)
+    .bind::<Jsonb, _>(&decided.findings)
+    .bind::<BigInt, _>(decided.by)
     .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(decided.policy_version)
     .execute(conn.sql())
     .await?;
     Ok(())
+}
+
+/// Courses of the caller's range that are submitted or approved, the newest first.
+pub async fn filed(conn: &mut ScopedConn, limit: i64) -> Result<Vec<CourseRow>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!(
+        "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT tenant_id, id FROM courses \
+         WHERE tenant_id BETWEEN $1 AND $2 AND status IN ('submitted', 'approved') ORDER BY id DESC LIMIT $3) \
+         ORDER BY c.id DESC"
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
 }
 
 #[derive(QueryableByName)]

@@ -11,6 +11,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use crate::{
+    approvals::{self, Verdict},
     courses::commands as courses,
     db::{DbError, Pools},
     escrow::ingest::{self, IngestError},
@@ -18,7 +19,7 @@ use crate::{
     institutions::{self, RegisterError, commands::Direct, import::Limits},
     kernel::{RegionCode, clock::BEIJING},
     lists::{self, ListMove},
-    web::AppState,
+    web::{AppState, app},
 };
 
 /// The city whose counties are shown.
@@ -41,6 +42,8 @@ pub enum DemoError {
     Register(#[from] RegisterError),
     #[error("demonstration lists: {0}")]
     List(#[from] lists::ListError),
+    #[error(transparent)]
+    Approval(#[from] approvals::ApprovalError),
     #[error("demonstration courses: {0}")]
     Course(#[from] courses::CourseError),
     #[error("demonstration statements: {0}")]
@@ -125,8 +128,9 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
     };
     let proposed = lists::commands::propose_many(&state.pools, &admin, proposals).await?;
     let approver = caller(state, &officials.approver);
+    let desks = app::desks();
     for id in proposed.ids.iter().take(proposed.ids.len().saturating_sub(1)) {
-        lists::commands::decide(&state.pools, &approver, *id, lists::Verdict::Approve, "同意").await?;
+        approvals::decide(&state.pools, &desks, &approver, *id, Verdict::Approve, "同意").await?;
     }
     if let (true, [.., fallen, _, outcast]) = (main, &schools[..]) {
         move_by_two(state, &admin, &approver, fallen, (ListMove::Suspend, None, "年检发现消防隐患，限期整改")).await?;
@@ -159,7 +163,7 @@ async fn move_by_two(
     let ids = institutions::ids_of_codes(&state.pools, admin, &[school.credit_code.as_str()]).await?;
     let proposals = lists::commands::Proposals { institutions: &ids, step, ground, reason };
     for id in lists::commands::propose_many(&state.pools, admin, proposals).await?.ids {
-        lists::commands::decide(&state.pools, approver, id, lists::Verdict::Approve, "同意").await?;
+        approvals::decide(&state.pools, &app::desks(), approver, id, Verdict::Approve, "同意").await?;
     }
     Ok(())
 }

@@ -5,13 +5,12 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    courses,
+    approvals, courses,
     db::ScopedConn,
     escrow::{self, Glance},
     identity::{Action, Caller},
     institutions::{self, ImportRow, Totals},
-    lists,
-    web::{Access, Page, Problem, Route, page::State},
+    web::{Access, Page, Problem, Route, page::State, show},
 };
 
 /// Rows of each queue; the rest is on the queue's own page.
@@ -72,15 +71,15 @@ struct Waiting {
 
 impl Waiting {
     async fn read(conn: &mut ScopedConn, page: &Page, caller: &Caller) -> Result<Waiting, Problem> {
-        let (proposals, approvals) = lists::waiting(conn, caller.now, ROWS).await?;
+        let (proposals, waiting) = approvals::waiting(conn, caller.actor.user_id, caller.now, ROWS).await?;
         let (courses, filings) = courses::waiting(conn, ROWS).await?;
-        let mut tasks: Vec<Task> = approvals
+        let mut tasks: Vec<Task> = waiting
             .into_iter()
             .map(|approval| Task {
-                what: page.lang.t(approval.step.words().0, approval.step.words().1),
+                what: page.lang.t(approval.kind.words().0, approval.kind.words().1),
                 course: None,
-                href: "/b/approvals".to_owned(),
-                institution: approval.name,
+                href: format!("/b/approvals/{}", approval.id),
+                institution: approval.institution.map_or_else(|| show::bureau(approval.tenant), |one| one.name),
                 since: approval.proposed_at,
                 by: Some(approval.proposed_by_name),
             })
@@ -113,9 +112,9 @@ fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Tota
         value: waiting.count().to_string(),
         unit: t("件", ""),
         context: if page.lang.is_en() {
-            format!("{} for the lists, {} courses", waiting.proposals, waiting.courses)
+            format!("{} proposals, {} courses", waiting.proposals, waiting.courses)
         } else {
-            format!("名单 {} 件，课程 {} 件", waiting.proposals, waiting.courses)
+            format!("双人复核 {} 件，课程 {} 件", waiting.proposals, waiting.courses)
         },
         href: if waiting.proposals == 0 { "/b/courses" } else { "/b/approvals" },
         alarming: false,

@@ -7,12 +7,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    balances,
-    commands::{self, Filing, Handling},
+    api_policy, balances,
+    commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, Push, Target},
     model::{Step, account_number},
-    policy::Policy,
     statement::Format,
     store::{
         accounts::{self, Account},
@@ -22,6 +21,7 @@ use super::{
     upload,
 };
 use crate::{
+    approvals::{self, Desks},
     db::ScopedConn,
     identity::{
         Action, Caller,
@@ -38,7 +38,7 @@ use crate::{
 /// The feature's routes of the API.
 pub fn routes() -> Vec<Route> {
     use Action::{AnswerWarning, FileAccount, ReadEscrow, UploadStatement};
-    vec![
+    let mut routes = vec![
         Route::post("/api/v1/escrow/accounts", Access::May(FileAccount), || web::post().to(file_account)),
         Route::get("/api/v1/escrow/accounts", Access::May(ReadEscrow), || web::get().to(list_accounts)),
         Route::get("/api/v1/escrow/accounts/{id}", Access::May(ReadEscrow), || web::get().to(read_account)),
@@ -50,8 +50,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/bank/entries", Access::Machine, || web::post().to(push)),
         Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
-        Route::get("/api/v1/policies/escrow", Access::May(ReadEscrow), || web::get().to(policy)),
-    ]
+    ];
+    routes.extend(api_policy::routes());
+    routes
 }
 
 #[derive(Debug, Deserialize)]
@@ -291,12 +292,16 @@ struct ActionRequest {
 
 async fn act(
     state: State,
+    desks: web::Data<Desks>,
     caller: Caller,
     id: web::Path<i64>,
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
     let handling = Handling { step: input.0.action, comment: &input.0.comment, version: input.0.version };
-    let (warning, _, _) = commands::handle(&state, &caller, *id, handling).await?;
+    let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
+    if let Some(proposal) = proposed {
+        return approvals::accepted(&state, &desks, &caller, proposal).await;
+    }
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let now = warnings::of_account(&mut conn, warning.tenant_id, warning.account_id).await?;
     let now = now.into_iter().find(|row| row.id == warning.id).ok_or_else(Problem::not_found)?;
@@ -305,10 +310,6 @@ async fn act(
     let mut document = serde_json::to_value(WarningDocument::from(now)).map_err(|_| Problem::internal())?;
     document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
-}
-
-async fn policy(_caller: Caller) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(Policy::default()))
 }
 
 #[cfg(test)]

@@ -4,20 +4,23 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::json;
 
 use super::{
+    desk::{Closing, steps_of},
     detector::Level,
     error::EscrowError,
-    model::{self, Mode, Status, Step, account_number, due_workdays},
+    model::{self, Mode, Status, Step, account_number, due_workdays, needs_two},
     store::{
         accounts::{self, NewAccount},
-        warnings::{self, Action as Done, Standing, Warning},
+        warnings::{self, Standing, Warning},
     },
 };
 use crate::{
+    approvals::{self, ApprovalError, Draft, Kind},
     audit::{self, Event},
     db::{DbError, ScopedConn},
-    identity::{Action, Caller, Role, may},
-    kernel::{Calendar, CreditCode, clock::BEIJING},
+    identity::{Action, Caller, may},
+    kernel::{Calendar, CreditCode},
     lists::{self, ListError, ListMove, Proposal},
+    policies::{self, InForce},
     public,
     web::{AppState, FieldError},
 };
@@ -143,14 +146,23 @@ pub struct Handling<'a> {
     pub version: Option<i32>,
 }
 
-/// Takes a step about a warning of the caller's bureau. A red warning that is escalated proposes to suspend the listing.
-/// Returns the warning as it was, and as it stands now.
+/// What became of a step.
+#[derive(Debug)]
+pub struct Handled {
+    /// The warning as it was.
+    pub warning: Warning,
+    /// The proposal that waits for a second official, who then takes the step; nothing has changed yet.
+    pub proposed: Option<i64>,
+}
+
+/// Takes a step about a warning of the caller's bureau. Closing one that takes two officials is proposed to a colleague
+/// ([`desk`](super::desk)); a red warning that is escalated proposes to suspend the listing.
 pub async fn handle(
     state: &AppState,
     caller: &Caller,
     id: i64,
     handling: Handling<'_>,
-) -> Result<(Warning, Status, Level), EscrowError> {
+) -> Result<Handled, EscrowError> {
     let Handling { step, comment, version } = handling;
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
@@ -158,19 +170,28 @@ pub async fn handle(
     }
     let comment = checked_comment(step, comment)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    if step == Step::Resolve {
+        // Proposals before what they are about, in which order deciding locks them, too.
+        approvals::give_way(&mut conn, caller, Kind::CloseWarning, &[id.to_string()]).await?;
+    }
     let warning = warnings::for_update(&mut conn, id).await?.ok_or(EscrowError::NotFound)?;
     if version.is_some_and(|version| version != warning.version) {
         return Err(EscrowError::Changed);
     }
-    let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
-    let stored = |_| DbError::Pool("a warning is stored with an unknown status or level".to_owned());
-    let before: (Status, Level) = (warning.status.parse().map_err(stored)?, warning.level.parse().map_err(stored)?);
-    let (others, own) = handlers(&done, caller.actor.user_id);
-    let (status, level) = model::after(before.0, before.1, step, others, own).map_err(EscrowError::Refused)?;
+    let before = standing_of(&warning)?;
+    let (status, level) = model::after(before.0, before.1, step).map_err(EscrowError::Refused)?;
+    let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
+    if step == Step::Resolve && needs_two(&in_force, level) {
+        let id = propose_closing(&mut conn, caller, &warning, comment).await?;
+        warnings::notify(&mut conn).await?;
+        conn.commit().await?;
+        return Ok(Handled { warning, proposed: Some(id) });
+    }
+    let due_on = if level == before.1 { warning.due_on } else { due_on(&state.calendar, caller, &in_force, level) };
     let standing = Standing {
         status: status.into(),
         level: level.into(),
-        due_on: if level == before.1 { warning.due_on } else { due_on(&state.calendar, caller, level) },
+        due_on,
         handler: (step != Step::Explain).then_some(&caller.actor.display_name),
         resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
     };
@@ -182,7 +203,37 @@ pub async fn handle(
     }
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
-    Ok((warning, status, level))
+    Ok(Handled { warning, proposed: None })
+}
+
+/// How a stored warning stands.
+pub(super) fn standing_of(warning: &Warning) -> Result<(Status, Level), DbError> {
+    let unknown = |_| DbError::Pool("a warning is stored with an unknown status or level".to_owned());
+    Ok((warning.status.parse().map_err(unknown)?, warning.level.parse().map_err(unknown)?))
+}
+
+/// Asks a second official to close a warning; returns the proposal's id.
+async fn propose_closing(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    comment: &str,
+) -> Result<i64, EscrowError> {
+    let payload = Closing {
+        account: warning.account_id,
+        kind: warning.kind.clone(),
+        level: warning.level.clone(),
+        status: warning.status.clone(),
+        steps: steps_of(warning),
+    };
+    let draft = Draft {
+        subject: warning.id.to_string(),
+        institution: Some(warning.institution_id),
+        payload: json!(payload),
+        told: json!({ "kind": warning.kind, "level": warning.level }),
+    };
+    let ids = approvals::propose(conn, caller, Kind::CloseWarning, comment, &[draft]).await?;
+    ids.first().copied().ok_or(EscrowError::NotFound)
 }
 
 /// A confirmed red asks a second official to suspend the listing (WL-SUSPEND). An institution that is not listed, or
@@ -192,7 +243,7 @@ async fn propose_suspension(conn: &mut ScopedConn, caller: &Caller, institution:
     let reason = "资金监管红色预警经核实".to_owned();
     let proposal = Proposal { institution, step: ListMove::Suspend, ground: None, reason };
     match lists::propose(conn, caller, proposal).await {
-        Err(ListError::Db(error)) => Err(error.into()),
+        Err(ListError::Db(error) | ListError::Approval(ApprovalError::Db(error))) => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -219,24 +270,11 @@ fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
     Ok(comment)
 }
 
-/// Whether an official other than `user`, and whether `user`, has taken the warning up before.
-pub(super) fn handlers(done: &[Done], user: i64) -> (bool, bool) {
-    let took_up = |action: &&Done| {
-        let step = action.action.parse();
-        matches!(step, Ok(Step::Acknowledge | Step::Investigate | Step::Escalate))
-            && action.actor_role.parse::<Role>().is_ok_and(|role| !role.is_institution())
-    };
-    let mut ids = done.iter().filter(took_up).map(|action| action.actor_id);
-    let others = ids.clone().any(|id| id != Some(user));
-    (others, ids.any(|id| id == Some(user)))
+fn due_on(calendar: &Calendar, caller: &Caller, in_force: &InForce, level: Level) -> Option<chrono::NaiveDate> {
+    calendar.add_workdays(caller.today(), due_workdays(in_force, level)?)
 }
 
-fn due_on(calendar: &Calendar, caller: &Caller, level: Level) -> Option<chrono::NaiveDate> {
-    let today = caller.now.with_timezone(&BEIJING).date_naive();
-    calendar.add_workdays(today, due_workdays(level)?)
-}
-
-async fn record(
+pub(super) async fn record(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
@@ -305,26 +343,6 @@ mod tests {
             .map(|check| format!("{body}{check}"))
             .find(|code| code.parse::<CreditCode>().is_ok())
             .unwrap()
-    }
-
-    #[test]
-    fn only_officials_who_took_it_up_are_its_handlers() {
-        let done = |action: &str, id, role: &str| Done {
-            warning_id: 1,
-            action: action.to_owned(),
-            comment: String::new(),
-            actor_id: Some(id),
-            actor_name: String::new(),
-            actor_role: role.to_owned(),
-            at: Default::default(),
-        };
-        assert_eq!(handlers(&[], 1), (false, false));
-        assert_eq!(handlers(&[done("explain", 7, "institution_admin")], 1), (false, false));
-        assert_eq!(handlers(&[done("investigate", 1, "inspector")], 1), (false, true));
-        assert_eq!(
-            handlers(&[done("acknowledge", 2, "approver"), done("investigate", 1, "inspector")], 1),
-            (true, true)
-        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::model::Refusal;
 use crate::{
+    approvals::ApprovalError,
     db::DbError,
     web::{FieldError, Problem},
 };
@@ -21,6 +22,8 @@ pub enum EscrowError {
     Refused(Refusal),
     #[error("the warning has changed since it was read")]
     Changed,
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -48,6 +51,12 @@ impl From<EscrowError> for Problem {
                 "这条预警刚有变化，请看过最新内容再办理。",
                 "The warning has changed since you read it. Look at it again, then act.",
             ),
+            EscrowError::Approval(ApprovalError::AlreadyPending) => Problem::conflict(
+                "warnings/closing-proposed",
+                "这条预警的办结已有人提议，正在等另一位同事审批。",
+                "Closing this warning is proposed already and waits for a colleague's decision.",
+            ),
+            EscrowError::Approval(error) => error.into(),
             EscrowError::Db(error) => error.into(),
         }
     }
@@ -69,11 +78,6 @@ fn refused(refusal: Refusal) -> Problem {
             "warnings/at-the-top",
             "已是红色预警并已上报，不能再升级。",
             "The warning is red and escalated already; it can go no further.",
-        ),
-        Refusal::SecondOfficer => Problem::conflict(
-            "warnings/second-officer",
-            "红色预警须由两人办结：一人签收或核查，另一人办结。请由另一位工作人员办理。",
-            "A red warning is closed by two officials: one acknowledges or investigates it, another closes it. Have a colleague do this step.",
         ),
     }
 }

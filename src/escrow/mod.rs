@@ -4,10 +4,13 @@
 //! them is ever published.
 
 pub mod api;
+mod api_policy;
+pub mod back_test;
 mod balances;
 mod basis;
 pub mod brief;
 pub mod commands;
+mod desk;
 pub mod detector;
 mod documents;
 mod entries_file;
@@ -22,10 +25,12 @@ pub mod policy;
 mod shown;
 pub mod statement;
 pub mod store;
+pub mod thresholds;
 mod upload;
 mod waiting;
 mod watch;
 
+pub use desk::WarningDesk;
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
 pub use waiting::{Waiting, waiting};

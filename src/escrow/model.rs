@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::detector::Level;
+use crate::policies::{self, InForce};
 
 /// How prepaid fees are supervised (预收费监管方式); one for each account (FUND-MODE).
 #[derive(
@@ -70,8 +71,6 @@ pub enum Refusal {
     AlreadyThere,
     /// A red warning that is escalated already can go no further.
     AtTheTop,
-    /// A red warning is closed by two officials: one who took it up, and another who closes it.
-    SecondOfficer,
 }
 
 impl Step {
@@ -82,16 +81,7 @@ impl Step {
 }
 
 /// Where a warning of `level` stands after `step`, and at what level.
-///
-/// `handled_by_others` says whether an official other than the one who acts has taken it up before,
-/// `handled_by_self` whether the one who acts has: a red warning is closed by somebody else than its handler.
-pub fn after(
-    status: Status,
-    level: Level,
-    step: Step,
-    handled_by_others: bool,
-    handled_by_self: bool,
-) -> Result<(Status, Level), Refusal> {
+pub fn after(status: Status, level: Level, step: Step) -> Result<(Status, Level), Refusal> {
     if !status.is_open() {
         return Err(Refusal::Closed);
     }
@@ -103,7 +93,6 @@ pub fn after(
         Step::Explain => Ok((Status::Explained, level)),
         Step::Investigate if matches!(status, Status::Investigating | Status::Escalated) => Err(Refusal::AlreadyThere),
         Step::Investigate => Ok((Status::Investigating, level)),
-        Step::Resolve if level == Level::Red && (handled_by_self || !handled_by_others) => Err(Refusal::SecondOfficer),
         Step::Resolve => Ok((Status::Resolved, level)),
         Step::Escalate if level == Level::Red && status == Status::Escalated => Err(Refusal::AtTheTop),
         Step::Escalate => Ok((Status::Escalated, graver(level))),
@@ -120,13 +109,24 @@ fn graver(level: Level) -> Level {
 }
 
 /// Workdays within which somebody must act (domain-rules §5.4): red on the same day, blue without a day.
-pub fn due_workdays(level: Level) -> Option<u32> {
+pub fn due_workdays(in_force: &InForce, level: Level) -> Option<u32> {
+    let days = |parameter| u32::try_from(in_force.number(parameter)).ok();
     match level {
         Level::Blue => None,
-        Level::Yellow => Some(3),
-        Level::Orange => Some(2),
+        Level::Yellow => days(policies::DUE_YELLOW),
+        Level::Orange => days(policies::DUE_ORANGE),
         Level::Red => Some(0),
     }
+}
+
+/// Whether closing a warning of this level takes two officials.
+pub fn needs_two(in_force: &InForce, level: Level) -> bool {
+    let what = match level {
+        Level::Red => "warning_close_red",
+        Level::Orange => "warning_close_orange",
+        Level::Blue | Level::Yellow => return false,
+    };
+    in_force.holds(policies::FOUR_EYES, what)
 }
 
 /// An account number as accounts are compared: letters and digits only.
@@ -141,36 +141,33 @@ mod tests {
     #[test]
     fn a_warning_goes_the_ways_it_may() {
         use Level::{Orange, Red};
-        use Refusal::{AlreadyThere, AtTheTop, Closed, SecondOfficer};
+        use Refusal::{AlreadyThere, AtTheTop, Closed};
         use Status::*;
-        for (case, status, level, step, others, own, expected) in [
-            ("seen", Raised, Orange, Step::Acknowledge, false, false, Ok((Acknowledged, Orange))),
-            ("seen twice", Acknowledged, Orange, Step::Acknowledge, true, false, Err(AlreadyThere)),
-            ("answered at once", Raised, Orange, Step::Explain, false, false, Ok((Explained, Orange))),
-            ("answered again", Explained, Orange, Step::Explain, false, false, Ok((Explained, Orange))),
-            (
-                "answered under investigation",
-                Investigating,
-                Orange,
-                Step::Explain,
-                true,
-                false,
-                Ok((Investigating, Orange)),
-            ),
-            ("looked into", Explained, Orange, Step::Investigate, false, false, Ok((Investigating, Orange))),
-            ("looked into twice", Investigating, Orange, Step::Investigate, true, false, Err(AlreadyThere)),
-            ("orange closed by its handler", Explained, Orange, Step::Resolve, false, true, Ok((Resolved, Orange))),
-            ("red closed by nobody else's handling", Raised, Red, Step::Resolve, false, false, Err(SecondOfficer)),
-            ("red closed by its handler", Investigating, Red, Step::Resolve, true, true, Err(SecondOfficer)),
-            ("red closed by another", Investigating, Red, Step::Resolve, true, false, Ok((Resolved, Red))),
-            ("closed twice", Resolved, Orange, Step::Resolve, true, false, Err(Closed)),
-            ("withdrawn", Withdrawn, Orange, Step::Acknowledge, false, false, Err(Closed)),
-            ("one level up", Acknowledged, Orange, Step::Escalate, true, false, Ok((Escalated, Red))),
-            ("red escalated", Investigating, Red, Step::Escalate, true, false, Ok((Escalated, Red))),
-            ("red escalated twice", Escalated, Red, Step::Escalate, true, false, Err(AtTheTop)),
+        for (case, status, level, step, expected) in [
+            ("seen", Raised, Orange, Step::Acknowledge, Ok((Acknowledged, Orange))),
+            ("seen twice", Acknowledged, Orange, Step::Acknowledge, Err(AlreadyThere)),
+            ("answered at once", Raised, Orange, Step::Explain, Ok((Explained, Orange))),
+            ("answered again", Explained, Orange, Step::Explain, Ok((Explained, Orange))),
+            ("answered under investigation", Investigating, Orange, Step::Explain, Ok((Investigating, Orange))),
+            ("looked into", Explained, Orange, Step::Investigate, Ok((Investigating, Orange))),
+            ("looked into twice", Investigating, Orange, Step::Investigate, Err(AlreadyThere)),
+            ("closed", Explained, Orange, Step::Resolve, Ok((Resolved, Orange))),
+            ("closed twice", Resolved, Orange, Step::Resolve, Err(Closed)),
+            ("withdrawn", Withdrawn, Orange, Step::Acknowledge, Err(Closed)),
+            ("one level up", Acknowledged, Orange, Step::Escalate, Ok((Escalated, Red))),
+            ("red escalated", Investigating, Red, Step::Escalate, Ok((Escalated, Red))),
+            ("red escalated twice", Escalated, Red, Step::Escalate, Err(AtTheTop)),
         ] {
-            assert_eq!(after(status, level, step, others, own), expected, "{case}");
+            assert_eq!(after(status, level, step), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn a_red_warning_is_closed_by_two_and_a_lesser_one_where_the_bureau_wants_it() {
+        let in_force = policies::Chain::default().on(chrono::NaiveDate::MIN);
+        assert!(needs_two(&in_force, Level::Red) && !needs_two(&in_force, Level::Orange));
+        let due = [Level::Blue, Level::Yellow, Level::Orange, Level::Red].map(|level| due_workdays(&in_force, level));
+        assert_eq!(due, [None, Some(3), Some(2), Some(0)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     EscrowError, brief,
-    commands::{self, Handling},
+    commands::{self, Handled, Handling},
     documents::Balance,
     entries_file,
     ingest::{IngestError, Received, Target},
@@ -21,6 +21,7 @@ use super::{
     upload, watch,
 };
 use crate::{
+    approvals::ApprovalError,
     identity::{Action, Caller, may},
     web::{
         Access, FieldError, Lang, Page, Problem, Query, Route, SafeForm,
@@ -117,7 +118,12 @@ impl AccountPage<'_> {
                 page.lang.t("升级上报：提高一级，期限重新计算。", "Escalate: one level up, with a new due date.")
             });
         }
-        if warning.open.contains(&Step::Resolve) {
+        if warning.open.contains(&Step::Resolve) && warning.needs_two {
+            told.push(page.lang.t(
+                "办结：须两人办理，先提议，由另一位同事审批后关闭。",
+                "Close: takes two officials; it is proposed first, and closed once a colleague approves.",
+            ));
+        } else if warning.open.contains(&Step::Resolve) {
             told.push(
                 page.lang.t("办结：预警关闭，不能撤回。", "Close: the warning is closed and cannot be reopened."),
             );
@@ -269,10 +275,16 @@ async fn post_warning(
     };
     let handling = Handling { step, comment: form.get("comment"), version: form.get("version").parse().ok() };
     match commands::handle(&state, &caller, *id, handling).await {
-        Ok((warning, ..)) => Ok(see_other(&format!("/b/escrow/{}?done={step}", warning.account_id))),
+        Ok(Handled { proposed: Some(id), .. }) => Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
+        Ok(Handled { warning, .. }) => Ok(see_other(&format!("/b/escrow/{}?done={step}", warning.account_id))),
         Err(EscrowError::Invalid(errors)) => {
             let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
             let refused = Refused { warning: *id, comment: form.get("comment"), errors };
+            render_account(&request, &state, &caller, account, Some(&refused)).await
+        }
+        Err(EscrowError::Approval(error @ (ApprovalError::TooLong(_) | ApprovalError::ReasonMissing))) => {
+            let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
+            let refused = Refused { warning: *id, comment: form.get("comment"), errors: Problem::from(error).errors };
             render_account(&request, &state, &caller, account, Some(&refused)).await
         }
         Err(error) => Err(error.into()),

@@ -3,6 +3,7 @@
 //! National law says only "大额异动" and "最低余额" (教监管函〔2021〕2号); every number here is a platform default that
 //! a county may set. A document is used only after [`Policy::validate`]. Rates are basis points, money is fen.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::detector::Level;
@@ -89,6 +90,39 @@ pub struct BelowMin {
 pub struct MinimumTier {
     pub level: Level,
     pub of_minimum_bp: i64,
+}
+
+/// The policies of an account's whole history: each day is judged by the one that was in force on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    first: Policy,
+    /// Those that came into force later, in order of their first days.
+    later: Vec<(NaiveDate, Policy)>,
+}
+
+impl Policies {
+    /// `later` in order of the first days.
+    pub fn new(first: Policy, later: Vec<(NaiveDate, Policy)>) -> Policies {
+        Policies { first, later }
+    }
+
+    /// The only one, where it never changed.
+    pub fn constant(&self) -> Option<&Policy> {
+        self.later.is_empty().then_some(&self.first)
+    }
+
+    /// The one that is in force on a day; its first day counts.
+    pub fn on(&self, day: NaiveDate) -> &Policy {
+        let place = self.later.partition_point(|(from, _)| *from <= day);
+        place.checked_sub(1).and_then(|last| self.later.get(last)).map_or(&self.first, |(_, policy)| policy)
+    }
+}
+
+impl From<Policy> for Policies {
+    /// One for all days.
+    fn from(policy: Policy) -> Policies {
+        Policies { first: policy, later: Vec::new() }
+    }
 }
 
 /// What is wrong with a policy document, and where.
@@ -292,6 +326,19 @@ mod tests {
           {"days":30,"tiers":[{"level":"yellow","share_bp":6000},{"level":"orange","share_bp":8000},{"level":"red","share_bp":9000}]}]},
         "FUND-BELOW-MIN":{"tiers":[{"level":"yellow","of_minimum_bp":10000},{"level":"orange","of_minimum_bp":8000},
           {"level":"red","of_minimum_bp":5000}],"red_after_bank_days":3}}"#;
+
+    #[test]
+    fn each_day_has_its_policy_and_the_first_day_counts() {
+        let version = |version: &str| Policy { version: version.to_owned(), ..Policy::default() };
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let later = vec![(day("2026-04-01"), version("b")), (day("2026-05-01"), version("c"))];
+        let policies = Policies::new(version("a"), later);
+        for (on, expected) in
+            [("2026-03-31", "a"), ("2026-04-01", "b"), ("2026-04-30", "b"), ("2026-05-01", "c"), ("2027-01-01", "c")]
+        {
+            assert_eq!(policies.on(day(on)).version, expected, "{on}");
+        }
+    }
 
     #[test]
     fn the_default_is_the_published_document() {

@@ -8,7 +8,7 @@ use super::{
     basis::{self, Input},
     brief, detector,
     documents::Balance,
-    model::{self, Refusal, Status, Step},
+    model::{self, Status, Step},
     store::{
         accounts::Account,
         entries::{self, Entry},
@@ -16,9 +16,11 @@ use super::{
     },
 };
 use crate::{
+    approvals::{self, Kind},
     db::{DbError, ScopedConn},
     identity::Caller,
     kernel::clock::BEIJING,
+    policies,
     web::{Lang, Page},
 };
 
@@ -69,8 +71,10 @@ pub struct ShownWarning {
     pub actions: Vec<Action>,
     /// Steps that the one who looks may take.
     pub open: Vec<Step>,
-    /// A red warning that only a colleague may close.
-    pub second_officer: bool,
+    /// Closing it takes two officials.
+    pub needs_two: bool,
+    /// The proposal to close it that waits for the second official.
+    pub closing: Option<i64>,
 }
 
 impl ShownWarning {
@@ -85,14 +89,12 @@ impl ShownWarning {
     }
 }
 
-/// A warning as `caller` may handle it; `steps` are those that the caller's role knows, none where it only looks.
-pub fn warning(lang: Lang, caller: &Caller, warning: Warning, actions: &[Action], steps: &[Step]) -> ShownWarning {
+/// A warning as it may be handled; `steps` are those that the role of the one who looks knows, none where it only looks.
+fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step]) -> ShownWarning {
     let actions: Vec<Action> = actions.iter().filter(|action| action.warning_id == warning.id).cloned().collect();
-    let (others, own) = super::commands::handlers(&actions, caller.actor.user_id);
     let standing = warning.status.parse().ok().zip(warning.level.parse().ok());
-    let try_step = |step: Step| standing.map(|(status, level)| model::after(status, level, step, others, own));
+    let try_step = |step: Step| standing.map(|(status, level)| model::after(status, level, step));
     let open: Vec<Step> = steps.iter().copied().filter(|step| matches!(try_step(*step), Some(Ok(_)))).collect();
-    let second_officer = steps.contains(&Step::Resolve) && try_step(Step::Resolve) == Some(Err(Refusal::SecondOfficer));
     ShownWarning {
         claim: brief::claim(lang, &warning.kind, &warning.evidence),
         formula: basis::formula(lang, &warning.evidence),
@@ -100,7 +102,8 @@ pub fn warning(lang: Lang, caller: &Caller, warning: Warning, actions: &[Action]
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
         open,
-        second_officer,
+        needs_two: false,
+        closing: None,
         warning,
     }
 }
@@ -115,7 +118,21 @@ pub async fn warnings_of(
 ) -> Result<Vec<ShownWarning>, DbError> {
     let rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
     let actions = warnings::actions_of_account(conn, account.tenant_id, account.id).await?;
-    Ok(rows.into_iter().map(|row| warning(lang, caller, row, &actions, steps)).collect())
+    let mut shown: Vec<ShownWarning> = rows.into_iter().map(|row| warning(lang, row, &actions, steps)).collect();
+    if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
+        let in_force = policies::in_force(conn, account.tenant_id, caller.today()).await?;
+        let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();
+        let waiting = approvals::waiting_about(conn, Kind::CloseWarning, &ids, caller.now).await?;
+        for one in &mut shown {
+            let id = one.warning.id.to_string();
+            one.closing = waiting.iter().find(|(_, subject)| *subject == id).map(|(proposal, _)| *proposal);
+            one.needs_two = one.warning.level.parse().is_ok_and(|level| model::needs_two(&in_force, level));
+            if one.closing.is_some() {
+                one.open.retain(|step| *step != Step::Resolve);
+            }
+        }
+    }
+    Ok(shown)
 }
 
 /// The latest entries of an account, and those behind its open warnings that are older.

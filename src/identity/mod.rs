@@ -6,7 +6,6 @@
 //! Signing in works with the sign-in role's connections, because no scope is known before it has succeeded.
 
 pub mod commands;
-mod department;
 pub mod machine;
 mod model;
 pub mod password;
@@ -17,7 +16,7 @@ pub mod switching;
 pub mod throttle;
 pub mod tokens;
 
-pub use department::Department;
+pub use crate::kernel::Department;
 pub use model::{Actor, Caller, Role};
 pub use permissions::{Action, may};
 pub use store::{add_person, end_sessions_of};

@@ -1,12 +1,12 @@
 //! Roles, and who acts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Department;
 use crate::{
     db::Scope,
-    kernel::{RegionCode, region::Level},
+    kernel::{RegionCode, clock::BEIJING, region::Level},
 };
 
 /// What a person or machine is in the system. One role a post.
@@ -107,6 +107,19 @@ pub struct Actor {
 impl Actor {
     /// What this actor's queries may see and write.
     pub fn scope(&self) -> Scope {
+        match self.role {
+            Role::DepartmentOfficer => self.whole_scope().of_department(self.department),
+            Role::TownshipOfficer => self.whole_scope().of_township(self.township),
+            _ => self.whole_scope(),
+        }
+    }
+
+    /// Whether a department's or a township's officer, who sees a part of the bureau's institutions and no proposals.
+    pub fn sees_a_part(&self) -> bool {
+        matches!(self.role, Role::DepartmentOfficer | Role::TownshipOfficer)
+    }
+
+    fn whole_scope(&self) -> Scope {
         match self.institution {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
             None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
@@ -141,4 +154,11 @@ pub struct Caller {
     pub request_id: String,
     /// The instant of the request; commands read no clock of their own.
     pub now: DateTime<Utc>,
+}
+
+impl Caller {
+    /// The local day of the request.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&BEIJING).date_naive()
+    }
 }

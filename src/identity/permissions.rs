@@ -16,12 +16,18 @@ pub enum Action {
     ProposeListing,
     /// Decide what a colleague proposed.
     DecideApproval,
+    /// Take back what one proposed oneself.
+    WithdrawProposal,
+    /// Propose a value of a policy parameter for one's bureau and all below it.
+    SetPolicy,
     /// Write and submit the institution's own course filings.
     FileCourse,
     /// Approve or return a course filing.
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -64,9 +70,12 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ImportInstitutions => &[BureauAdmin, Approver],
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
+        Action::WithdrawProposal => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
+        Action::SetPolicy => &[BureauAdmin],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[

@@ -13,9 +13,10 @@ use super::{
     words,
 };
 use crate::{
+    approvals::Approval,
     identity::{Action, Caller},
     kernel::{Finding, credit_code},
-    lists::{self, Approval, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
+    lists::{self, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -146,14 +147,14 @@ struct OnePage<'a> {
 impl OnePage<'_> {
     /// The steps that may be proposed and do not wait for a colleague already.
     fn steps(&self) -> Vec<&OpenStep> {
-        let waits = |step: &OpenStep| self.overview.pending.iter().any(|approval| approval.step == step.step);
+        let waits = |step: &OpenStep| self.overview.pending.iter().any(|(waits, _)| *waits == step.step);
         self.overview.steps.iter().filter(|step| !waits(step)).collect()
     }
 
     /// Whether the one signed in may decide this proposal, which is a colleague's.
     fn decidable(&self, approval: &Approval) -> bool {
         let actor = self.page.actor.as_ref();
-        self.may_decide && actor.is_some_and(|a| a.user_id != approval.proposed_by && a.tenant == approval.region)
+        self.may_decide && !approval.own && actor.is_some_and(|actor| actor.tenant == approval.tenant)
     }
 
     fn status(&self) -> &'static str {
@@ -213,15 +214,15 @@ async fn show(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
-    let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller.now).await?;
+    let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller).await?;
     conn.commit().await?;
     let mut page = Page::new(request, &row.name, &row.name);
     page.note = page.done().filter(|done| *done == "proposed").map(|_| {
         Note::new(
             page.t("已提议，等待同事审批", "Proposed; a colleague decides on it next"),
             page.t(
-                "同意之前名单不变；7 天内不审批即失效。",
-                "The list stays as it is until then; after 7 days it runs out.",
+                "同意之前名单不变；到期不审批即失效。",
+                "The list stays as it is until then; undecided it runs out.",
             ),
         )
         .with_link("/b/approvals", page.t("看待审批的提议", "See what waits"))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    approvals,
     identity::sign_in,
     web::{AppState, once},
 };
@@ -15,6 +16,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How often what is kept for a day is gone through.
 const SWEEP_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
+/// How often it is looked whether proposals have run out; until then they read as run out all the same.
+const EXPIRE_EVERY: chrono::Duration = chrono::Duration::minutes(1);
+
 /// Works until the process ends. A failing round is logged and tried again.
 pub async fn run(state: AppState) {
     let mailer = match mail::Mailer::new(&state.service.mail, &state.directory) {
@@ -25,7 +29,14 @@ pub async fn run(state: AppState) {
         }
     };
     let mut swept = state.clock.now() - SWEEP_EVERY;
+    let mut expired = state.clock.now() - EXPIRE_EVERY;
     loop {
+        if state.clock.now() - expired >= EXPIRE_EVERY {
+            expired = state.clock.now();
+            if let Err(error) = approvals::expire_due(&state.pools, expired).await {
+                tracing::warn!(%error, "proposals that ran out could not be marked; trying again in a minute");
+            }
+        }
         if state.clock.now() - swept >= SWEEP_EVERY {
             swept = state.clock.now();
             if let Err(error) = once::sweep(&state.pools, swept).await {

@@ -2,18 +2,17 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
-    Ground, ListError, ListMove, Verdict,
+    Ground, ListError, ListMove,
     commands::{self, Proposals},
-    store::{self, ApprovalFilter},
 };
 use crate::{
+    approvals::{self, Desks},
     identity::{Action, Caller},
     institutions,
     kernel::credit_code,
-    web::{Access, FieldError, Input, Paging, Problem, Query, Route, page::State},
+    web::{Access, Input, Problem, Query, Route, page::State},
 };
 
 /// The routes of the API.
@@ -23,8 +22,6 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/lists/white", propose, || web::post().to(enter)),
         Route::delete("/api/v1/lists/white/{credit_code}", propose, || web::delete().to(remove)),
         Route::post("/api/v1/lists/black", propose, || web::post().to(blacklist)),
-        Route::get("/api/v1/approvals", Access::May(Action::ReadRegister), || web::get().to(approvals)),
-        Route::post("/api/v1/approvals/{id}/decisions", Access::May(Action::DecideApproval), || web::post().to(decide)),
     ]
 }
 
@@ -43,13 +40,23 @@ struct BlackEntry {
     ground: Option<Ground>,
 }
 
-async fn enter(state: State, caller: Caller, entry: Input<Entry>) -> Result<HttpResponse, Problem> {
-    propose(&state, &caller, &entry.credit_code, ListMove::WhiteList, None, &entry.reason).await
+async fn enter(
+    state: State,
+    desks: web::Data<Desks>,
+    caller: Caller,
+    entry: Input<Entry>,
+) -> Result<HttpResponse, Problem> {
+    propose(&state, &desks, &caller, &entry.credit_code, ListMove::WhiteList, None, &entry.reason).await
 }
 
 /// Without a ground the reason alone says why.
-async fn blacklist(state: State, caller: Caller, entry: Input<BlackEntry>) -> Result<HttpResponse, Problem> {
-    propose(&state, &caller, &entry.credit_code, ListMove::Blacklist, entry.ground, &entry.reason).await
+async fn blacklist(
+    state: State,
+    desks: web::Data<Desks>,
+    caller: Caller,
+    entry: Input<BlackEntry>,
+) -> Result<HttpResponse, Problem> {
+    propose(&state, &desks, &caller, &entry.credit_code, ListMove::Blacklist, entry.ground, &entry.reason).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,17 +66,19 @@ struct RemoveQuery {
 
 async fn remove(
     state: State,
+    desks: web::Data<Desks>,
     caller: Caller,
     code: web::Path<String>,
     query: Query<RemoveQuery>,
 ) -> Result<HttpResponse, Problem> {
     let reason = query.reason.as_deref().unwrap_or("移出白名单");
-    propose(&state, &caller, &code, ListMove::Remove, None, reason).await
+    propose(&state, &desks, &caller, &code, ListMove::Remove, None, reason).await
 }
 
 /// 202 with the pending approval: nothing has changed on a list yet.
 async fn propose(
     state: &State,
+    desks: &Desks,
     caller: &Caller,
     code: &str,
     step: ListMove,
@@ -87,61 +96,5 @@ async fn propose(
         return Err(refused.why.into());
     }
     let id = proposed.ids.pop().ok_or(ListError::NotFound)?;
-    Ok(HttpResponse::Accepted().json(json!({
-        "id": id,
-        "state": "pending",
-        "step": step,
-        "expires_at": caller.now + commands::PROPOSAL_LIFE,
-        "findings": proposed.findings,
-    })))
-}
-
-#[derive(Debug, Deserialize)]
-struct ApprovalsQuery {
-    /// `pending` (default) or `settled`.
-    state: Option<String>,
-    limit: Option<i64>,
-    cursor: Option<String>,
-}
-
-async fn approvals(state: State, caller: Caller, query: Query<ApprovalsQuery>) -> Result<HttpResponse, Problem> {
-    let pending = match query.state.as_deref() {
-        None | Some("" | "pending") => true,
-        Some("settled") => false,
-        Some(_) => {
-            let error = FieldError::new("state", "STATE", "须填 pending 或 settled", "must be pending or settled");
-            return Err(Problem::invalid(vec![error]));
-        }
-    };
-    let paging = Paging::of(query.limit, query.cursor.as_deref());
-    let filter = ApprovalFilter { pending, institution: None, before: paging.id()?, limit: paging.rows() };
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = store::approvals(&mut conn, filter, caller.now).await?;
-    conn.commit().await?;
-    Ok(paging.items(rows, |row| row.id.to_string(), |row| row).into())
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DecisionInput {
-    decision: Verdict,
-    #[serde(default)]
-    comment: String,
-}
-
-async fn decide(
-    state: State,
-    caller: Caller,
-    id: web::Path<String>,
-    input: Input<DecisionInput>,
-) -> Result<HttpResponse, Problem> {
-    let id: i64 = id.parse().map_err(|_| Problem::not_found())?;
-    commands::decide(&state.pools, &caller, id, input.decision, &input.comment).await?;
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let approval = store::approval(&mut conn, id, caller.now).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    let list_status = (input.decision == Verdict::Approve).then(|| approval.step.leads_to());
-    let mut document = json!(approval);
-    document["list_status"] = json!(list_status);
-    Ok(HttpResponse::Ok().json(document))
+    approvals::accepted(state, desks, caller, id).await
 }

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 
 use crate::{
+    approvals::ApprovalError,
     db::DbError,
     kernel::{Finding, finding::Severity},
     web::{FieldError, Lang, Problem},
@@ -19,22 +20,14 @@ pub enum ListError {
     Blocked(Vec<Finding>),
     #[error("the same step is proposed already and waits for a colleague's decision")]
     AlreadyPending,
-    #[error("you proposed this yourself; a colleague must decide it")]
-    OwnProposal,
-    #[error("the proposal ran out after 7 days without a decision; propose it again")]
-    Expired,
-    #[error("the proposal is decided already; reload the page")]
-    AlreadyDecided,
-    #[error("give the reason; it becomes part of the record and parents may read it")]
-    ReasonMissing,
-    #[error("the reason or comment is longer than 500 characters; shorten it")]
-    TooLong,
+    #[error("another step about this institution was approved in the same go; decide this one by itself")]
+    OneAtATime,
     #[error("choose the ground of the blacklisting")]
     GroundMissing,
     #[error("only a blacklisting has a ground; leave it out")]
     GroundNotApplicable,
-    #[error("say why the proposal is rejected; its author reads it")]
-    CommentMissing,
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -49,16 +42,19 @@ impl ListError {
     /// The field of a form that must be mended, if it is one.
     pub fn field(&self) -> &'static str {
         match self {
-            ListError::ReasonMissing | ListError::TooLong => "reason",
+            ListError::Approval(ApprovalError::ReasonMissing | ApprovalError::TooLong(_)) => "reason",
             ListError::GroundMissing | ListError::GroundNotApplicable => "ground",
-            ListError::CommentMissing => "comment",
             _ => "",
         }
     }
 
     /// The sentence in one language.
     pub fn message(&self, lang: Lang) -> String {
-        if lang.is_en() { self.to_string() } else { self.message_zh() }
+        match self {
+            ListError::Approval(error) => error.message(lang),
+            _ if lang.is_en() => self.to_string(),
+            _ => self.message_zh(),
+        }
     }
 
     fn message_zh(&self) -> String {
@@ -74,14 +70,10 @@ impl ListError {
                 return format!("不符合条件：{}", told.join("；"));
             }
             ListError::AlreadyPending => "同样的提议已经在等同事审批，不用重复提议",
-            ListError::OwnProposal => "这是您自己提议的，须由另一位同事审批",
-            ListError::Expired => "提议满 7 天没有审批，已经失效；请重新提议",
-            ListError::AlreadyDecided => "这件提议已经审批过了；请刷新页面",
-            ListError::ReasonMissing => "请写明理由；理由记入档案，家长可能看到",
-            ListError::TooLong => "理由或意见超过 500 字；请缩短",
+            ListError::OneAtATime => "同一机构的另一事项刚刚同意；请单独审批这一件",
+            ListError::Approval(error) => return error.message(Lang::Zh),
             ListError::GroundMissing => "列入黑名单须选择情形",
             ListError::GroundNotApplicable => "只有列入黑名单才有情形；请去掉",
-            ListError::CommentMissing => "不同意时请写明原因，提议人会看到",
             ListError::Db(_) => "数据库出错，没有保存",
         }
         .to_owned()
@@ -112,14 +104,10 @@ impl From<ListError> for Problem {
                     .with_more(serde_json::json!({ "findings": findings }))
             }
             ListError::AlreadyPending => Problem::conflict("lists/already-pending", zh, en),
-            ListError::OwnProposal => Problem::new(StatusCode::FORBIDDEN, "lists/own-proposal", zh, en),
-            ListError::Expired => Problem::conflict("lists/expired", zh, en),
-            ListError::AlreadyDecided => Problem::conflict("lists/already-decided", zh, en),
-            ListError::ReasonMissing => field("reason", "REQUIRED"),
-            ListError::TooLong => field("reason", "TOO_LONG"),
+            ListError::OneAtATime => Problem::conflict("lists/one-at-a-time", zh, en),
+            ListError::Approval(error) => error.into(),
             ListError::GroundMissing => field("ground", "REQUIRED"),
             ListError::GroundNotApplicable => field("ground", "NOT_APPLICABLE"),
-            ListError::CommentMissing => field("comment", "REQUIRED"),
             ListError::Db(error) => error.into(),
         }
     }

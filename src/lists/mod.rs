@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod commands;
+mod desk;
 mod error;
 mod model;
 mod overview;
@@ -12,7 +13,7 @@ pub mod rules;
 pub mod store;
 
 pub use commands::propose;
+pub use desk::ListDesk;
 pub use error::ListError;
-pub use model::{Approval, Ground, ListEntry, ListMove, ListStatus, Proposal, Refused, Verdict};
+pub use model::{Ground, ListEntry, ListMove, ListStatus, Proposal, Refused};
 pub use overview::{OpenStep, Overview, history, overview};
-pub use store::{longest_waiting as waiting, open_proposals_of};

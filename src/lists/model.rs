@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{CreditCode, Finding};
+use crate::{approvals::Kind, kernel::CreditCode};
 
 /// Where an institution stands; it is what the latest decision says, and [`ListStatus::None`] before the first.
 #[derive(
@@ -66,6 +66,22 @@ pub enum ListMove {
 }
 
 impl ListMove {
+    /// The kind of approval that it needs.
+    pub fn kind(self) -> Kind {
+        match self {
+            ListMove::WhiteList => Kind::WhiteList,
+            ListMove::Suspend => Kind::Suspend,
+            ListMove::Remove => Kind::Remove,
+            ListMove::Blacklist => Kind::Blacklist,
+            ListMove::ClearBlacklist => Kind::ClearBlacklist,
+        }
+    }
+
+    /// The step that a kind of approval is about, if it is one.
+    pub fn of(kind: Kind) -> Option<ListMove> {
+        <ListMove as strum::IntoEnumIterator>::iter().find(|step| step.kind() == kind)
+    }
+
     /// Where the institution stands once the step is approved.
     pub fn leads_to(self) -> ListStatus {
         match self {
@@ -88,13 +104,7 @@ impl ListMove {
 
     /// The act as a button says it: Chinese, English.
     pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            ListMove::WhiteList => ("列入白名单", "Put on the white list"),
-            ListMove::Suspend => ("暂停展示", "Suspend the listing"),
-            ListMove::Remove => ("移出白名单", "Take off the white list"),
-            ListMove::Blacklist => ("列入黑名单", "Put on the blacklist"),
-            ListMove::ClearBlacklist => ("移出黑名单", "Take off the blacklist"),
-        }
+        self.kind().words()
     }
 }
 
@@ -147,42 +157,6 @@ pub struct Proposal {
     pub reason: String,
 }
 
-/// What was decided about a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Verdict {
-    Approve,
-    Reject,
-}
-
-/// A proposal as it is shown and decided.
-#[derive(Debug, Clone, Serialize)]
-pub struct Approval {
-    pub id: i64,
-    #[serde(serialize_with = "as_region")]
-    pub region: i32,
-    #[serde(skip)]
-    pub institution: i64,
-    pub credit_code: String,
-    pub name: String,
-    pub step: ListMove,
-    pub ground: Option<Ground>,
-    pub reason: String,
-    #[serde(skip)]
-    pub proposed_by: i64,
-    pub proposed_by_name: String,
-    pub proposed_at: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
-    /// `pending`, `approved`, `rejected` or `expired`.
-    pub state: String,
-    pub decided_by_name: Option<String>,
-    pub decided_at: Option<DateTime<Utc>>,
-    pub comment: Option<String>,
-    /// What the rules found when it was proposed.
-    pub findings: Vec<Finding>,
-}
-
 /// One line of an institution's list history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListEntry {
@@ -200,9 +174,4 @@ pub struct Refused {
     pub credit_code: CreditCode,
     pub name: String,
     pub why: super::ListError,
-}
-
-/// The region code as the contract writes it.
-fn as_region<S: serde::Serializer>(region: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{region:06}"))
 }

@@ -1,14 +1,11 @@
 //! What other pages show of the lists.
 
-use chrono::{DateTime, Utc};
-
-use super::{
-    Approval, ListEntry, ListError, ListMove, rules,
-    store::{self, ApprovalFilter},
-};
+use super::{ListEntry, ListError, ListMove, rules, store};
 use crate::{
+    approvals::{self, Approval},
     db::{DbError, ScopedConn},
-    kernel::{Finding, clock::BEIJING, finding::Decision},
+    identity::Caller,
+    kernel::{Finding, finding::Decision},
 };
 
 /// A step that may be proposed now, and what the rules say to it.
@@ -25,8 +22,8 @@ pub struct OpenStep {
 pub struct Overview {
     /// Newest first.
     pub history: Vec<ListEntry>,
-    /// Proposals that wait for a decision.
-    pub pending: Vec<Approval>,
+    /// Proposed steps that wait for a decision.
+    pub pending: Vec<(ListMove, Approval)>,
     /// Empty outside the caller's own county.
     pub steps: Vec<OpenStep>,
 }
@@ -41,23 +38,23 @@ pub async fn overview(
     conn: &mut ScopedConn,
     tenant: i32,
     institution: i64,
-    now: DateTime<Utc>,
+    caller: &Caller,
 ) -> Result<Overview, ListError> {
-    let today = now.with_timezone(&BEIJING).date_naive();
-    let filter = ApprovalFilter { pending: true, institution: Some(institution), before: 0, limit: 10 };
+    let waiting =
+        approvals::pending_of_institution(conn, (tenant, institution), caller.actor.user_id, caller.now).await?;
     let steps = store::subjects(conn, &[institution])
         .await?
         .into_iter()
         .flat_map(|subject| {
             ListMove::from_status(subject.standing.list).iter().map(move |step| {
-                let findings = rules::findings(*step, &subject.standing, None, today);
+                let findings = rules::findings(*step, &subject.standing, None, caller.today());
                 OpenStep { step: *step, blocked: Decision::of(&findings) == Decision::Block, findings }
             })
         })
         .collect();
     Ok(Overview {
         history: store::history(conn, tenant, institution).await?,
-        pending: store::approvals(conn, filter, now).await?,
+        pending: waiting.into_iter().filter_map(|one| Some((ListMove::of(one.kind)?, one))).collect(),
         steps,
     })
 }

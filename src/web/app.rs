@@ -1,5 +1,7 @@
 //! The whole service: every feature's routes behind one gate. The only file that knows every feature.
 
+use std::sync::Arc;
+
 use actix_web::{
     App, Error, HttpResponse,
     body::MessageBody,
@@ -9,6 +11,7 @@ use actix_web::{
 };
 
 use super::{Access, AppState, Problem, Route, assets, auth, gate, sign_in, switching};
+use crate::approvals::Desks;
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
@@ -25,10 +28,13 @@ pub fn routes() -> Vec<Route> {
     routes.extend(switching::routes());
     routes.extend(crate::accounts::api::routes());
     routes.extend(crate::accounts::pages::routes());
+    routes.extend(crate::accounts::department_pages::routes());
     routes.extend(crate::accounts::invite_pages::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());
+    routes.extend(crate::approvals::api::routes());
+    routes.extend(crate::approvals::pages::routes());
     routes.extend(crate::lists::api::routes());
     routes.extend(crate::lists::pages::routes());
     routes.extend(crate::audit::pages::routes());
@@ -36,7 +42,18 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::courses::pages::routes());
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
+    routes.extend(crate::policies::api::routes());
+    routes.extend(crate::policies::pages::routes());
     routes
+}
+
+/// What every feature does with approved proposals of its kinds.
+pub fn desks() -> Desks {
+    Desks::new(vec![
+        Arc::new(crate::lists::ListDesk),
+        Arc::new(crate::escrow::WarningDesk),
+        Arc::new(crate::policies::PolicyDesk),
+    ])
 }
 
 /// The actix application. Made once a worker thread.
@@ -54,6 +71,7 @@ pub fn app(
     let routes = routes();
     App::new()
         .app_data(web::Data::new(state))
+        .app_data(web::Data::new(desks()))
         .app_data(web::Data::new(crate::public::Reader::default()))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())

@@ -30,6 +30,7 @@ pub struct Page {
     query: String,
     /// Path and query by which this page, or the one that its form stands on, is got.
     here: (String, String),
+    now: DateTime<Utc>,
     today: NaiveDate,
 }
 
@@ -105,6 +106,7 @@ impl Page {
                 }
             },
         );
+        let now = visit.as_ref().map_or_else(Utc::now, |visit| visit.now);
         Page {
             lang,
             title: lang.t(title_zh, title_en).to_owned(),
@@ -115,10 +117,8 @@ impl Page {
             note: None,
             query: request.query_string().to_owned(),
             here: here(request),
-            today: visit
-                .map_or_else(Utc::now, |visit| visit.now)
-                .with_timezone(&crate::kernel::clock::BEIJING)
-                .date_naive(),
+            now,
+            today: now.with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
         }
     }
 
@@ -195,6 +195,11 @@ impl Page {
     /// Whether the one signed in may do `action`, by its name in the permission table.
     pub fn may(&self, action: Action) -> bool {
         self.actor.as_ref().is_some_and(|actor| may(actor.role, action))
+    }
+
+    /// The instant of the request.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
     }
 
     /// Today in Beijing, by the service's clock.
@@ -284,17 +289,19 @@ impl Page {
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
-            (Action::ReadRegister, entry("/b/approvals", "list-check", "名单审批", "List approvals")),
+            (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
             (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
+            (Action::ReadRegister, entry("/b/policies", "compass", "政策参数", "Policies")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, _)| may(actor.role, *action))
+        .filter(|(action, entry)| may(actor.role, *action) && !(actor.sees_a_part() && entry.href == "/b/approvals"))
         .map(|(_, entry)| entry)
         .collect()
     }

@@ -4,12 +4,15 @@
 
 mod accounts;
 mod app;
+mod approvals;
 mod courses;
+mod departments;
 mod escrow;
 mod gate;
 mod isolation;
 mod mail;
 mod passkeys;
+mod policies;
 mod register;
 mod samples;
 mod second_factor;

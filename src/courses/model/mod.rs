@@ -39,6 +39,10 @@ pub struct Filing {
     /// Absent or null: the national values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// The county's policies by their first days, in order, where the service knows them: a lesson is judged by the one in
+    /// force on its day, a payment by that of its day.
+    #[serde(skip)]
+    pub dated: Vec<(NaiveDate, Policy)>,
 }
 
 /// The institution as far as a course is judged by it.
@@ -215,9 +219,12 @@ impl Default for Policy {
 }
 
 impl Filing {
-    /// The policy given, else the national one.
-    pub fn policy(&self) -> Policy {
-        self.policy.unwrap_or_default()
+    /// The policy of a day; its first day counts. Without dated ones the policy given, else the national one.
+    pub fn policy_on(&self, day: NaiveDate) -> Policy {
+        match self.dated.iter().rev().find(|(from, _)| *from <= day) {
+            Some((_, policy)) => *policy,
+            None => self.policy.filter(|_| self.dated.is_empty()).unwrap_or_default(),
+        }
     }
 
     /// The vacations; `None` when the school calendar does not say.

@@ -106,7 +106,8 @@ fn benchmark_cap(filing: &Filing) -> Option<Finding> {
         return Some(BENCHMARK_CAP.unknown(PATH, &missing));
     };
     let offer = Offer { fee, benchmark, lessons, minutes, standard: course.delivery.standard_minutes() };
-    over_benchmark(&offer, filing.policy().float_bp)
+    let paid_on = course.first_payment_on.value().copied().unwrap_or(filing.as_of);
+    over_benchmark(&offer, filing.policy_on(paid_on).float_bp)
 }
 
 /// What the price of a standard unit is worked out from; lengths in minutes.

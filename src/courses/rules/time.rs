@@ -152,7 +152,7 @@ fn cross_midnight(i: usize, session: &Session) -> Option<Finding> {
 
 /// COURSE-TIME-OFFLINE-END, COURSE-TIME-ONLINE-END: lessons of minors end by 20:30 offline, 21:00 online.
 fn latest_end(filing: &Filing, i: usize, session: &Session) -> Option<Finding> {
-    let policy = filing.policy();
+    let policy = filing.policy_on(session.date);
     let delivery = filing.course.delivery;
     let (rule, limit) = match delivery {
         Delivery::Offline => (&OFFLINE_END, policy.offline_end),
@@ -334,7 +334,7 @@ fn day_off(filing: &Filing, statutory: &Calendar, i: usize, date: NaiveDate) -> 
             Some(REST.found(Severity::Block, path(i, "date"), messages, evidence))
         }
         DayType::MakeupWorkday => {
-            let (severity, zh, en) = match filing.policy().makeup_day {
+            let (severity, zh, en) = match filing.policy_on(date).makeup_day {
                 MakeupDay::Allow => return None,
                 MakeupDay::Refer => (Severity::Refer, "能否开展学科类培训由教育部门决定", "the bureau decides"),
                 MakeupDay::Deny => (Severity::Block, "本地不允许开展学科类培训", "no academic training here"),

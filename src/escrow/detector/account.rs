@@ -16,7 +16,10 @@ use super::{
     model::{Change, Entry, Level, Step, Undetermined, Warning, WarningKind},
     obligations::Obligations,
 };
-use crate::{escrow::policy::Policy, kernel::Calendar};
+use crate::{
+    escrow::policy::{Policies, Policy},
+    kernel::Calendar,
+};
 
 /// W2 closes after this many consecutive ends of day below the lowest tier of every window.
 const DAYS_BELOW_TO_CLOSE: u32 = 7;
@@ -24,11 +27,21 @@ const DAYS_BELOW_TO_CLOSE: u32 = 7;
 /// What entries are judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct Grounds<'a> {
-    /// Validated.
-    pub policy: &'a Policy,
+    /// Validated. Each day is judged by the one of that day.
+    pub policies: &'a Policies,
     pub calendar: &'a Calendar,
     /// Of the account; `None` where it is unknown what is owed.
     pub obligations: Option<&'a Obligations>,
+}
+
+impl<'a> Grounds<'a> {
+    /// The policy of a day, counted as [`days`] does.
+    fn policy(&self, day: i64) -> &'a Policy {
+        match self.policies.constant() {
+            Some(policy) => policy,
+            None => self.policies.on(days::date(day).unwrap_or(NaiveDate::MAX)),
+        }
+    }
 }
 
 /// Where an account's history begins.
@@ -138,7 +151,7 @@ impl AccountState {
             if entry.credit { before.checked_add(entry.amount_fen) } else { before.checked_sub(entry.amount_fen) };
         let after = after.ok_or_else(|| DetectorError::TooLarge { bank_ref: entry.bank_ref.to_owned() })?;
         let judged_from = self.next_day.filter(|next| *next < day).map_or(at, days::last_micro);
-        self.rolling.fit(&grounds.policy.cum_rolling, judged_from)?;
+        self.rolling.fit(&grounds.policy(day).cum_rolling, judged_from)?;
         self.close_days(grounds, day, changes);
         self.rolling.advance(at);
         self.rolling.add(movement(at, entry));
@@ -161,7 +174,7 @@ impl AccountState {
         changes: &mut Vec<Change>,
     ) -> Result<(), DetectorError> {
         if let Some(next) = self.next_day {
-            self.rolling.fit(&grounds.policy.cum_rolling, days::last_micro(next))?;
+            self.rolling.fit(&grounds.policy(next).cum_rolling, days::last_micro(next))?;
             self.close_days(grounds, days::first_day_not_over(as_of.timestamp_micros()), changes);
         }
         Ok(())
@@ -178,7 +191,7 @@ impl AccountState {
     }
 
     fn judge_single(&mut self, grounds: &Grounds, entry: &Entry, before: i64, changes: &mut Vec<Change>) {
-        let policy = grounds.policy;
+        let policy = grounds.policy(days::day_of(entry.booked_at.timestamp_micros()));
         let Some(reached) = large_single::judge(&policy.large_single, entry.amount_fen, before) else { return };
         let step = step_of(entry, reached.level(entry));
         let evidence = || signed(large_single::evidence(policy, &reached, entry, before), &step, policy);
@@ -186,7 +199,7 @@ impl AccountState {
     }
 
     fn judge_rolling(&mut self, grounds: &Grounds, entry: &Entry, changes: &mut Vec<Change>) {
-        let policy = grounds.policy;
+        let policy = grounds.policy(days::day_of(entry.booked_at.timestamp_micros()));
         let verdict = self.rolling.judge(&policy.cum_rolling, self.balance_fen);
         if verdict.without_base {
             lack(&mut self.undetermined, WarningKind::CumRolling, "base_fen");
@@ -205,7 +218,7 @@ impl AccountState {
             return;
         }
         self.rolling.advance(days::last_micro(day));
-        let all_below = self.rolling.judge(&grounds.policy.cum_rolling, self.balance_fen).all_below;
+        let all_below = self.rolling.judge(&grounds.policy(day).cum_rolling, self.balance_fen).all_below;
         self.days_below_share = if all_below { self.days_below_share + 1 } else { 0 };
         if self.days_below_share >= DAYS_BELOW_TO_CLOSE {
             self.open.remove(&WarningKind::CumRolling);
@@ -214,7 +227,7 @@ impl AccountState {
     }
 
     fn close_below_min(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
-        let policy = grounds.policy;
+        let policy = grounds.policy(day);
         let unearned = grounds.obligations.map(|obligations| obligations.unearned_at(days::last_micro(day)));
         let minimum = Minimum::of(&policy.minimum_balance, unearned);
         let is_below = minimum.is_above(self.balance_fen);
@@ -251,7 +264,7 @@ impl AccountState {
             Some(false) => {}
             None => {
                 let red = Some(Level::Red);
-                let by_days = self.bank_days_below_min >= grounds.policy.below_min.red_after_bank_days;
+                let by_days = self.bank_days_below_min >= grounds.policy(day).below_min.red_after_bank_days;
                 if level < red && self.open_level(WarningKind::BelowMin) < red && !by_days {
                     let year = date.map(|date| date.format("%Y").to_string()).unwrap_or_default();
                     lack(&mut self.undetermined, WarningKind::BelowMin, &format!("holidays_{year}"));

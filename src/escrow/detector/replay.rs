@@ -12,7 +12,10 @@ use super::{
     obligations::Obligations,
     rows::AccountRows,
 };
-use crate::{escrow::policy::Policy, kernel::Calendar};
+use crate::{
+    escrow::policy::{Policies, Policy},
+    kernel::Calendar,
+};
 
 /// What a replay says of one account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,10 +99,11 @@ pub fn simulate(
     let last = entries.values().filter_map(AccountRows::last_at).max();
     let as_of = as_of.or_else(|| last.map(end_of_its_day)).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let nothing_owed = Obligations::default();
+    let policies = Policies::from(policy.clone());
     let mut accounts = Vec::new();
     for (account, rows) in entries.iter().filter(|(_, rows)| rows.first_at().is_some_and(|first| first <= as_of)) {
         let obligations = obligations.map(|all| all.get(account).unwrap_or(&nothing_owed));
-        let grounds = Grounds { policy, calendar, obligations };
+        let grounds = Grounds { policies: &policies, calendar, obligations };
         let report = replay(account, rows.opening(), rows.entries(), &grounds, as_of)
             .map_err(|source| ReplayError { account: account.clone(), source })?;
         accounts.push(report);

@@ -180,8 +180,8 @@ mod tests {
 
     /// Kind and evidence base of what a replay finds, and the balance in the end.
     fn replayed(runs: &[Run], entries: &[NewEntry]) -> (Vec<(WarningKind, DateTime<Utc>)>, i64) {
-        let (policy, calendar) = (Policy::default(), Calendar::default());
-        let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
+        let (policies, calendar) = (Policy::default().into(), Calendar::default());
+        let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
         let begin = opening(runs.first(), 0, false, None).unwrap();
         let mut replay = Replay::new(begin, &grounds, Vec::new(), runs);
         entries.iter().for_each(|entry| replay.take(&entry.for_detector()).unwrap());

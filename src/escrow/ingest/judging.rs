@@ -37,7 +37,7 @@ impl Work<'_> {
             && standing.in_order
             && let Some(mut detector) = account.detector.clone()
         {
-            let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
+            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -77,9 +77,10 @@ impl Work<'_> {
         runs: Vec<Run>,
         closed_through: Option<NaiveDate>,
     ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
-        let (policy, calendar, entries) = (Arc::clone(&self.policy), Arc::clone(&self.calendar), Arc::clone(entries));
+        let (policies, calendar, entries) =
+            (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policy: &policy, calendar: &calendar, obligations: None };
+            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
             let begins = runs.first();
             let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
@@ -108,7 +109,7 @@ impl Work<'_> {
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
-        let grounds = Grounds { policy: &self.policy, calendar: &self.calendar, obligations: None };
+        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);

@@ -18,7 +18,8 @@ use crate::{
         model::{Status, due_workdays},
     },
     identity::Caller,
-    kernel::{Calendar, clock::BEIJING},
+    kernel::Calendar,
+    policies::InForce,
     web::{Lang, show},
 };
 
@@ -27,7 +28,7 @@ use crate::{
 pub(super) struct Teller<'a> {
     pub caller: &'a Caller,
     pub calendar: &'a Calendar,
-    pub policy_version: &'a str,
+    pub in_force: &'a InForce,
     pub public_url: &'a str,
 }
 
@@ -62,13 +63,14 @@ impl Teller<'_> {
         let (id, status, warning, graver) = match write {
             Write::Insert(warning) => {
                 let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
-                let id = store::insert(client, self.about(account, Some(warning.level)), status, &warning).await?;
+                let id =
+                    store::insert(client, self.about(account, &warning, Some(warning.level)), status, &warning).await?;
                 (id, status, warning, true)
             }
             Write::Update { id, status, warning } => {
                 let before = stored.iter().find(|row| row.id == id);
                 let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
-                let about = self.about(account, graver.then_some(warning.level));
+                let about = self.about(account, &warning, graver.then_some(warning.level));
                 store::update(client, about, id, status, &warning).await?;
                 (id, status, warning, graver)
             }
@@ -86,14 +88,19 @@ impl Teller<'_> {
     }
 
     /// `level`: that of a warning somebody must now act on.
-    fn about(&self, account: &Account, level: Option<Level>) -> About<'_> {
-        let today = self.caller.now.with_timezone(&BEIJING).date_naive();
-        let due_on = level.and_then(due_workdays).and_then(|days| self.calendar.add_workdays(today, days));
+    fn about<'w>(&self, account: &Account, warning: &'w Warning, level: Option<Level>) -> About<'w> {
+        let days = level.and_then(|level| due_workdays(self.in_force, level));
+        let due_on = days.and_then(|days| self.calendar.add_workdays(self.caller.today(), days));
         About {
             tenant: self.caller.actor.tenant,
             account: account.id,
             institution: account.institution_id,
-            policy_version: self.policy_version,
+            // That of the day it was judged by, which may be long past.
+            policy_version: warning
+                .evidence
+                .get("policy_version")
+                .and_then(|version| version.as_str())
+                .unwrap_or_default(),
             due_on,
             now: self.caller.now,
         }
@@ -121,7 +128,7 @@ impl Teller<'_> {
             body_for_bureau: &body(&bureau, "查看依据并办理", "See the evidence and act"),
             body_for_institution: &body(&own, "查看并说明情况", "See it and answer"),
         };
-        store::mail(client, self.about(account, None), &mail).await?;
+        store::mail(client, self.about(account, warning, None), &mail).await?;
         Ok(())
     }
 }

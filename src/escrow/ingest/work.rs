@@ -24,9 +24,10 @@ use super::{
 };
 use crate::{
     db::{DbError, Scope},
-    escrow::{detector::AccountState, policy::Policy},
+    escrow::{detector::AccountState, policy::Policies},
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, clock::BEIJING},
+    policies,
     web::AppState,
 };
 
@@ -56,19 +57,19 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     if !months.is_empty() {
         rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, &months).await?;
     }
-    let policy = Policy::default();
+    let tx = Transaction::begin(&state.pools, scope).await?;
+    let chain = policies::chain_by(&tx, caller.actor.tenant).await?;
     let work = Work {
-        tx: Transaction::begin(&state.pools, scope).await?,
+        tx,
         caller,
-        policy: Arc::new(policy),
+        policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
         delivery: &delivery,
         repeated: &repeated,
         extents: &extents,
     };
-    let public_url = state.public_url();
-    let teller =
-        Teller { caller, calendar: &state.calendar, policy_version: &work.policy.version, public_url: &public_url };
+    let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
+    let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url: &public_url };
     let mut received = Vec::with_capacity(batches.len());
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
@@ -160,7 +161,7 @@ fn months(batches: &[Batch]) -> Vec<NaiveDate> {
 pub(super) struct Work<'a> {
     pub(super) tx: Transaction,
     pub(super) caller: &'a Caller,
-    pub(super) policy: Arc<Policy>,
+    pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
     pub(super) delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.

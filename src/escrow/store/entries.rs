@@ -165,3 +165,46 @@ pub async fn counterparties(
     .load(conn.sql())
     .await?)
 }
+
+/// What the detector takes of an entry.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct Movement {
+    #[diesel(sql_type = Timestamptz)]
+    pub booked_at: DateTime<Utc>,
+    #[diesel(sql_type = Text)]
+    pub bank_ref: String,
+    #[diesel(sql_type = Bool)]
+    pub credit: bool,
+    #[diesel(sql_type = BigInt)]
+    pub amount_fen: i64,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub balance_after_fen: Option<i64>,
+}
+
+impl Movement {
+    /// The balance before it, where the bank gave the one after.
+    pub fn balance_before_fen(&self) -> Option<i64> {
+        let effect = if self.credit { self.amount_fen } else { -self.amount_fen };
+        self.balance_after_fen?.checked_sub(effect)
+    }
+}
+
+/// Everything that moved on an account, from an instant on, in the detector's order.
+pub async fn movements(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: Option<DateTime<Utc>>,
+) -> Result<Vec<Movement>, DbError> {
+    Ok(sql_query(
+        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen FROM entries \
+         WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') ORDER BY booked_at, seq, bank_ref",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Nullable<Timestamptz>, _>(from)
+    .load(conn.sql())
+    .await?)
+}

@@ -125,7 +125,7 @@ pub async fn whose(door: &Doorway<'_>, visitor: &Visitor, token: &str) -> Result
     let step = steps::find(&mut conn, token, Purpose::Reset, visitor.now).await?;
     let found = step.and_then(|step| step.person.zip(step.state::<String>(door.secrets)));
     let Some((person, username)) = found else { return Ok(None) };
-    let min = Words::of(&mut conn, person, &username).await?.context().length_min();
+    let min = Words::of(&mut conn, person, &username, visitor.now).await?.context().length_min();
     Ok(Some((username, min)))
 }
 
@@ -143,7 +143,7 @@ pub async fn set(
     let (Some(person), Some(username)) = (step.person, step.state::<String>(door.secrets)) else {
         return Err(SignInError::StepEnded);
     };
-    let words = Words::of(&mut conn, person, &username).await?;
+    let words = Words::of(&mut conn, person, &username, now).await?;
     drop(conn);
     // A password that is not taken leaves the link as it was.
     let hash = password::hash_for(new, &words.context()).await?;

@@ -107,10 +107,11 @@ fn what_no_rule_could_judge_is_refused_with_its_path() {
     }
     let many = json!(vec![good()["course"]["sessions"][0].clone(); 10_000]);
     assert_eq!(read(&changed(good, "/course/sessions", many)).validate(), Ok(()));
+    let any = chrono::NaiveDate::MAX;
     let national = json!({"makeup_day": "refer", "offline_end": "20:30", "online_end": "21:00", "float_bp": 1000});
-    assert_eq!(read(&changed(good, "/policy", national)).policy(), Policy::NATIONAL);
+    assert_eq!(read(&changed(good, "/policy", national)).policy_on(any), Policy::NATIONAL);
     assert_eq!(
-        read(&changed(good, "/policy", json!({"float_bp": 500}))).policy().offline_end,
+        read(&changed(good, "/policy", json!({"float_bp": 500}))).policy_on(any).offline_end,
         Policy::NATIONAL.offline_end
     );
 }
@@ -240,7 +241,7 @@ proptest! {
         let lenient = read(&filing);
         let mut strict = lenient.clone();
         let end = format!("{:02}:{:02}", end / 60, end % 60).parse().unwrap();
-        strict.policy = Some(Policy { offline_end: end, online_end: end, float_bp, ..lenient.policy() });
+        strict.policy = Some(Policy { offline_end: end, online_end: end, float_bp, ..lenient.policy_on(lenient.as_of) });
         let rules = |filing: &Filing| -> HashSet<(String, String)> {
             check(filing, Calendar::statutory()).iter().map(|f| (f.rule.to_string(), f.path.clone())).collect()
         };

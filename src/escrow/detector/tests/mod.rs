@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::*;
-use crate::{escrow::policy::Policy, kernel::Calendar};
+use crate::{
+    escrow::policy::{Policies, Policy},
+    kernel::Calendar,
+};
 
 /// An instant of 2026 in Beijing, `MM-DDTHH:MM:SS`.
 fn at(text: &str) -> DateTime<Utc> {
@@ -67,7 +70,8 @@ impl Story {
 
     fn until(&self, as_of: &str) -> AccountReport {
         let obligations = self.obligations.as_ref();
-        let grounds = Grounds { policy: &self.policy, calendar: Calendar::statutory(), obligations };
+        let policies = self.policy.clone().into();
+        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations };
         let entries = self.rows.iter().map(entry);
         replay("A", self.opening, entries, &grounds, at(as_of)).unwrap()
     }

@@ -61,7 +61,7 @@ proptest! {
     ) {
         let as_of = at("04-06T23:59:59") + TimeDelta::days(days_after);
         let grounds = Grounds {
-            policy: &story.policy, calendar: Calendar::statutory(), obligations: story.obligations.as_ref(),
+            policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: story.obligations.as_ref(),
         };
         let whole = replay("A", story.opening, story.rows.iter().map(entry), &grounds, as_of).unwrap();
 
@@ -109,7 +109,7 @@ proptest! {
         };
         let as_given = run(&lines);
         prop_assert_eq!(&as_given, &run(&shuffled));
-        let grounds = Grounds { policy: &story.policy, calendar: Calendar::statutory(), obligations: None };
+        let grounds = Grounds { policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: None };
         let last = story.rows.last().map_or(at("01-05T00:00:00"), |row| row.booked_at);
         let local = last.with_timezone(&crate::kernel::clock::BEIJING).date_naive();
         let end = local.and_hms_opt(23, 59, 59).unwrap().and_local_timezone(crate::kernel::clock::BEIJING).unwrap();
@@ -123,7 +123,8 @@ proptest! {
         policy.cum_rolling.windows.truncate(1);
         policy.cum_rolling.windows[0].days = days;
         policy.cum_rolling.windows[0].tiers.truncate(1);
-        let grounds = Grounds { policy: &policy, calendar: Calendar::statutory(), obligations: None };
+        let policies = policy.clone().into();
+        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
         let mut state = AccountState::new(story.opening);
         let mut undetermined = false;
         for (i, row) in story.rows.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::*;
 use Level::{Blue, Orange, Red, Yellow};
-use WarningKind::{CumRolling, LargeSingle};
+use WarningKind::{BelowMin, CumRolling, LargeSingle};
 use serde_json::json;
 
 #[test]
@@ -189,8 +189,8 @@ fn a_day_at_the_tier_begins_the_seven_days_anew() {
 
 #[test]
 fn people_may_close_a_warning_and_the_next_raises_a_new_one() {
-    let policy = Policy::default();
-    let grounds = Grounds { policy: &policy, calendar: Calendar::statutory(), obligations: None };
+    let policies = Policy::default().into();
+    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
     let story = Story::opened(1_000_000, "03-02").pays("03-02T10:00:00", 50_000).pays("03-03T10:00:00", 50_000);
     let mut state = AccountState::new(story.opening);
     let mut changes = Vec::new();
@@ -203,8 +203,8 @@ fn people_may_close_a_warning_and_the_next_raises_a_new_one() {
 
 #[test]
 fn what_comes_late_or_does_not_fit_is_refused_and_changes_nothing() {
-    let policy = Policy::default();
-    let grounds = Grounds { policy: &policy, calendar: Calendar::statutory(), obligations: None };
+    let policies = Policy::default().into();
+    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
     let story = Story::opened(10, "03-02").receives("03-03T10:00:00", 1).receives("03-03T09:59:59", 1);
     let mut state = AccountState::new(story.opening);
     let mut changes = Vec::new();
@@ -222,10 +222,11 @@ fn what_comes_late_or_does_not_fit_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_policy_with_longer_windows_is_refused_once_its_movements_are_gone() {
-    let policy = Policy::default();
+    let policy = Policy::default().into();
     let mut longer = Policy::default();
     longer.cum_rolling.windows[1].days = 60;
-    let grounds = |policy| Grounds { policy, calendar: Calendar::statutory(), obligations: None };
+    let longer = longer.into();
+    let grounds = |policies| Grounds { policies, calendar: Calendar::statutory(), obligations: None };
     let story = Story::opened(10, "03-02").receives("03-03T10:00:00", 1).receives("04-02T10:00:00", 1);
     let next = Story::opened(10, "03-02").receives("04-02T10:00:01", 1);
     for (count, fits) in [(1, true), (2, false)] {
@@ -236,4 +237,19 @@ fn a_policy_with_longer_windows_is_refused_once_its_movements_are_gone() {
         let pushed = state.push(&grounds(&longer), &entry(&next.rows[0]), &mut Vec::new());
         assert_eq!(pushed.is_ok(), fits, "{count}: {pushed:?}");
     }
+}
+
+#[test]
+fn each_entry_and_each_end_of_day_is_judged_by_the_policy_of_its_day() {
+    let mut strict = Policy { version: "strict".to_owned(), ..Policy::default() };
+    strict.large_single.tiers[0].amount_fen = Some(100);
+    strict.minimum_balance.fixed_fen = 999_900;
+    let policies = Policies::new(Policy::default(), vec![("2026-03-03".parse().unwrap(), strict)]);
+    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
+    let story = Story::opened(10_000, "03-02").pays("03-02T23:59:59", 1).pays("03-03T00:00:00", 1);
+    let report = replay("A", story.opening, story.rows.iter().map(entry), &grounds, at("03-03T23:59:59")).unwrap();
+    assert_eq!(steps(only(&report, LargeSingle).unwrap()).len(), 1);
+    assert_eq!(evidence(only(&report, LargeSingle).unwrap(), "policy_version"), "strict");
+    let below = only(&report, BelowMin).unwrap();
+    assert_eq!(below.raised_at.to_string(), "2026-03-03 23:59:59 +08:00", "the day before had no minimum");
 }

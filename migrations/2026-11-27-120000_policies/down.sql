@@ -1,0 +1,2 @@
+ALTER TABLE courses DROP COLUMN policy_version;
+DROP TABLE policy_values;
