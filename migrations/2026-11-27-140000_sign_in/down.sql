@@ -1,4 +1,3 @@
-REVOKE INSERT ON outbox FROM mingjian_auth;
 DROP TABLE passkeys;
 DROP TABLE recovery_codes;
 DROP TABLE totp_secrets;

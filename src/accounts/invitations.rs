@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{self, Event},
     db::{DbError, Pools, Scope, ScopedConn},
-    identity::{self, Action, Actor, Caller, Department, Role, commands::is_username, may, password},
+    identity::{self, Action, Actor, Caller, Department, Role, commands::is_username, may, password, sign_in},
     kernel::{RegionCode, credit_code},
     web::show,
 };
@@ -193,12 +193,14 @@ pub async fn accept_new(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), PostError> {
     // Looked up before anything costly is done for a stranger.
-    let (token, _) = look_up(pools, token, now).await?;
+    let (token, open) = look_up(pools, token, now).await?;
     let display_name = name(new.name)?;
     if !is_username(new.username) {
         return Err(PostError::Username);
     }
-    let hash = password::hash(new.password.to_owned()).await?;
+    let second_factor = open.role.parse().is_ok_and(sign_in::policy::may_be_required_of);
+    let context = password::Context { words: vec![new.username, display_name, &open.email], second_factor };
+    let hash = password::hash_for(new.password, &context).await?;
     let mut conn = Scope::system(token.tenant).begin_accounts(pools).await?;
     let open = store::lock_by_token(&mut conn, &token.hash(), now).await?.ok_or(PostError::DeadLink)?;
     let open = Open { display_name: display_name.to_owned(), ..open };

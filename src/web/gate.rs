@@ -99,7 +99,9 @@ pub async fn gate(
     if !request.path().starts_with("/static/")
         && let Err(wait) = state.pace.check(client::address(request.request(), &state.service.trusted_proxies))
     {
-        return Ok(request.into_response(answer_fast(wait)));
+        let mut response = request.into_response(answer_fast(wait));
+        set_headers(&mut response, &request_id);
+        return Ok(response);
     }
     // HEAD is GET without the body, which the server leaves out by itself.
     if request.method() == Method::HEAD {

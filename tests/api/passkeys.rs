@@ -185,11 +185,11 @@ async fn an_authenticator_that_lies_gets_nowhere() {
     let answer = json!({"token": question["token"], "credential": authenticator.sign(&question)});
     assert_eq!(post(&visitor, "/auth/passkey/answer", answer.clone()).await.0, StatusCode::OK);
     assert_eq!(post(&browser(), "/auth/passkey/answer", answer.clone()).await.1["type"], "/problems/step-ended");
-    let (_, newer) = post(&visitor, "/auth/passkey/question", json!({"second": false})).await;
+    let (_, newer) = post(&browser(), "/auth/passkey/question", json!({"second": false})).await;
     let replayed = json!({"token": newer["token"], "credential": answer["credential"]});
     assert_eq!(post(&browser(), "/auth/passkey/answer", replayed).await.1["type"], refused);
     for nonsense in [json!({}), json!("x"), json!({"id": "AA", "rawId": "AA", "type": "public-key", "response": {}})] {
-        let (_, question) = post(&visitor, "/auth/passkey/question", json!({"second": false})).await;
+        let (_, question) = post(&browser(), "/auth/passkey/question", json!({"second": false})).await;
         let answer = json!({"token": question["token"], "credential": nonsense});
         assert_eq!(post(&browser(), "/auth/passkey/answer", answer).await.0, StatusCode::UNAUTHORIZED);
     }

@@ -40,7 +40,11 @@ impl<'a> Person<'a> {
     }
 
     async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        self.browser.post(format!("{}{path}", self.app.address)).form(fields).send().await.unwrap()
+        // The browser may be signed in already, and then its forms carry the token of that session.
+        let page = self.get("/login").await.text().await.unwrap();
+        let csrf = between(&page, "name=\"_csrf\" value=\"", "\"");
+        let fields: Vec<_> = fields.iter().copied().chain([("_csrf", csrf)]).collect();
+        self.browser.post(format!("{}{path}", self.app.address)).form(&fields).send().await.unwrap()
     }
 
     async fn password(&self) -> Response {
@@ -87,8 +91,7 @@ async fn an_official_reaches_nothing_before_a_second_factor_is_set_up() {
     assert_eq!(officer.get("/b").await.status(), StatusCode::OK);
     let page = officer.get("/account/security").await.text().await.unwrap();
     assert!(page.contains("已启用") && !page.contains("确认停用"), "the only factor of one who must have one stays");
-    let csrf = between(&page, "name=\"_csrf\" value=\"", "\"").to_owned();
-    let answer = officer.post("/account/totp/remove", &[("_csrf", &csrf)]).await;
+    let answer = officer.post("/account/totp/remove", &[]).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     // An institution's user may do without.
     let world = crate::app::World::new().await;
@@ -165,8 +168,7 @@ async fn recovery_codes_work_once_and_new_ones_end_the_old() {
     assert_eq!(officer.api(Some(&typed)).await.0, StatusCode::UNAUTHORIZED);
     let page = officer.get("/account/security").await.text().await.unwrap();
     assert!(page.contains("<span class=\"num\">9</span>"), "{page}");
-    let csrf = between(&page, "name=\"_csrf\" value=\"", "\"").to_owned();
-    let answer = officer.post("/account/recovery", &[("_csrf", &csrf)]).await.text().await.unwrap();
+    let answer = officer.post("/account/recovery", &[]).await.text().await.unwrap();
     assert_eq!(answer.matches("<li><code>").count(), 10);
     assert_eq!(officer.api(Some(&codes[1])).await.0, StatusCode::UNAUTHORIZED);
     let fresh = between(&answer, "<li><code>", "<");
@@ -180,33 +182,32 @@ async fn changes_ask_who_one_is_unless_one_has_just_signed_in() {
     let (secret, _) = officer.enrol().await;
     // An hour ago, as far as the service knows.
     app.run_sql(&format!(
-        "UPDATE sessions s SET created_at = created_at - interval '1 hour' FROM users u JOIN people p ON p.id = u.person_id \
+        "UPDATE sessions s SET created_at = s.created_at - interval '1 hour' FROM users u JOIN people p ON p.id = u.person_id \
          WHERE u.id = s.user_id AND u.tenant_id = s.tenant_id AND p.username = '{}' RETURNING '1'",
         officer.name
     ))
     .await;
     let page = officer.get("/account/security").await.text().await.unwrap();
     assert!(page.contains("确认身份") && !page.contains("换一部手机"), "{page}");
-    let csrf = between(&page, "name=\"_csrf\" value=\"", "\"").to_owned();
     for path in ["/account/totp", "/account/totp/remove", "/account/recovery"] {
-        let answer = officer.post(path, &[("_csrf", &csrf)]).await;
+        let answer = officer.post(path, &[]).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
     }
-    let wrong = officer.post("/account/confirm", &[("_csrf", &csrf), ("password", "wrong")]).await;
+    let wrong = officer.post("/account/confirm", &[("password", "wrong")]).await;
     assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let right = officer.post("/account/confirm", &[("_csrf", &csrf), ("password", PASSWORD)]).await;
+    let right = officer.post("/account/confirm", &[("password", PASSWORD)]).await;
     assert_eq!(right.headers()["location"], "/login/second?next=%2Faccount%2Fsecurity");
     let now = code(&secret, 0);
-    let fields = [("_csrf", csrf.as_str()), ("code", &now), ("next", "/account/security")];
+    let fields = [("code", now.as_str()), ("next", "/account/security")];
     assert_eq!(officer.post("/login/second", &fields).await.headers()["location"], "/account/security");
     let page = officer.get("/account/security").await.text().await.unwrap();
     assert!(page.contains("换一部手机"), "{page}");
     // Another phone: the old one's codes end.
-    let answer = officer.post("/account/totp", &[("_csrf", &csrf)]).await;
+    let answer = officer.post("/account/totp", &[]).await;
     assert_eq!(answer.headers()["location"], "/account/totp");
     let page = officer.get("/account/totp").await.text().await.unwrap();
     let newer = between(&page, "enrol__key\">", "<").to_owned();
-    let answer = officer.post("/account/totp/confirm", &[("_csrf", &csrf), ("code", &code(&newer, 0))]).await;
+    let answer = officer.post("/account/totp/confirm", &[("code", &code(&newer, 0))]).await;
     assert_eq!(answer.headers()["location"], "/account/security?done=totp");
     assert_eq!(officer.api(Some(&code(&secret, 1))).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(officer.api(Some(&code(&newer, 1))).await.0, StatusCode::OK);

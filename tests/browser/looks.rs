@@ -5,7 +5,7 @@ use crate::{
     chromium::Browser,
 };
 
-async fn check(browser: &Browser, path: &str) {
+pub async fn check(browser: &Browser, path: &str) {
     for lang in ["zh-CN", "en"] {
         let separator = if path.contains('?') { '&' } else { '?' };
         browser.go(&format!("{path}{separator}lang={lang}")).await;

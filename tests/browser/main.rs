@@ -10,4 +10,5 @@ mod looks;
 mod policies;
 #[path = "../api/samples.rs"]
 mod samples;
+mod sign_in;
 mod story;

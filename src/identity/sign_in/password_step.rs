@@ -90,7 +90,7 @@ pub async fn password(
         let token = steps::open(&mut conn, door.secrets, Purpose::Second, Some(person.id), &state, now, STEP_LIFE);
         return Ok(Next::Second(token.await?));
     }
-    if policy::required(&posts, person.second_factor_off) {
+    if policy::required(&mut conn, &posts, person.second_factor_off, now).await? {
         let state = EnrolState { username, secret: TotpSecret::new().seal(door.secrets)? };
         let token = steps::open(&mut conn, door.secrets, Purpose::Enrol, Some(person.id), &state, now, STEP_LIFE);
         return Ok(Next::Enrol(token.await?));

@@ -1,13 +1,34 @@
 //! Who must have a second factor.
 
-use super::super::{Role, store::Post};
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
 
-/// Whether a person with these posts must have a second factor. The one place that decides it.
-pub fn required(posts: &[Post], off: bool) -> bool {
-    !off && posts.iter().any(|post| post.role.parse::<Role>().is_ok_and(required_of))
+use super::super::{Role, store::Post};
+use crate::{db::DbError, kernel::clock::BEIJING, policies};
+
+/// Whether a person with these posts must have a second factor: as an official of any bureau whose policy says so, unless
+/// an operator spared the person. The one place that decides it.
+pub async fn required(
+    conn: &mut AsyncPgConnection,
+    posts: &[Post],
+    spared: bool,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    if spared {
+        return Ok(false);
+    }
+    let today = now.with_timezone(&BEIJING).date_naive();
+    for post in posts.iter().filter(|post| post.role.parse::<Role>().is_ok_and(may_be_required_of)) {
+        let in_force = policies::in_force_on(conn, post.tenant_id, today).await?;
+        if in_force.word(policies::SECOND_FACTOR) != "off" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// Officials decide about families' money and children's data; institutions see their own alone.
-fn required_of(role: Role) -> bool {
+/// Whether a bureau's policy may ask this role for a second factor. Officials decide about families' money and children's
+/// data; institutions see their own alone.
+pub fn may_be_required_of(role: Role) -> bool {
     !role.is_institution() && !matches!(role, Role::SchoolUser | Role::Bank)
 }

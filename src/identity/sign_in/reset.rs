@@ -8,7 +8,7 @@ use super::{
     Doorway, Visitor,
     security::{Words, keep_password},
     store::{
-        people::{self, Address},
+        people::{self, Address, Mail},
         steps::{self, Purpose},
     },
     tell::News,
@@ -98,7 +98,9 @@ impl Sending {
         );
         for address in addresses {
             let key = format!("reset:{}:{}", self.request_id, hex::encode(random::<4>()));
-            people::mail(conn, address, "明鉴：重设密码 / Mingjian: a new password", &body, &key, self.now).await?;
+            let subject = "明鉴：重设密码 / Mingjian: a new password";
+            let mail = Mail { to: address, subject, body: &body, key: &key, confidential: true };
+            people::mail(conn, &mail, self.now).await?;
             let caller = Caller {
                 actor: Actor::system(address.tenant_id),
                 request_id: self.request_id.clone(),
@@ -123,7 +125,7 @@ pub async fn whose(door: &Doorway<'_>, visitor: &Visitor, token: &str) -> Result
     let step = steps::find(&mut conn, token, Purpose::Reset, visitor.now).await?;
     let found = step.and_then(|step| step.person.zip(step.state::<String>(door.secrets)));
     let Some((person, username)) = found else { return Ok(None) };
-    let min = Words::of(&mut conn, person, &username).await?.context().length_min();
+    let min = Words::of(&mut conn, person, &username, visitor.now).await?.context().length_min();
     Ok(Some((username, min)))
 }
 
@@ -141,7 +143,7 @@ pub async fn set(
     let (Some(person), Some(username)) = (step.person, step.state::<String>(door.secrets)) else {
         return Err(SignInError::StepEnded);
     };
-    let words = Words::of(&mut conn, person, &username).await?;
+    let words = Words::of(&mut conn, person, &username, now).await?;
     drop(conn);
     // A password that is not taken leaves the link as it was.
     let hash = password::hash_for(new, &words.context()).await?;

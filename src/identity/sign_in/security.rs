@@ -74,13 +74,14 @@ pub async fn overview(door: &Doorway<'_>, caller: &Caller, fresh: Option<&str>) 
     };
     let posts = store::posts_of(conn, person).await?;
     let factors = factors::of(conn, person).await?;
+    let required = policy::required(conn, &posts, known.second_factor_off, caller.now).await?;
     Ok(Overview {
         person,
         username: known.username,
         totp_since: factors.totp,
         passkeys: factors::passkeys(conn, person).await?,
         recovery_codes: factors.recovery_codes,
-        required: policy::required(&posts, known.second_factor_off),
+        required,
         fresh: confirmed || caller.now - session.created_at < STEP_LIFE,
     })
 }
@@ -154,7 +155,7 @@ pub async fn change_password(
     let known = check_password(door, caller, visitor, current).await?;
     let hash = {
         let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-        let words = Words::of(&mut conn, known.id, &known.username).await?;
+        let words = Words::of(&mut conn, known.id, &known.username, caller.now).await?;
         drop(conn);
         password::hash_for(new, &words.context()).await?
     };
@@ -209,10 +210,15 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) async fn of(conn: &mut AsyncPgConnection, person: i64, username: &str) -> Result<Words, SignInError> {
+    pub(super) async fn of(
+        conn: &mut AsyncPgConnection,
+        person: i64,
+        username: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Words, SignInError> {
         let posts = store::posts_of(conn, person).await?;
         let off = people::by_id(conn, person).await?.is_some_and(|known| known.second_factor_off);
-        let second_factor = factors::of(conn, person).await?.any() || policy::required(&posts, off);
+        let second_factor = factors::of(conn, person).await?.any() || policy::required(conn, &posts, off, now).await?;
         let mut words = vec![username.to_owned()];
         for post in posts {
             words.push(post.display_name);

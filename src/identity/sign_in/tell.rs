@@ -3,7 +3,10 @@
 use diesel_async::AsyncPgConnection;
 use serde_json::json;
 
-use super::{Visitor, store::people};
+use super::{
+    Visitor,
+    store::people::{self, Mail},
+};
 use crate::{
     audit::{self, Event},
     identity::{
@@ -85,7 +88,9 @@ pub(super) async fn by_person(
     );
     for address in people::addresses(conn, person).await? {
         let key = format!("account:{}:{}", visitor.request_id, hex::encode(random::<4>()));
-        people::mail(conn, &address, &format!("明鉴：{zh} / Mingjian: {en}"), &body, &key, visitor.now).await?;
+        let subject = format!("明鉴：{zh} / Mingjian: {en}");
+        let mail = Mail { to: &address, subject: &subject, body: &body, key: &key, confidential: false };
+        people::mail(conn, &mail, visitor.now).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use diesel::{
     OptionalExtension, QueryableByName, sql_query,
     sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz},
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::db::DbError;
 
@@ -135,25 +135,29 @@ pub async fn open_sessions(conn: &mut AsyncPgConnection, person: i64) -> Result<
     .await?)
 }
 
+/// A mail about somebody's account.
+#[derive(Debug, Clone, Copy)]
+pub struct Mail<'a> {
+    pub to: &'a Address,
+    pub subject: &'a str,
+    pub body: &'a str,
+    pub key: &'a str,
+    /// Holds a secret, so that it is emptied once it was sent.
+    pub confidential: bool,
+}
+
 /// Puts a mail into the outbox, in the transaction of what it tells.
-pub async fn mail(
-    conn: &mut AsyncPgConnection,
-    to: &Address,
-    subject: &str,
-    body: &str,
-    key: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    conn.batch_execute(&format!("SET LOCAL app.tenant = '{}'", to.tenant_id)).await?;
+pub async fn mail(conn: &mut AsyncPgConnection, mail: &Mail<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
     sql_query(
-        "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
-         VALUES ($1, 'mail', $2, $3, $4, $5, $6, $6)",
+        "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, confidential, due_at, created_at) \
+         VALUES ($1, 'mail', $2, $3, $4, $5, $6, $7, $7)",
     )
-    .bind::<Integer, _>(to.tenant_id)
-    .bind::<Text, _>(&to.email)
-    .bind::<Text, _>(subject)
-    .bind::<Text, _>(body)
-    .bind::<Text, _>(key)
+    .bind::<Integer, _>(mail.to.tenant_id)
+    .bind::<Text, _>(&mail.to.email)
+    .bind::<Text, _>(mail.subject)
+    .bind::<Text, _>(mail.body)
+    .bind::<Text, _>(mail.key)
+    .bind::<Bool, _>(mail.confidential)
     .bind::<Timestamptz, _>(now)
     .execute(conn)
     .await?;
