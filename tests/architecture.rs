@@ -89,7 +89,8 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 8] = ["identity", "audit", "institutions", "lists", "courses", "escrow", "public", "desk"];
+const FEATURES: [&str; 9] =
+    ["accounts", "identity", "audit", "institutions", "lists", "courses", "escrow", "public", "desk"];
 
 /// Whether code names `feature::part`, alone or within the braces of a `use`.
 fn uses(code: &str, feature: &str, part: &str) -> bool {
@@ -184,7 +185,7 @@ fn every_route_is_listed_once_and_says_who_may_call_it() {
     }
 }
 
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 21] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /.well-known/security.txt",
@@ -192,6 +193,8 @@ const OPEN: [&str; 19] = [
     "GET /api/v1/public/institutions/{credit_code}",
     "GET /healthz",
     "GET /i/{credit_code}",
+    "GET /invite/{token}",
+    "POST /invite/{token}",
     "GET /login",
     "GET /login/oidc/{region}/{provider}",
     "GET /login/oidc/{region}/{provider}/callback",

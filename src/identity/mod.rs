@@ -6,7 +6,6 @@
 //! Signing in works with the sign-in role's connections, because no scope is known before it has succeeded.
 
 pub mod commands;
-mod department;
 pub mod machine;
 mod model;
 pub mod oidc;
@@ -17,6 +16,8 @@ pub mod store;
 pub mod switching;
 pub mod tokens;
 
-pub use department::Department;
+pub use crate::kernel::Department;
 pub use model::{Actor, Caller, Role};
 pub use permissions::{Action, may};
+pub use sessions::{end_of_person, end_of_post};
+pub use store::add_person;

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{Department, Role, sessions::Device};
-use crate::db::DbError;
+use crate::{db::DbError, kernel::department};
 
 /// A person as signing in needs them.
 #[derive(Debug, Clone, QueryableByName)]
@@ -166,7 +166,7 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
     Ok(())
 }
 
-/// Makes the bureau's own row if it is not there yet.
+/// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments.
 pub async fn establish_tenant(
     conn: &mut AsyncPgConnection,
     tenant: i32,
@@ -179,6 +179,18 @@ pub async fn establish_tenant(
         .bind::<Timestamptz, _>(now)
         .execute(conn)
         .await?;
+    let (categories, departments): (Vec<&str>, Vec<&str>) =
+        department::ROUTES.iter().map(|(category, department)| (*category, department.as_ref())).unzip();
+    sql_query(
+        "INSERT INTO department_routes (tenant_id, category, department, updated_at) \
+         SELECT $1, t.category, t.department, $4 FROM unnest($2, $3) AS t (category, department) ON CONFLICT DO NOTHING",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<Array<Text>, _>(categories)
+    .bind::<Array<Text>, _>(departments)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod app;
 mod courses;
+mod departments;
 mod escrow;
 mod gate;
 mod isolation;

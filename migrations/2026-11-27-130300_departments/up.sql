@@ -1,0 +1,35 @@
+-- Which department of the county is in charge of which category of training (行业主管部门分工).
+CREATE TABLE department_routes (
+    tenant_id  int         NOT NULL REFERENCES tenants (tenant_id),
+    category   text        NOT NULL,
+    department text        NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, category)
+);
+ALTER TABLE department_routes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE department_routes FORCE ROW LEVEL SECURITY;
+CREATE POLICY read ON department_routes FOR SELECT
+    USING (tenant_id BETWEEN nullif(current_setting('app.lo', true), '')::int AND nullif(current_setting('app.hi', true), '')::int);
+CREATE POLICY write ON department_routes
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all'
+           AND current_setting('app.department', true) = 'all')
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::int AND current_setting('app.institution', true) = 'all'
+                AND current_setting('app.department', true) = 'all');
+CREATE POLICY establish ON department_routes TO mingjian_auth USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE ON department_routes TO mingjian_app;
+GRANT SELECT, INSERT ON department_routes TO mingjian_auth;
+
+-- What the table says of an institution's category stands in its row and in those of its courses, because a policy may not
+-- look it up. A department's officer sees its own, a township's those located there; to everybody else both are 'all'.
+ALTER TABLE institutions ADD COLUMN department text NOT NULL DEFAULT 'education';
+ALTER TABLE courses ADD COLUMN department text NOT NULL DEFAULT 'education';
+ALTER TABLE courses ADD COLUMN township int;
+CREATE POLICY part ON institutions AS RESTRICTIVE TO mingjian_app
+    USING (current_setting('app.department', true) IN ('all', department)
+           AND current_setting('app.township', true) IN ('all', township::text));
+CREATE POLICY part ON courses AS RESTRICTIVE TO mingjian_app
+    USING (current_setting('app.department', true) IN ('all', department)
+           AND current_setting('app.township', true) IN ('all', township::text));
+-- The lists are the education bureau's work; departments and townships read what was decided, not what is proposed.
+CREATE POLICY part ON approvals AS RESTRICTIVE TO mingjian_app
+    USING (current_setting('app.department', true) = 'all' AND current_setting('app.township', true) = 'all');
