@@ -1,8 +1,6 @@
 DROP TABLE idp_links;
 DROP TABLE idp_role_mappings;
 DROP TABLE identity_providers;
-REVOKE INSERT ON outbox FROM mingjian_auth;
-DROP POLICY sign_in ON outbox;
 DROP INDEX machine_keys_by_end;
 REVOKE SELECT (tenant_id, key_id, role, name, scopes, institution_id, accounts, created_by, created_at, expires_at,
                previous_until, rotated_at, revoked_at, last_used_at) ON machine_keys FROM mingjian_app;
@@ -19,6 +17,5 @@ ALTER TABLE machine_keys
     DROP COLUMN institution_id,
     DROP COLUMN scopes;
 DROP INDEX refresh_tokens_of_session;
-DROP INDEX sessions_of_user;
 ALTER TABLE sessions DROP COLUMN device, DROP COLUMN network, DROP COLUMN last_seen_at;
 DROP TABLE signing_keys;

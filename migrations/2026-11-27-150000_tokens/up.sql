@@ -18,7 +18,6 @@ ALTER TABLE sessions
     ADD COLUMN last_seen_at timestamptz NOT NULL,
     ADD COLUMN network      text        NOT NULL,
     ADD COLUMN device       bytea       NOT NULL;
-CREATE INDEX sessions_of_user ON sessions (tenant_id, user_id, created_at DESC);
 CREATE INDEX refresh_tokens_of_session ON refresh_tokens (tenant_id, session_id);
 
 -- Machine users: what the key may do, for which accounts or for which institution, and the secret before the present one.
@@ -42,10 +41,6 @@ CREATE POLICY read ON machine_keys FOR SELECT TO mingjian_app
 GRANT SELECT (tenant_id, key_id, role, name, scopes, institution_id, accounts, created_by, created_at, expires_at,
               previous_until, rotated_at, revoked_at, last_used_at) ON machine_keys TO mingjian_app;
 CREATE INDEX machine_keys_by_end ON machine_keys (expires_at) WHERE revoked_at IS NULL;
-
--- The sign-in role tells people of new sign-ins, and administrators of keys that end soon.
-CREATE POLICY sign_in ON outbox FOR INSERT TO mingjian_auth WITH CHECK (true);
-GRANT INSERT ON outbox TO mingjian_auth;
 
 -- Identity providers: a bureau's, mostly a province's, for signing in by OpenID Connect within its range.
 CREATE TABLE identity_providers (

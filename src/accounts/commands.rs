@@ -121,9 +121,7 @@ async fn finish(
     };
     audit::store::record(&mut conn, caller, event).await?;
     conn.commit().await?;
-    for session in &ended {
-        tokens.end(session, caller.now);
-    }
+    tokens.ended().add(ended.iter().map(String::as_str), caller.now);
     Ok(())
 }
 

@@ -205,7 +205,7 @@ async fn a_post_follows_what_the_provider_says_of_a_person() {
     provider.person("wang", &["edu-331002-approver"]).await;
     assert!(session(&sign_in(&app, &provider, "wang").await).is_some(), "back in the first bureau");
     let trail = admin.page("/b/audit").await;
-    for words in ["新增账号", "变更账号", "停用账号", "浙江政务"] {
+    for words in ["新增账号", "变更角色", "停用账号", "浙江政务"] {
         assert!(trail.contains(words), "{words}: {trail}");
     }
     refused(sign_in(&app, &provider, "").await, StatusCode::BAD_REQUEST, "没有完成", "the person gave up").await;

@@ -252,6 +252,7 @@ async fn change(
     store::set_post(conn, post, role, "active").await?;
     let before = json!({"role": role_before, "status": if was_active { "active" } else { "disabled" }});
     let after = json!({"role": role, "status": "active"});
-    entry.record(conn, "user.changed", post, Some(before), after).await?;
+    let action = if role_before == role { "user.enabled" } else { "user.role_changed" };
+    entry.record(conn, action, post, Some(before), after).await?;
     Ok(sessions::end_of_post(conn, post.0, post.1, entry.now, "role changed by the identity provider").await?)
 }
