@@ -127,11 +127,7 @@ pub struct Expired {
 }
 
 /// Marks proposals about these institutions that ran out, which lets the same step be proposed again.
-pub async fn expire(
-    conn: &mut ScopedConn,
-    institutions: &[i64],
-    now: DateTime<Utc>,
-) -> Result<Vec<Expired>, DbError> {
+pub async fn expire(conn: &mut ScopedConn, institutions: &[i64], now: DateTime<Utc>) -> Result<Vec<Expired>, DbError> {
     Ok(sql_query(
         "UPDATE approvals SET state = 'expired' \
          WHERE tenant_id = $1 AND institution_id = ANY($2) AND state = 'pending' AND expires_at <= $3 \
