@@ -25,6 +25,7 @@ use crate::{
         trail::{Draft, GENESIS, Key, Who},
     },
     identity::{Action, Caller, Role},
+    kernel::clock::BEIJING,
     web::{Access, Lang, Page, Problem, Query, Route, page::State},
 };
 
@@ -159,8 +160,9 @@ impl EventPage<'_> {
         shown::bureau(self.event)
     }
 
+    /// The instant to the second, in Beijing.
     fn at(&self) -> String {
-        instant(self.event.at)
+        self.event.at.with_timezone(&BEIJING).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 }
 
@@ -187,16 +189,23 @@ fn draft(tenant: i32, event: &EventRow) -> Draft {
 }
 
 /// GET /b/audit/{seq}
-async fn one(request: HttpRequest, state: State, caller: Caller, seq: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn one(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    seq: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let seq: i64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(Problem::not_found)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let event = search::one(&mut conn, seq).await?.ok_or_else(Problem::not_found)?;
     let before = search::hash_before(&mut conn, seq).await?;
     conn.commit().await?;
     let before = if seq == 1 { GENESIS.to_vec() } else { before.unwrap_or_default() };
-    let made = before.as_slice().try_into().ok().map(|before| {
-        Key::new(&state.secrets).seal(before, seq, &draft(caller.actor.tenant, &event))
-    });
+    let made = before
+        .as_slice()
+        .try_into()
+        .ok()
+        .map(|before| Key::new(&state.secrets).seal(before, seq, &draft(caller.actor.tenant, &event)));
     let page = Page::new(&request, "留痕详情", "Audit event");
     page.render(&EventPage {
         changes: shown::changes(page.lang, &event),

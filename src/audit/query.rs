@@ -88,7 +88,9 @@ impl Filters {
 
     /// Whether anything is asked for that the form does not show open.
     pub fn narrow(&self) -> bool {
-        [&self.actor, &self.role, &self.of, &self.subject, &self.institution, &self.who].iter().any(|text| !text.is_empty())
+        [&self.actor, &self.role, &self.of, &self.subject, &self.institution, &self.who]
+            .iter()
+            .any(|text| !text.is_empty())
     }
 
     /// The filters as the query of an address.
@@ -102,7 +104,11 @@ impl Filters {
 
     /// The filters as the audit event of an export tells them.
     pub fn told(&self) -> Value {
-        self.pairs().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into()
+        self.pairs()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     /// The search that they mean.

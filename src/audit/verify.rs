@@ -38,7 +38,9 @@ impl Fault {
             Fault::Truncated => ("末尾的记录被删去", "the last events were cut off"),
             Fault::Rewritten => ("与签名检查点不符", "the chain differs from a signed checkpoint"),
             Fault::Head => ("链头记录不符", "the record of the last event does not fit"),
-            Fault::Unsigned => ("检查点或清理记录的签名无效", "a checkpoint or archive record is not signed by this service"),
+            Fault::Unsigned => {
+                ("检查点或清理记录的签名无效", "a checkpoint or archive record is not signed by this service")
+            }
         }
     }
 }
@@ -193,8 +195,7 @@ impl<'a, C: Iterator<Item = &'a Checkpoint>> Walk<'a, C> {
         } else {
             // A row was removed and those after it moved up: the next one fits with the number that it had.
             let moved_up = self.bad.get(1).is_some_and(|next| {
-                next.row.seq == place + 1
-                    && self.key.seal(&first.row.hash, place + 2, &next.row.event) == next.row.hash
+                next.row.seq == place + 1 && self.key.seal(&first.row.hash, place + 2, &next.row.event) == next.row.hash
             });
             if moved_up { Fault::Gap } else { Fault::Edited }
         };
@@ -210,6 +211,9 @@ mod tests {
         db::trail::{GENESIS, Who},
         secrets::Secrets,
     };
+
+    type Tamper = fn(&mut Chain);
+    type Found = Option<(i64, Fault)>;
 
     struct Chain {
         key: Key,
@@ -276,7 +280,7 @@ mod tests {
     #[test]
     fn each_kind_of_tampering_is_named_at_its_place() {
         use Fault::*;
-        let cases: [(&str, fn(&mut Chain), Option<(i64, Fault)>); 19] = [
+        let cases: [(&str, Tamper, Found); 19] = [
             ("nothing", |_| {}, None),
             ("edited", |c| c.rows[3].event.reason = Some("x".into()), Some((4, Edited))),
             ("edited first", |c| c.rows[0].event.action = "x.z".into(), Some((1, Edited))),
@@ -285,50 +289,86 @@ mod tests {
             ("form edited", |c| c.rows[3].form = 2, Some((4, Edited))),
             ("middle removed", |c| drop(c.rows.remove(3)), Some((4, Gap))),
             ("first removed", |c| drop(c.rows.remove(0)), Some((1, Gap))),
-            ("middle removed, rest moved up", |c| {
-                c.rows.remove(3);
-                c.renumber();
-            }, Some((4, Gap))),
+            (
+                "middle removed, rest moved up",
+                |c| {
+                    c.rows.remove(3);
+                    c.renumber();
+                },
+                Some((4, Gap)),
+            ),
             ("tail removed", |c| c.rows.truncate(7), Some((8, Truncated))),
-            ("tail and head removed, checkpoint left", |c| {
-                c.rows.truncate(4);
-                c.head = Some((4, c.rows[3].hash));
-            }, Some((5, Truncated))),
-            ("all removed", |c| {
-                c.rows.clear();
-                c.head = None;
-            }, Some((1, Truncated))),
-            ("neighbours swapped with their hashes", |c| {
-                c.rows.swap(3, 4);
-                c.renumber();
-            }, Some((4, Reordered))),
-            ("far ones swapped with their hashes", |c| {
-                c.rows.swap(1, 7);
-                c.renumber();
-            }, Some((2, Reordered))),
-            ("contents swapped", |c| {
-                let one = c.rows[2].event.clone();
-                c.rows[2].event = c.rows[6].event.clone();
-                c.rows[6].event = one;
-            }, Some((3, Reordered))),
-            ("forged and inserted", |c| {
-                let forged = Row { event: event(77), ..c.rows[4].clone() };
-                c.rows.insert(4, forged);
-                c.renumber();
-            }, Some((5, Inserted))),
-            ("forged at the end", |c| {
-                let forged = Row { seq: 10, form: FORM, hash: [9; 32], event: event(10) };
-                c.head = Some((10, forged.hash));
-                c.rows.push(forged);
-            }, Some((10, Edited))),
-            ("chained anew without the key", |c| {
-                let wrong = Key::new(&Secrets::load(tempfile::tempdir().unwrap().path()).unwrap());
-                c.rows[4].event.reason = Some("x".into());
-                for at in 4..9 {
-                    c.rows[at].hash = wrong.seal(&c.rows[at - 1].hash, c.rows[at].seq, &c.rows[at].event);
-                }
-                c.renumber();
-            }, Some((5, Edited))),
+            (
+                "tail and head removed, checkpoint left",
+                |c| {
+                    c.rows.truncate(4);
+                    c.head = Some((4, c.rows[3].hash));
+                },
+                Some((5, Truncated)),
+            ),
+            (
+                "all removed",
+                |c| {
+                    c.rows.clear();
+                    c.head = None;
+                },
+                Some((1, Truncated)),
+            ),
+            (
+                "neighbours swapped with their hashes",
+                |c| {
+                    c.rows.swap(3, 4);
+                    c.renumber();
+                },
+                Some((4, Reordered)),
+            ),
+            (
+                "far ones swapped with their hashes",
+                |c| {
+                    c.rows.swap(1, 7);
+                    c.renumber();
+                },
+                Some((2, Reordered)),
+            ),
+            (
+                "contents swapped",
+                |c| {
+                    let one = c.rows[2].event.clone();
+                    c.rows[2].event = c.rows[6].event.clone();
+                    c.rows[6].event = one;
+                },
+                Some((3, Reordered)),
+            ),
+            (
+                "forged and inserted",
+                |c| {
+                    let forged = Row { event: event(77), ..c.rows[4].clone() };
+                    c.rows.insert(4, forged);
+                    c.renumber();
+                },
+                Some((5, Inserted)),
+            ),
+            (
+                "forged at the end",
+                |c| {
+                    let forged = Row { seq: 10, form: FORM, hash: [9; 32], event: event(10) };
+                    c.head = Some((10, forged.hash));
+                    c.rows.push(forged);
+                },
+                Some((10, Edited)),
+            ),
+            (
+                "chained anew without the key",
+                |c| {
+                    let wrong = Key::new(&Secrets::load(tempfile::tempdir().unwrap().path()).unwrap());
+                    c.rows[4].event.reason = Some("x".into());
+                    for at in 4..9 {
+                        c.rows[at].hash = wrong.seal(&c.rows[at - 1].hash, c.rows[at].seq, &c.rows[at].event);
+                    }
+                    c.renumber();
+                },
+                Some((5, Edited)),
+            ),
             ("head moved back", |c| c.head = Some((4, c.rows[3].hash)), Some((5, Head))),
         ];
         for (case, tamper, expected) in cases {

@@ -482,9 +482,8 @@ pub async fn set_calendar(pools: &Pools, caller: &Caller, request: &CalendarRequ
         action: "calendar.set",
         subject_kind: "school_calendar",
         subject_id: caller.actor.tenant.to_string(),
-        before: before.map(
-            |row| json!({"vacations": row.vacations, "school_hours": row.school_hours, "source": row.source}),
-        ),
+        before: before
+            .map(|row| json!({"vacations": row.vacations, "school_hours": row.school_hours, "source": row.source})),
         after: Some(
             json!({"vacations": request.vacations, "school_hours": request.school_hours, "source": request.source}),
         ),

@@ -158,12 +158,13 @@ pub async fn establish_tenant(
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let made = sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(name)
-        .bind::<Timestamptz, _>(now)
-        .execute(conn)
-        .await?;
+    let made =
+        sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind::<Integer, _>(tenant)
+            .bind::<Text, _>(name)
+            .bind::<Timestamptz, _>(now)
+            .execute(conn)
+            .await?;
     if made == 0 {
         return Ok(());
     }

@@ -64,7 +64,8 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     look_as(province, Role::ProvinceOfficer, &world, "省级抽查").await.unwrap();
     let page = world.org.page("/org/audit").await;
     let county = format!("{}教育局", world.county.name().unwrap());
-    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育局", "省级抽查"] {
+    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育局", "省级抽查"]
+    {
         assert!(page.contains(words), "the page lacks {words}");
     }
     assert!(!page.contains("周查看"), "an official is shown by bureau and role");
@@ -128,12 +129,17 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();
     let one = auditor.page(&path).await;
-    for words in ["同意名单变更", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"] {
+    for words in
+        ["同意名单变更", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"]
+    {
         assert!(one.contains(words), "the event's page lacks {words}");
     }
     let (seq, root) = (path.rsplit('/').next().unwrap().to_owned(), database("mingjian_root").await);
     let edit = |reason: &str| {
-        format!("UPDATE audit_events SET reason = '{reason}' WHERE tenant_id = {} AND seq = {seq}", world.county.tenant_id())
+        format!(
+            "UPDATE audit_events SET reason = '{reason}' WHERE tenant_id = {} AND seq = {seq}",
+            world.county.tenant_id()
+        )
     };
     root.batch_execute(&edit("被改了")).await.unwrap();
     assert!(auditor.page(&path).await.contains("与写入时不一致"));
@@ -155,7 +161,8 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
 async fn the_file_holds_every_event_once_without_formulas_and_taking_it_is_on_record() {
     let county = app().county();
     let admin = app().user("bureau_admin", county).await;
-    let many = (0..1_234).map(|n| Draft { reason: Some("=HYPERLINK(\"http://x\")".into()), ..event(county, &n.to_string()) });
+    let many =
+        (0..1_234).map(|n| Draft { reason: Some("=HYPERLINK(\"http://x\")".into()), ..event(county, &n.to_string()) });
     append(county, many.collect()).await;
     let answer = admin.get("/b/audit.csv?kind=test").await;
     assert!(answer.headers()["content-disposition"].to_str().unwrap().contains("attachment"));
@@ -177,7 +184,8 @@ async fn the_file_holds_every_event_once_without_formulas_and_taking_it_is_on_re
     let first = admin.json("/audit?kind=test&limit=100").await;
     let items = first["items"].as_array().unwrap();
     assert_eq!((items.len(), &items[0]["subject"]["id"]), (100, &json!("1233")));
-    let next = admin.json(&format!("/audit?kind=test&limit=100&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+    let next =
+        admin.json(&format!("/audit?kind=test&limit=100&cursor={}", first["next_cursor"].as_str().unwrap())).await;
     assert_eq!(next["items"][0]["subject"]["id"], "1133");
     let refused = app().user("approver", county).await.api(Method::GET, "/audit").send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);

@@ -89,14 +89,25 @@ pub async fn busy() -> World {
     let form = reqwest::multipart::Form::new().part("file", part);
     let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-    world.admin.api(Method::POST, "/auth/logout").json(&json!({"refresh_token": world.admin.refresh})).send().await.unwrap();
+    world
+        .admin
+        .api(Method::POST, "/auth/logout")
+        .json(&json!({"refresh_token": world.admin.refresh}))
+        .send()
+        .await
+        .unwrap();
     world
 }
 
 /// Each way to tamper, as the table's owner would: the name, the SQL, where it is found, and what it is called. `$T`
 /// is the county.
 const TAMPERINGS: [(&str, &str, i64, &str); 26] = [
-    ("time", "UPDATE audit_events SET at = at + interval '1 microsecond' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    (
+        "time",
+        "UPDATE audit_events SET at = at + interval '1 microsecond' WHERE tenant_id = $T AND seq = 5",
+        5,
+        "edited",
+    ),
     ("account", "UPDATE audit_events SET actor_id = 1 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("bureau", "UPDATE audit_events SET actor_tenant = 0 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("name", "UPDATE audit_events SET actor_name = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
@@ -107,28 +118,63 @@ const TAMPERINGS: [(&str, &str, i64, &str); 26] = [
     ("institution", "UPDATE audit_events SET institution_id = 0 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("before", "UPDATE audit_events SET before = '{}' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("after", "UPDATE audit_events SET after = 'null' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
-    ("space in after", "UPDATE audit_events SET after = (after::text || ' ')::json WHERE tenant_id = $T AND seq = 5", 5, "edited"),
+    (
+        "space in after",
+        "UPDATE audit_events SET after = (after::text || ' ')::json WHERE tenant_id = $T AND seq = 5",
+        5,
+        "edited",
+    ),
     ("reason", "UPDATE audit_events SET reason = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("request", "UPDATE audit_events SET request_id = 'x' WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("hash", "UPDATE audit_events SET hash = sha256('x') WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("form", "UPDATE audit_events SET form = 2 WHERE tenant_id = $T AND seq = 5", 5, "edited"),
     ("removed", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 5", 5, "gap"),
-    ("removed and moved up", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 5; \
+    (
+        "removed and moved up",
+        "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 5; \
       UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = $T AND seq > 5; UPDATE audit_events SET seq = seq - 100001 WHERE tenant_id = $T AND seq > 100000; \
-      UPDATE audit_heads SET seq = seq - 1 WHERE tenant_id = $T", 5, "gap"),
+      UPDATE audit_heads SET seq = seq - 1 WHERE tenant_id = $T",
+        5,
+        "gap",
+    ),
     ("first removed", "DELETE FROM audit_events WHERE tenant_id = $T AND seq = 1", 1, "gap"),
-    ("swapped", "UPDATE audit_events SET seq = CASE seq WHEN 5 THEN 100005 ELSE 100006 END WHERE tenant_id = $T AND seq IN (5, 6); \
-      UPDATE audit_events SET seq = CASE seq WHEN 100005 THEN 6 ELSE 5 END WHERE tenant_id = $T AND seq > 100000", 5, "reordered"),
-    ("forged in between", "UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = $T AND seq >= 5; \
+    (
+        "swapped",
+        "UPDATE audit_events SET seq = CASE seq WHEN 5 THEN 100005 ELSE 100006 END WHERE tenant_id = $T AND seq IN (5, 6); \
+      UPDATE audit_events SET seq = CASE seq WHEN 100005 THEN 6 ELSE 5 END WHERE tenant_id = $T AND seq > 100000",
+        5,
+        "reordered",
+    ),
+    (
+        "forged in between",
+        "UPDATE audit_events SET seq = seq + 100000 WHERE tenant_id = $T AND seq >= 5; \
       UPDATE audit_events SET seq = seq - 99999 WHERE tenant_id = $T AND seq > 100000; \
       INSERT INTO audit_events SELECT tenant_id, 5, form, at, actor_id, actor_tenant, actor_name, actor_role, 'x', subject_kind, subject_id, institution_id, \
         before, after, reason, request_id, hash FROM audit_events WHERE tenant_id = $T AND seq = 4; \
-      UPDATE audit_heads SET seq = seq + 1 WHERE tenant_id = $T", 5, "inserted"),
-    ("chained anew", "UPDATE audit_events SET reason = 'x', hash = sha256(hash) WHERE tenant_id = $T AND seq >= 5", 5, "edited"),
+      UPDATE audit_heads SET seq = seq + 1 WHERE tenant_id = $T",
+        5,
+        "inserted",
+    ),
+    (
+        "chained anew",
+        "UPDATE audit_events SET reason = 'x', hash = sha256(hash) WHERE tenant_id = $T AND seq >= 5",
+        5,
+        "edited",
+    ),
     ("tail cut off", "DELETE FROM audit_events WHERE tenant_id = $T AND seq > 5", 6, "truncated"),
-    ("tail cut off, head moved back", "DELETE FROM audit_events WHERE tenant_id = $T AND seq > 5; DELETE FROM audit_checkpoints WHERE tenant_id = $T; \
-      UPDATE audit_heads h SET seq = 5, hash = e.hash FROM audit_events e WHERE h.tenant_id = $T AND e.tenant_id = $T AND e.seq = 5", 6, "truncated"),
-    ("all gone", "DELETE FROM audit_events WHERE tenant_id = $T; DELETE FROM audit_heads WHERE tenant_id = $T; DELETE FROM audit_checkpoints WHERE tenant_id = $T", 1, "truncated"),
+    (
+        "tail cut off, head moved back",
+        "DELETE FROM audit_events WHERE tenant_id = $T AND seq > 5; DELETE FROM audit_checkpoints WHERE tenant_id = $T; \
+      UPDATE audit_heads h SET seq = 5, hash = e.hash FROM audit_events e WHERE h.tenant_id = $T AND e.tenant_id = $T AND e.seq = 5",
+        6,
+        "truncated",
+    ),
+    (
+        "all gone",
+        "DELETE FROM audit_events WHERE tenant_id = $T; DELETE FROM audit_heads WHERE tenant_id = $T; DELETE FROM audit_checkpoints WHERE tenant_id = $T",
+        1,
+        "truncated",
+    ),
     ("checkpoint forged", "UPDATE audit_checkpoints SET signature = sha256('x') WHERE tenant_id = $T", 0, "unsigned"),
 ];
 
@@ -145,15 +191,27 @@ async fn a_busy_trail_verifies_and_each_kind_of_tampering_is_named() {
     let on = |sql: &str| sql.replace("$T", &tenant);
     let tables = ["audit_events", "audit_heads", "audit_checkpoints"];
     for table in tables {
-        root.batch_execute(&on(&format!("CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table} WHERE tenant_id = $T"))).await.unwrap();
+        root.batch_execute(&on(&format!(
+            "CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table} WHERE tenant_id = $T"
+        )))
+        .await
+        .unwrap();
     }
     for (case, sql, place, what) in TAMPERINGS {
         root.batch_execute(&on(sql)).await.unwrap_or_else(|error| panic!("{case}: {error:?}"));
         let (status, verdict) = verify(app(), world.county, &[]);
         let place = if place == 0 { through } else { place };
-        assert_eq!((status, &verdict["ok"], &verdict["bad_seq"], &verdict["what"]), (1, &json!(false), &json!(place), &json!(what)), "{case}: {verdict}");
+        assert_eq!(
+            (status, &verdict["ok"], &verdict["bad_seq"], &verdict["what"]),
+            (1, &json!(false), &json!(place), &json!(what)),
+            "{case}: {verdict}"
+        );
         for table in tables {
-            root.batch_execute(&on(&format!("DELETE FROM {table} WHERE tenant_id = $T; INSERT INTO {table} SELECT * FROM kept_{table}"))).await.unwrap();
+            root.batch_execute(&on(&format!(
+                "DELETE FROM {table} WHERE tenant_id = $T; INSERT INTO {table} SELECT * FROM kept_{table}"
+            )))
+            .await
+            .unwrap();
         }
     }
     assert_eq!(verify(app(), world.county, &[]).0, 0, "all was put back");
@@ -195,7 +253,10 @@ async fn a_checkpoint_kept_elsewhere_shows_what_was_cut_off() {
 
 fn odd_text() -> impl Strategy<Value = String> {
     // PostgreSQL keeps no U+0000 in texts, and the gate lets none in.
-    prop_oneof![any::<String>().prop_map(|text| text.replace('\0', "␀")), "[\u{4e00}-\u{4e20}𠀀-𠀄\u{1F600}-\u{1F610}\"\\\\\n\t\u{1}\u{7f}\u{2028}\u{feff}]{0,20}"]
+    prop_oneof![
+        any::<String>().prop_map(|text| text.replace('\0', "␀")),
+        "[\u{4e00}-\u{4e20}𠀀-𠀄\u{1F600}-\u{1F610}\"\\\\\n\t\u{1}\u{7f}\u{2028}\u{feff}]{0,20}"
+    ]
 }
 
 fn odd_json() -> impl Strategy<Value = Value> {
@@ -224,7 +285,12 @@ async fn whatever_an_event_holds_verifies_after_it_was_read_back() {
     let county = app().county();
     let mut runner = TestRunner::default();
     let strategy = (
-        (any::<i32>(), any::<Option<i64>>(), any::<Option<i64>>(), -60_000_000_000_000_000_i64..200_000_000_000_000_000),
+        (
+            any::<i32>(),
+            any::<Option<i64>>(),
+            any::<Option<i64>>(),
+            -60_000_000_000_000_000_i64..200_000_000_000_000_000,
+        ),
         (odd_text(), odd_text(), odd_text(), odd_text(), odd_text(), odd_text()),
         (prop::option::of(odd_json()), prop::option::of(odd_json()), prop::option::of(odd_text())),
     );
@@ -234,7 +300,8 @@ async fn whatever_an_event_holds_verifies_after_it_was_read_back() {
             strategy.new_tree(&mut runner).unwrap().current();
         drawn.push(Draft {
             tenant: county.tenant_id(),
-            at: chrono::DateTime::from_timestamp_micros(at).unwrap() + chrono::TimeDelta::nanoseconds(at.rem_euclid(1000)),
+            at: chrono::DateTime::from_timestamp_micros(at).unwrap()
+                + chrono::TimeDelta::nanoseconds(at.rem_euclid(1000)),
             who: Who { id, tenant, name, role },
             action,
             subject_kind: kind,

@@ -15,14 +15,17 @@ async fn what_is_over_is_removed_and_the_rest_stays_verifiable() {
     let county = app().county();
     let tenant = county.tenant_id();
     let at = |at: &str, subject: &str| Draft { at: at.parse().unwrap(), ..event(county, subject) };
-    append(county, vec![
-        at("2019-01-01T00:00:00Z", "a"),
-        at("2020-01-01T00:00:00Z", "b"),
-        // A request that took long was written after a later one: it is as old as the youngest before it.
-        at("2019-06-01T00:00:00Z", "c"),
-        at("2099-01-01T00:00:00Z", "young"),
-        at("2019-01-01T00:00:00Z", "old, but after a young one"),
-    ])
+    append(
+        county,
+        vec![
+            at("2019-01-01T00:00:00Z", "a"),
+            at("2020-01-01T00:00:00Z", "b"),
+            // A request that took long was written after a later one: it is as old as the youngest before it.
+            at("2019-06-01T00:00:00Z", "c"),
+            at("2099-01-01T00:00:00Z", "young"),
+            at("2019-01-01T00:00:00Z", "old, but after a young one"),
+        ],
+    )
     .await;
     let region = county.to_string();
     let kept = app().run(&["audit", "checkpoint", "--region", &region], "");
@@ -151,20 +154,23 @@ fn every_table_is_told_of_or_says_why_not() {
 async fn a_story_leaves_events_about_every_table_that_it_changed() {
     let world = busy().await;
     let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id());
-    let kinds = root
-        .query("SELECT DISTINCT subject_kind FROM audit_events WHERE tenant_id = $1", &[&tenant])
-        .await
-        .unwrap();
+    let kinds =
+        root.query("SELECT DISTINCT subject_kind FROM audit_events WHERE tenant_id = $1", &[&tenant]).await.unwrap();
     let kinds: BTreeSet<String> = kinds.iter().map(|row| row.get(0)).collect();
     let mut changed = 0;
     for (table, subjects) in TOLD.iter().filter(|(_, subjects)| !subjects.is_empty()) {
         let sql = match *table {
-            "people" => "SELECT count(*) FROM people p JOIN users u ON u.person_id = p.id WHERE u.tenant_id = $1".to_owned(),
+            "people" => {
+                "SELECT count(*) FROM people p JOIN users u ON u.person_id = p.id WHERE u.tenant_id = $1".to_owned()
+            }
             table => format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"),
         };
         let rows: i64 = root.query_one(&sql, &[&tenant]).await.unwrap().get(0);
         changed += i32::from(rows > 0);
-        assert!(rows == 0 || subjects.iter().any(|kind| kinds.contains(*kind)), "{rows} rows of {table}, told of: {kinds:?}");
+        assert!(
+            rows == 0 || subjects.iter().any(|kind| kinds.contains(*kind)),
+            "{rows} rows of {table}, told of: {kinds:?}"
+        );
     }
     assert!(changed > 12, "the story changes {changed} tables");
 }

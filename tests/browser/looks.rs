@@ -55,6 +55,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/policies",
             "/b/policies/approvals.four_eyes",
             "/b/policies/course.makeup_day",
+            "/b/audit/1",
         ] {
             check(&browser, path).await;
         }
@@ -68,9 +69,15 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.org).await;
-        for path in
-            ["/org", "/org/courses", "/org/courses?status=draft", "/org/courses/new", "/org/escrow?done=answered"]
-        {
+        for path in [
+            "/org",
+            "/org/courses",
+            "/org/courses?status=draft",
+            "/org/courses/new",
+            "/org/escrow?done=answered",
+            "/org/audit",
+            "/org/audit?show=changes",
+        ] {
             check(&browser, path).await;
         }
         // Enter checks what is typed and adds no lessons; the answer has a page in the other language.

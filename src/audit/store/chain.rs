@@ -132,7 +132,13 @@ pub async fn set_check(client: &Client, verdict: &Verdict, now: DateTime<Utc>) -
 }
 
 /// Tells those who answer for a bureau's trail that it was tampered with, once a fault.
-pub async fn tell(client: &Client, fault: (i32, i64, Fault), subject: &str, body: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn tell(
+    client: &Client,
+    fault: (i32, i64, Fault),
+    subject: &str,
+    body: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let (tenant, seq, fault) = fault;
     client
         .execute(
@@ -148,7 +154,12 @@ pub async fn tell(client: &Client, fault: (i32, i64, Fault), subject: &str, body
 
 /// The longest beginning of a chain in which every event is older than `until`, of at most `limit` events; without its
 /// signature. `None` when there is nothing to remove.
-pub async fn expired(client: &Client, tenant: i32, until: DateTime<Utc>, limit: i64) -> Result<Option<Archive>, DbError> {
+pub async fn expired(
+    client: &Client,
+    tenant: i32,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Option<Archive>, DbError> {
     let sql = "WITH first AS MATERIALIZED (SELECT seq, at FROM audit_events WHERE tenant_id = $1 ORDER BY seq LIMIT $3), \
                  old AS (SELECT * FROM first WHERE seq < coalesce((SELECT min(seq) FROM first WHERE at >= $2), 9223372036854775807)) \
                SELECT o.seq, e.hash, o.events, o.first_at, o.last_at \

@@ -230,7 +230,10 @@ async fn place(conn: &mut ScopedConn, seq: i64) -> Result<Option<Place>, DbError
 pub async fn one(conn: &mut ScopedConn, seq: i64) -> Result<Option<EventRow>, DbError> {
     let Some(place) = place(conn, seq).await? else { return Ok(None) };
     let search = Search { from: Some(place.at), limit: 1, ..Search::default() };
-    Ok(bound(page(&format!("AND e.seq = {seq}")), conn.tenant(), &search, (FAR, 0)).get_result(conn.sql()).await.optional()?)
+    Ok(bound(page(&format!("AND e.seq = {seq}")), conn.tenant(), &search, (FAR, 0))
+        .get_result(conn.sql())
+        .await
+        .optional()?)
 }
 
 #[derive(QueryableByName)]

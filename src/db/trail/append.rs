@@ -178,8 +178,23 @@ pub async fn append_by(client: &Client, events: Vec<Draft>) -> Result<(), DbErro
                 .execute(
                     INSERT,
                     &[
-                        &tenant, &FORM, &c.seq, &c.at, &c.actor_id, &c.actor_tenant, &c.actor_name, &c.actor_role, &c.action,
-                        &c.subject_kind, &c.subject_id, &c.institution, &c.before, &c.after, &c.reason, &c.request_id, &c.hash,
+                        &tenant,
+                        &FORM,
+                        &c.seq,
+                        &c.at,
+                        &c.actor_id,
+                        &c.actor_tenant,
+                        &c.actor_name,
+                        &c.actor_role,
+                        &c.action,
+                        &c.subject_kind,
+                        &c.subject_id,
+                        &c.institution,
+                        &c.before,
+                        &c.after,
+                        &c.reason,
+                        &c.request_id,
+                        &c.hash,
                     ],
                 )
                 .await?;

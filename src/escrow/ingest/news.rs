@@ -1,11 +1,10 @@
-//! What a changed warning sets off: its row, the audit trail, mails.
+//! What a delivery and a changed warning set off: its row, the audit trail, mails.
 
-use serde_json::{Value, json};
 use super::{
     model::WarningNews,
     reconcile::{StoredWarning, Write},
     store::{
-        accounts::Account,
+        accounts::{Account, Record},
         warnings::{self as store, About, Mail},
     },
     transaction::Transaction,
@@ -22,10 +21,25 @@ use crate::{
     policies::InForce,
     web::{Lang, show},
 };
+use serde_json::{Value, json};
 
 /// A warning as the audit trail tells it.
 fn told(status: Status, warning: &Warning) -> Value {
     json!({"kind": warning.kind, "level": warning.level, "status": status, "bank_ref": warning.bank_ref})
+}
+
+/// A statement that is kept though none of its entries was new; others are told with their entries.
+pub(super) fn kept(record: &Record<'_>, id: i64, account: &Account) -> Event<'static> {
+    Event {
+        action: "escrow.statement_received",
+        subject_kind: "statement",
+        subject_id: id.to_string(),
+        institution: Some(account.institution_id),
+        before: None,
+        after: Some(json!({"file_name": record.file_name, "format": record.format, "inserted": record.inserted,
+                           "duplicates": record.duplicates})),
+        reason: None,
+    }
 }
 
 /// What news are told with.

@@ -13,7 +13,7 @@ use super::{
     chain::{Claim, Run, Sums, Verdict, chain},
     entries::{self, Conflict, Extent, NewEntry, TOLD_MAX},
     model::{Delivery, Incoming, PUSH, Received, Target},
-    news::Teller,
+    news::{self, Teller},
     reconcile::{self, Write},
     store::{
         accounts::{self, Account, Claimed, Outcome, Record},
@@ -426,7 +426,7 @@ impl Work<'_> {
                 None => {
                     let id = accounts::add_statement(&self.tx, self.caller, &record).await?;
                     if fresh[place] == 0 {
-                        self.tx.record(self.caller, kept(&record, id, account));
+                        self.tx.record(self.caller, news::kept(&record, id, account));
                     }
                     id
                 }
@@ -442,20 +442,6 @@ impl Work<'_> {
     /// The last day that is known to be over.
     fn closed_through(&self, account: &Account, batch: &Batch) -> Option<NaiveDate> {
         self.statements(batch).filter_map(|(_, statement)| statement.closing_on).max().max(account.statement_on)
-    }
-}
-
-/// A statement that is kept though none of its entries was new; others are told with their entries.
-fn kept(record: &Record<'_>, id: i64, account: &Account) -> Event<'static> {
-    Event {
-        action: "escrow.statement_received",
-        subject_kind: "statement",
-        subject_id: id.to_string(),
-        institution: Some(account.institution_id),
-        before: None,
-        after: Some(json!({"file_name": record.file_name, "format": record.format, "inserted": record.inserted,
-                           "duplicates": record.duplicates})),
-        reason: None,
     }
 }
 
