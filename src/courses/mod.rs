@@ -17,9 +17,9 @@ mod shown;
 pub mod store;
 mod words;
 
-pub use private::private_value;
 pub use model::{Filing, InvalidFiling, Known};
 pub use policy::{Affected, Recheck, is_of_courses, recheck};
+pub use private::private_value;
 pub use rules::{Verdict, check};
 pub use store::longest_waiting as waiting;
 pub use words::{coded, field as field_name};

@@ -3,6 +3,8 @@
 use mingjian::{
     approvals::expire_due,
     db::{Pools, open::connect},
+    secrets::Secrets,
+    vault::Vault,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -191,7 +193,9 @@ async fn a_proposal_that_ran_out_is_decided_by_nobody_and_may_be_made_again() {
     assert_eq!((status, problem["type"].as_str()), (StatusCode::CONFLICT, Some("/problems/approvals/expired")));
     assert_eq!(world.admin.json(&format!("/approvals/{id}")).await["state"], "expired");
     assert!(world.admin.json("/approvals").await["items"].as_array().unwrap().is_empty());
-    let pools = Pools::new(&config(), None).unwrap();
+    let secrets = Secrets::load(&app().data).unwrap();
+    let vault = Vault::open(&app().data, None, &secrets).unwrap();
+    let pools = Pools::new(&config(), None, vault).unwrap();
     assert!(expire_due(&pools, now).await.unwrap() >= 1);
     assert_eq!(expire_due(&pools, now).await.unwrap(), 0, "once");
     let trail = world.admin.page("/b/audit").await;
