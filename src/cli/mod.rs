@@ -212,9 +212,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
     // However much is asked for: its debug lines quote the parameters of statements, which are people's data.
     let quiet = "tokio_postgres=info".parse().map_err(Refusal::new)?;
     let filter = filter.add_directive(quiet);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Refusal::new)
 }

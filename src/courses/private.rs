@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(shown["instructors"][0]["name"], "李四光");
         assert_eq!(shown["instructors"][0]["teacher_certificate"], "2021****78");
         assert_eq!(shown["instructors"][0]["skill_certificate"], Value::Null);
-        assert_eq!((&shown["instructors"][1]["name"], &shown["instructors"][1]["skill_certificate"]), (&json!("王*"), &json!("中级证书")));
+        assert_eq!(
+            (&shown["instructors"][1]["name"], &shown["instructors"][1]["skill_certificate"]),
+            (&json!("王*"), &json!("中级证书"))
+        );
         let findings = json!([{"message_zh": "王小明的信息未公示。李四光已公示。", "evidence": {"measured": "20213310012345678"}}]);
         let told = without_people(&findings, &filing);
         assert_eq!(told[0]["message_zh"], "王*的信息未公示。李四光已公示。");

@@ -35,7 +35,11 @@ impl std::fmt::Debug for Pools {
 
 impl Pools {
     /// Pools on the database of `admin`, each with its role; `vault` opens what is sealed in it.
-    pub fn new(admin: &Config, secrets: Option<&Secrets>, vault: Vault) -> Result<Pools, deadpool_postgres::BuildError> {
+    pub fn new(
+        admin: &Config,
+        secrets: Option<&Secrets>,
+        vault: Vault,
+    ) -> Result<Pools, deadpool_postgres::BuildError> {
         let raw = |role: Role, size| {
             let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             PgPool::builder(Manager::from_config(role.config(admin, secrets), NoTls, manager_config))

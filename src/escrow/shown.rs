@@ -53,7 +53,6 @@ impl ShownEntry {
         ShownEntry { entry: masked, balance_fen, fired, unmask }
     }
 
-
     /// The local day.
     pub fn day(&self) -> NaiveDate {
         self.entry.booked_at.with_timezone(&BEIJING).date_naive()

@@ -132,11 +132,10 @@ pub async fn mend(pools: &Pools, caller: &Caller, id: i64, version: i32, edits: 
     let (good, bad) = tally(&reading);
     let report = Report { accepted: 0, ..Report::of(&reading, true) };
     drafts::mend(&mut conn, id, &table, &report, good, bad).await?;
-    let cells: Vec<_> =
-        edits
-            .iter()
-            .map(|(row, column, value)| json!({"row": row, "column": column, "value": Field::quoted_under(column, value)}))
-            .collect();
+    let cells: Vec<_> = edits
+        .iter()
+        .map(|(row, column, value)| json!({"row": row, "column": column, "value": Field::quoted_under(column, value)}))
+        .collect();
     record(&mut conn, caller, "import.mended", id, json!({"cells": cells})).await?;
     Ok(conn.commit().await?)
 }

@@ -66,20 +66,17 @@ fn private<K: Kind>(known: &Private<K>, row: &Private<K>) -> Private<K> {
 /// The fields that differ, as they were and as they are; `None` when nothing does. Private values are told by their masks,
 /// also where two different ones look alike.
 pub fn difference(before: &NewInstitution, after: &NewInstitution) -> Option<(Value, Value)> {
-    let private: HashSet<&str> = [
-        ("phone", before.phone != after.phone),
-        ("legal_person_id", before.legal_person_id != after.legal_person_id),
-    ]
-    .into_iter()
-    .filter_map(|(name, differs)| differs.then_some(name))
-    .collect();
+    let private: HashSet<&str> =
+        [("phone", before.phone != after.phone), ("legal_person_id", before.legal_person_id != after.legal_person_id)]
+            .into_iter()
+            .filter_map(|(name, differs)| differs.then_some(name))
+            .collect();
     let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
         (serde_json::to_value(before), serde_json::to_value(after))
     else {
         return None;
     };
-    let changed: Vec<String> =
-        after
+    let changed: Vec<String> = after
         .iter()
         .filter(|(key, value)| before.get(*key) != Some(value) || private.contains(key.as_str()))
         .map(|(key, _)| key.clone())

@@ -20,8 +20,8 @@ pub use commands::{ids_of_codes, ids_of_import};
 pub use error::RegisterError;
 pub use private::private_value;
 pub use store::{
+    drafts::{ImportRow, latest as latest_imports},
     drafts::{blank as blank_import, holds as import_holds},
     places,
-    drafts::{ImportRow, latest as latest_imports},
     register::{Totals, register_is_empty, totals},
 };

@@ -5,13 +5,64 @@ const NUMBER_MIN: usize = 7;
 
 /// Words that only the name of an organisation holds.
 const ORGANISATION: [&str; 40] = [
-    "公司", "集团", "企业", "中心", "学校", "学院", "大学", "中学", "小学", "幼儿园", "培训", "教育", "机构", "银行", "支行", "分行",
-    "信用社", "商行", "商店", "商场", "超市", "书店", "药店", "酒店", "饭店", "工作室", "事务所", "合作社", "经营部", "门市部",
-    "服务部", "工厂", "印刷", "协会", "基金会", "委员会", "政府", "财政", "物业", "支付",
+    "公司",
+    "集团",
+    "企业",
+    "中心",
+    "学校",
+    "学院",
+    "大学",
+    "中学",
+    "小学",
+    "幼儿园",
+    "培训",
+    "教育",
+    "机构",
+    "银行",
+    "支行",
+    "分行",
+    "信用社",
+    "商行",
+    "商店",
+    "商场",
+    "超市",
+    "书店",
+    "药店",
+    "酒店",
+    "饭店",
+    "工作室",
+    "事务所",
+    "合作社",
+    "经营部",
+    "门市部",
+    "服务部",
+    "工厂",
+    "印刷",
+    "协会",
+    "基金会",
+    "委员会",
+    "政府",
+    "财政",
+    "物业",
+    "支付",
 ];
 const ORGANISATION_LATIN: [&str; 16] = [
-    "ltd", "limited", "inc", "llc", "co.", "company", "corp", "bank", "school", "centre", "center", "university", "group",
-    "trading", "services", "gmbh",
+    "ltd",
+    "limited",
+    "inc",
+    "llc",
+    "co.",
+    "company",
+    "corp",
+    "bank",
+    "school",
+    "centre",
+    "center",
+    "university",
+    "group",
+    "trading",
+    "services",
+    "gmbh",
 ];
 
 /// `138****5678`; of several numbers each by itself.
@@ -116,13 +167,16 @@ fn number(run: &str) -> String {
 
 /// Whether a name of a bank entry is that of a natural person, as far as a name can tell; in doubt it is.
 pub fn is_person(name: &str) -> bool {
-    let plain: String = name.split(['（', '(']).next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain: String =
+        name.split(['（', '(']).next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     if plain.is_empty() {
         return true;
     }
     if plain.is_ascii() {
         let lower = plain.to_lowercase();
-        return !ORGANISATION_LATIN.iter().any(|word| lower.split(' ').any(|part| part == *word || part == word.trim_end_matches('.')));
+        return !ORGANISATION_LATIN
+            .iter()
+            .any(|word| lower.split(' ').any(|part| part == *word || part == word.trim_end_matches('.')));
     }
     let letters = plain.chars().filter(|c| !matches!(c, '·' | '•')).count();
     let named = ORGANISATION.iter().any(|word| plain.contains(word));

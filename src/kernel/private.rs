@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn a_private_value_shows_its_mask_wherever_it_is_written() {
         let phone: Private<Phone> = Private::new("13812345678");
-        for written in [format!("{phone}"), format!("{phone:?}"), serde_json::to_string(&phone).unwrap().replace('"', "")] {
+        for written in
+            [format!("{phone}"), format!("{phone:?}"), serde_json::to_string(&phone).unwrap().replace('"', "")]
+        {
             assert_eq!(written, "138****5678");
         }
         assert_eq!(phone.expose(), "13812345678");
@@ -197,7 +199,14 @@ mod tests {
 
     #[test]
     fn the_same_number_is_the_same_however_it_is_written() {
-        for written in ["13812345678", "138 1234 5678", "138-1234-5678", "+86 13812345678", "+8613812345678", "１３８１２３４５６７８"] {
+        for written in [
+            "13812345678",
+            "138 1234 5678",
+            "138-1234-5678",
+            "+86 13812345678",
+            "+8613812345678",
+            "１３８１２３４５６７８",
+        ] {
             assert_eq!(Phone::normal(written), ["13812345678"], "{written}");
         }
         assert_eq!(Phone::normal("0576-88881234/13812345678 "), ["057688881234", "13812345678"]);

@@ -80,7 +80,12 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
     let limit = in_force.number(policies::UNMASK_PER_DAY);
     let seen = requests::looks_since(&mut conn, caller, start_of_day(caller.now)).await?;
     if seen >= limit {
-        tracing::warn!(user = caller.actor.user_id, tenant = caller.actor.tenant, limit, "the day's limit of looks at personal data is reached");
+        tracing::warn!(
+            user = caller.actor.user_id,
+            tenant = caller.actor.tenant,
+            limit,
+            "the day's limit of looks at personal data is reached"
+        );
         return Err(PersonalError::TooMany(limit));
     }
     let told = format!("{}：{reason}", purpose.words().0);
@@ -119,7 +124,9 @@ async fn ask(
         action: "personal.access_asked",
         subject_kind: "access_request",
         subject_id: id.to_string(),
-        after: Some(json!({"kind": subject.kind, "subject": subject.id, "field": subject.field, "region": held.tenant.to_string(), "purpose": purpose})),
+        after: Some(
+            json!({"kind": subject.kind, "subject": subject.id, "field": subject.field, "region": held.tenant.to_string(), "purpose": purpose}),
+        ),
         reason: Some(reason),
         ..Event::default()
     };

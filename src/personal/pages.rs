@@ -9,7 +9,9 @@ use super::{
     PersonalError,
     commands::{self, Seen, Wish, held, needs_permission, parsed},
     model::{Kind, Purpose, Request, Standing, Subject, field_words},
-    own, store::requests, subject_pages,
+    own,
+    store::requests,
+    subject_pages,
 };
 use crate::{
     identity::{Action, Caller},
@@ -320,7 +322,10 @@ fn note(page: &Page, done: &str) -> Option<Note> {
         ),
         "approved" => (
             page.t("已同意", "Allowed"),
-            page.t("对方 24 小时内可查看这一项；每次查看都留痕。", "They may see this one value for 24 hours; each look is on record."),
+            page.t(
+                "对方 24 小时内可查看这一项；每次查看都留痕。",
+                "They may see this one value for 24 hours; each look is on record.",
+            ),
         ),
         "rejected" => (page.t("已告知不同意", "Refused"), page.t("对方看得到理由。", "They read why.")),
         _ => return None,

@@ -236,16 +236,27 @@ fn of_institution(conn: &ScopedConn, row: &InstitutionPlace, found: &mut Vec<Pla
     if row.by_phone {
         let phone = row.phone(conn)?;
         let shown = mask::phone(&phone);
-        let target =
-            Target::Phone { institution: row.id, credit_code: row.credit_code.clone(), phone: phone.clone() };
+        let target = Target::Phone { institution: row.id, credit_code: row.credit_code.clone(), phone: phone.clone() };
         found.push(Place::going(("机构联系电话", "an institution's telephone"), record(), phone, shown, target));
     }
     if row.by_id {
         let id = row.legal_person_id(conn)?;
         let shown = mask::citizen_id(&id);
-        found.push(Place::kept(("法定代表人身份证号", "legal representative's identity number"), record(), id, shown, LICENCE));
+        found.push(Place::kept(
+            ("法定代表人身份证号", "legal representative's identity number"),
+            record(),
+            id,
+            shown,
+            LICENCE,
+        ));
         let name = row.legal_person.clone();
-        found.push(Place::kept(("法定代表人姓名", "legal representative's name"), record(), name.clone(), name, LICENCE));
+        found.push(Place::kept(
+            ("法定代表人姓名", "legal representative's name"),
+            record(),
+            name.clone(),
+            name,
+            LICENCE,
+        ));
     }
     Ok(())
 }

@@ -71,8 +71,7 @@ fn render(
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(request, "个人信息权利", "Personal data");
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let (person, places) =
-        found.map_or((None, Vec::new()), |(person, places)| (Some(person.masked()), places));
+    let (person, places) = found.map_or((None, Vec::new()), |(person, places)| (Some(person.masked()), places));
     let template = SubjectPage { page: &page, typed, person, places, erased, error };
     let mut response = page.render_as(status, &template)?;
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));

@@ -168,7 +168,8 @@ mod tests {
         Vault::open(directory, None, &Secrets::load(directory).unwrap()).unwrap()
     }
 
-    const HERE: Place<'static> = Place { table: "institutions", column: "phone", tenant: 331_002, row: "52331002MJ0000018U" };
+    const HERE: Place<'static> =
+        Place { table: "institutions", column: "phone", tenant: 331_002, row: "52331002MJ0000018U" };
 
     #[test]
     fn a_value_opens_only_at_its_place() {

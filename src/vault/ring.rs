@@ -70,7 +70,12 @@ impl Ring {
     pub(super) fn infos(&self) -> Vec<KeyInfo> {
         let next = self.0.iter().skip(1).map(|key| key.since).chain([None]);
         let current = self.current().id;
-        let info = |(key, retired): (&DataKey, _)| KeyInfo { id: key.id, since: key.since, retired, current: key.id == current };
+        let info = |(key, retired): (&DataKey, _)| KeyInfo {
+            id: key.id,
+            since: key.since,
+            retired,
+            current: key.id == current,
+        };
         self.0.iter().zip(next).map(info).collect()
     }
 }
@@ -116,11 +121,15 @@ impl Source {
                     let mut words = line.split_whitespace();
                     key(words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next())
                 };
-                ring(text.lines().filter(|text| !text.trim().is_empty()).map(line).collect(), &path.display().to_string())
+                ring(
+                    text.lines().filter(|text| !text.trim().is_empty()).map(line).collect(),
+                    &path.display().to_string(),
+                )
             }
             Source::Environment(text) => {
                 let part = |part: &str| {
-                    let (id, digits) = part.split_once(':').ok_or("keys are written number:hex, with commas between")?;
+                    let (id, digits) =
+                        part.split_once(':').ok_or("keys are written number:hex, with commas between")?;
                     key(id, digits, None)
                 };
                 ring(text.split(',').filter(|text| !text.trim().is_empty()).map(part).collect(), ENVIRONMENT)
@@ -150,7 +159,8 @@ impl Source {
         let Source::File(path) = self else { return Err(RingError::NotOurs) };
         let ring = self.read()?;
         let id = ring.0.iter().map(|key| key.id).max().and_then(|id| id.checked_add(1));
-        let id = id.ok_or(RingError::Unreadable { place: path.display().to_string(), fault: "its numbers are used up" })?;
+        let id =
+            id.ok_or(RingError::Unreadable { place: path.display().to_string(), fault: "its numbers are used up" })?;
         let mut lines: Vec<String> = ring.0.iter().map(written).collect();
         lines.push(line(id, &random(), now));
         replace(path, &lines)?;

@@ -46,7 +46,10 @@ async fn everything(app: &TestApp) -> Vec<(String, String)> {
     config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
     let root = connect(&config).await.unwrap();
     let tables = root
-        .query("SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace", &[])
+        .query(
+            "SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace",
+            &[],
+        )
         .await
         .unwrap();
     let mut all = Vec::new();
@@ -85,7 +88,9 @@ async fn nothing_of_a_number_is_legible_in_the_database() {
     let found: Vec<_> = everything(app())
         .await
         .into_iter()
-        .filter(|(_, row)| [phone, CITIZEN, payee].iter().any(|number| row.contains(number) || row.contains(&hex::encode(number))))
+        .filter(|(_, row)| {
+            [phone, CITIZEN, payee].iter().any(|number| row.contains(number) || row.contains(&hex::encode(number)))
+        })
         .collect();
     assert!(found.is_empty(), "{found:#?}");
 }
@@ -95,7 +100,10 @@ async fn officials_read_masks_and_find_by_the_whole_number() {
     let world = World::new().await;
     with_person(&world, "154-1111-2233/0576-88881234").await;
     let shown = world.admin.json(&format!("/institutions/{}", world.credit_code)).await;
-    assert_eq!((&shown["phone"], &shown["legal_person_id"]), (&json!("154****2233/057****1234"), &json!("110105********002X")));
+    assert_eq!(
+        (&shown["phone"], &shown["legal_person_id"]),
+        (&json!("154****2233/057****1234"), &json!("110105********002X"))
+    );
     let page = world.admin.page(&format!("/b/institutions/{}", world.credit_code)).await;
     assert!(page.contains("154****2233") && !page.contains("1111-2233") && !page.contains(CITIZEN));
     for (q, count) in [("15411112233", 1), ("0576 8888 1234", 1), (CITIZEN, 1), ("1541111223", 0), ("15411112234", 0)] {
@@ -142,7 +150,10 @@ async fn one_value_is_seen_with_a_reason_and_on_record() {
     assert!(answer.text().await.unwrap().contains(PHONE));
     assert!(!world.admin.page(&path).await.contains(PHONE), "for that one answer");
     let audit = world.admin.page("/b/audit?kind=personal").await;
-    assert!(audit.contains("监督检查：核对现场联系人") && !audit.contains(PHONE), "the look is on record, the value is not");
+    assert!(
+        audit.contains("监督检查：核对现场联系人") && !audit.contains(PHONE),
+        "the look is on record, the value is not"
+    );
     // Roles and scopes.
     let finance = app().user("finance_officer", world.county).await;
     assert_eq!(unmask(&finance, "institution", &world.credit_code, "phone").await.0, StatusCode::FORBIDDEN);
@@ -150,7 +161,10 @@ async fn one_value_is_seen_with_a_reason_and_on_record() {
     let neighbour = World::new().await;
     assert_eq!(unmask(&neighbour.admin, "institution", &world.credit_code, "phone").await.0, StatusCode::NOT_FOUND);
     assert_eq!(unmask(&world.admin, "institution", &world.credit_code, "name").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(unmask(&world.admin, "institution", &world.credit_code, "legal_person_id").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(
+        unmask(&world.admin, "institution", &world.credit_code, "legal_person_id").await.0,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -188,7 +202,11 @@ async fn a_bureau_above_asks_and_the_county_decides() {
     assert_eq!(shown["phone"], "154****5678", "upper levels read masks");
     let (status, answer) = unmask(&officer, "institution", &world.credit_code, "phone").await;
     assert_eq!((status, &answer["value"]), (StatusCode::ACCEPTED, &json!("154****5678")), "asked, not shown");
-    assert_eq!(unmask(&officer, "institution", &world.credit_code, "phone").await.0, StatusCode::CONFLICT, "once is enough");
+    assert_eq!(
+        unmask(&officer, "institution", &world.credit_code, "phone").await.0,
+        StatusCode::CONFLICT,
+        "once is enough"
+    );
     let page = world.approver.page("/b/access").await;
     assert!(page.contains(&world.name) && page.contains("核对现场联系人") && page.contains("同意查看"));
     let requests = world.approver.json("/personal/requests").await;
@@ -201,12 +219,23 @@ async fn a_bureau_above_asks_and_the_county_decides() {
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "a refusal says why");
     let allowed = world.approver.submit(&format!("/b/access/{id}"), &[("decision", "approve")]).await;
     assert_eq!(allowed.status(), StatusCode::SEE_OTHER);
-    assert_eq!(world.approver.post_json(&decisions, json!({"decision": "reject", "comment": "不再需要"})).await.0, StatusCode::CONFLICT);
+    assert_eq!(
+        world.approver.post_json(&decisions, json!({"decision": "reject", "comment": "不再需要"})).await.0,
+        StatusCode::CONFLICT
+    );
     let (status, answer) = unmask(&officer, "institution", &world.credit_code, "phone").await;
     assert_eq!((status, &answer["value"]), (StatusCode::OK, &json!(PHONE)));
-    assert_eq!(unmask(&colleague, "institution", &world.credit_code, "phone").await.0, StatusCode::ACCEPTED, "for one person");
+    assert_eq!(
+        unmask(&colleague, "institution", &world.credit_code, "phone").await.0,
+        StatusCode::ACCEPTED,
+        "for one person"
+    );
     let account = world.account_id().await.to_string();
-    assert_eq!(unmask(&officer, "escrow_account", &account, "payee_account").await.0, StatusCode::NOT_FOUND, "nothing is filed");
+    assert_eq!(
+        unmask(&officer, "escrow_account", &account, "payee_account").await.0,
+        StatusCode::NOT_FOUND,
+        "nothing is filed"
+    );
     let audit = world.admin.page("/b/audit?kind=personal").await;
     assert!(audit.contains("同意上级查看个人信息"), "the county's trail has its decision");
 }
@@ -234,7 +263,8 @@ async fn parents_and_children_in_bank_entries_are_masked_and_companies_are_not()
     let cells: Vec<String> =
         book.worksheet_range_at(0).unwrap().unwrap().cells().map(|(_, _, cell)| cell.to_string()).collect();
     for (place, text) in [("API", shown), ("page", page), ("workbook", cells.join(" "))] {
-        for hidden in ["赵家长", "赵小宝", "13800138000", "6222020200112233445", "钱出纳", "6222020200998877665"] {
+        for hidden in ["赵家长", "赵小宝", "13800138000", "6222020200112233445", "钱出纳", "6222020200998877665"]
+        {
             assert!(!text.contains(hidden), "{hidden} on the {place}");
         }
         for plain in ["赵*", "某某商贸有限公司", "138****8000", "钱*", "备用金"] {
@@ -261,7 +291,10 @@ async fn where_releases_go_is_sealed_and_the_published_account_is_not() {
     let filing = json!({"credit_code": code, "bank": "台州银行", "account": "81230000077", "mode": "custody",
                         "agreement_no": "T-1", "payee_account": payee});
     let (status, filed) = world.admin.post_json("/escrow/accounts", filing).await;
-    assert_eq!((status, &filed["payee_account"], &filed["account"]), (StatusCode::CREATED, &json!("****2777"), &json!("81230000077")));
+    assert_eq!(
+        (status, &filed["payee_account"], &filed["account"]),
+        (StatusCode::CREATED, &json!("****2777"), &json!("81230000077"))
+    );
     let id = filed["id"].to_string();
     assert_eq!(org.json(&format!("/escrow/accounts/{id}")).await["payee_account"], payee);
     assert!(org.page("/org/escrow").await.contains(payee));
@@ -308,7 +341,8 @@ async fn keys_are_changed_while_the_service_goes_on() {
     assert!(refused(&app, "9").contains("no key 9"));
     let path = app.data.join("keys/data");
     let ring = fs::read_to_string(&path).unwrap();
-    let aged: Vec<String> = ring.lines().map(|line| format!("{} 2026-01-01T00:00:00Z", line.rsplit_once(' ').unwrap().0)).collect();
+    let aged: Vec<String> =
+        ring.lines().map(|line| format!("{} 2026-01-01T00:00:00Z", line.rsplit_once(' ').unwrap().0)).collect();
     // While the first key is set back as if it sealed, it is needed.
     let (first, second) = (&aged[0], &aged[1]);
     fs::write(&path, format!("{second}\n{first}\n")).unwrap();
@@ -331,11 +365,9 @@ async fn a_person_gets_a_copy_and_what_may_go_is_erased() {
     let wrong = world.admin.submit("/b/personal", &[("person", "陈明")]).await;
     assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(world.approver.get("/b/personal").await.status(), StatusCode::FORBIDDEN);
-    let copy: Value =
-        world.admin.submit("/b/personal/export", &[("person", phone)]).await.json().await.unwrap();
+    let copy: Value = world.admin.submit("/b/personal/export", &[("person", phone)]).await.json().await.unwrap();
     assert!(copy["places"][0]["value"].as_str().unwrap().contains(phone), "{copy}");
-    let by_id: Value =
-        world.admin.submit("/b/personal/export", &[("person", CITIZEN)]).await.json().await.unwrap();
+    let by_id: Value = world.admin.submit("/b/personal/export", &[("person", CITIZEN)]).await.json().await.unwrap();
     let kept = &by_id["places"][0]["kept"]["zh"];
     assert!(kept.as_str().unwrap().contains("许可"), "{by_id}");
     let unsure = world.admin.submit("/b/personal/erase", &[("person", phone)]).await;
@@ -348,10 +380,14 @@ async fn a_person_gets_a_copy_and_what_may_go_is_erased() {
     let page = world.admin.submit("/b/personal", &[("person", phone)]).await.text().await.unwrap();
     assert!(page.contains("没有找到"), "nothing is left under it");
     // The identity number stays with the licence, and the answer says why.
-    let printed = app().run(&["personal", "erase", "--region", &world.county.to_string(), "--person", "-", "--yes"], CITIZEN);
+    let printed =
+        app().run(&["personal", "erase", "--region", &world.county.to_string(), "--person", "-", "--yes"], CITIZEN);
     let told: Value = serde_json::from_str(&printed).unwrap();
     assert!(told["kept"].to_string().contains("行政许可法"), "{told}");
-    assert_eq!(world.admin.json(&format!("/institutions/{}", world.credit_code)).await["legal_person_id"], "110105********002X");
+    assert_eq!(
+        world.admin.json(&format!("/institutions/{}", world.credit_code)).await["legal_person_id"],
+        "110105********002X"
+    );
     let audit = world.admin.page("/b/audit?kind=personal").await;
     assert!(audit.contains("按请求删除个人信息") && !audit.contains(phone) && !audit.contains(CITIZEN));
 }

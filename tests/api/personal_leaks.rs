@@ -92,8 +92,11 @@ async fn story(world: &World) {
 fn public_addresses(world: &World) -> Vec<String> {
     let name: String = form_urlencoded::byte_serialize(world.name.as_bytes()).collect();
     let routes = mingjian::web::app::routes();
-    let open: BTreeSet<&str> =
-        routes.iter().filter(|route| route.access == Access::Anyone && route.method == "GET").map(|route| route.path).collect();
+    let open: BTreeSet<&str> = routes
+        .iter()
+        .filter(|route| route.access == Access::Anyone && route.method == "GET")
+        .map(|route| route.path)
+        .collect();
     let mut addresses: Vec<String> = open
         .into_iter()
         .filter(|path| !path.starts_with("/static/"))
@@ -127,7 +130,10 @@ async fn nothing_planted_gets_onto_public_pages_into_mails_logs_or_metrics() {
         read.push((address, text));
     }
     let school = read.iter().find(|(address, _)| *address == format!("/i/{}", world.credit_code)).unwrap();
-    assert!(school.1.contains("七年级数学") && school.1.contains("林晓") && school.1.contains(&world.account), "the page is there");
+    assert!(
+        school.1.contains("七年级数学") && school.1.contains("林晓") && school.1.contains(&world.account),
+        "the page is there"
+    );
     let mut config = tokio_postgres::Config::new();
     config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
     let root = connect(&config).await.unwrap();
@@ -142,7 +148,9 @@ async fn nothing_planted_gets_onto_public_pages_into_mails_logs_or_metrics() {
     read.push(("the metrics".to_owned(), text));
     let leaks: Vec<String> = read
         .iter()
-        .flat_map(|(place, text)| PLANTED.iter().filter(|planted| text.contains(*planted)).map(move |planted| format!("{planted} in {place}")))
+        .flat_map(|(place, text)| {
+            PLANTED.iter().filter(|planted| text.contains(*planted)).map(move |planted| format!("{planted} in {place}"))
+        })
         .collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

@@ -1,9 +1,6 @@
 //! How pages look to everybody: accessible by axe-core, no wider than the phone, at both sizes and in both languages.
 
-use crate::{
-    app::{World, app},
-    chromium::Browser,
-};
+use crate::{app::World, chromium::Browser};
 
 pub async fn check(browser: &Browser, path: &str) {
     for lang in ["zh-CN", "en"] {
@@ -38,13 +35,18 @@ async fn public_pages_are_accessible_and_fit_the_phone() {
 
 #[tokio::test]
 async fn an_officers_pages_are_accessible_and_fit_the_phone() {
-    let app = app();
-    let officer = app.user("bureau_admin", app.county()).await;
+    let world = World::new().await;
+    let unmask = format!("/b/unmask?kind=institution&id={}&field=phone", world.credit_code);
+    let institution = format!("/b/institutions/{}", world.credit_code);
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
-        browser.sign_in(&officer).await;
+        browser.sign_in(&world.admin).await;
         for path in [
             "/b",
+            &institution,
+            &unmask,
+            "/b/access",
+            "/b/personal",
             "/b/approvals",
             "/b/courses",
             "/b/escrow",

@@ -53,7 +53,8 @@ impl Entry {
     /// what a person wrote who pays in is left out, for parents write their children's names there. Organisations are shown.
     pub fn masked(self) -> Entry {
         let person = self.is_with_person();
-        let masked = |text: Option<String>, mask: fn(&str) -> String| text.map(|text| if person { mask(&text) } else { text });
+        let masked =
+            |text: Option<String>, mask: fn(&str) -> String| text.map(|text| if person { mask(&text) } else { text });
         let remark: fn(&str) -> String = if person && self.credit { |_| WITHHELD.to_owned() } else { mask::numbers };
         Entry {
             counterparty_name: masked(self.counterparty_name, mask::name),

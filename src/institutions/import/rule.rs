@@ -233,9 +233,8 @@ impl Rule {
             BadLength | ForbiddenLetter | BadCheckCharacter | DateImpossible | DatesReversed | RequiredEmpty
             | UnknownCategory | UnknownCounty | AmbiguousCounty | CountyMismatch | OutsideRegion | UnknownStatus
             | AccountLostDigits | BadNumber | DuplicateRow | DuplicateCreditCode => Severity::Error,
-            UnknownRegion | UnknownTownship | UnknownStage | UnknownDelivery | BadPhone | BadCitizenId | BadAccount | OtherSheet => {
-                Severity::Warn
-            }
+            UnknownRegion | UnknownTownship | UnknownStage | UnknownDelivery | BadPhone | BadCitizenId | BadAccount
+            | OtherSheet => Severity::Warn,
             TotalLine | NoteLine | RepeatedHeader => Severity::Skip,
         }
     }

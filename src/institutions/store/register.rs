@@ -82,7 +82,12 @@ impl InstitutionRow {
     /// The identity number of the legal representative; empty where none is known.
     pub fn legal_person_id(&self, vault: &Vault) -> Result<Private<CitizenNumber>, DbError> {
         let place = places::legal_person_id(self.tenant_id, &self.credit_code);
-        Ok(self.legal_person_id_sealed.as_ref().map(|sealed| sealed.open(vault, &place)).transpose()?.unwrap_or_default())
+        Ok(self
+            .legal_person_id_sealed
+            .as_ref()
+            .map(|sealed| sealed.open(vault, &place))
+            .transpose()?
+            .unwrap_or_default())
     }
 }
 

@@ -21,12 +21,14 @@ struct Row {
 /// The account and its sessions, without anything by which one signs in. Read by the sign-in role, for the one signed in.
 pub async fn account(pools: &Pools, actor: &Actor) -> Result<(Value, Value), DbError> {
     let mut conn = pools.auth().get().await?;
-    let account: Row =
-        sql_query("SELECT to_jsonb(u) - 'password_hash' AS value FROM users u WHERE u.tenant_id = $1 AND u.id = $2")
-            .bind::<Integer, _>(actor.tenant)
-            .bind::<BigInt, _>(actor.user_id)
-            .get_result(&mut conn)
-            .await?;
+    let account: Row = sql_query(
+        "SELECT to_jsonb(u) || jsonb_build_object('username', p.username) AS value FROM users u \
+             JOIN people p ON p.id = u.person_id WHERE u.tenant_id = $1 AND u.id = $2",
+    )
+    .bind::<Integer, _>(actor.tenant)
+    .bind::<BigInt, _>(actor.user_id)
+    .get_result(&mut conn)
+    .await?;
     let sessions: Row = sql_query(
         "SELECT coalesce(jsonb_agg(jsonb_build_object('begun', created_at, 'ended', ended_at, 'why', end_reason, 'device', agent) \
          ORDER BY created_at DESC), '[]') AS value FROM sessions WHERE tenant_id = $1 AND user_id = $2",

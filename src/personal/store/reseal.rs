@@ -25,7 +25,13 @@ pub struct Column {
 
 /// Every sealed column of personal data.
 pub const COLUMNS: [Column; 6] = [
-    Column { table: "institutions", column: "phone_sealed", row: "credit_code", place: institutions::places::phone, batch: 500 },
+    Column {
+        table: "institutions",
+        column: "phone_sealed",
+        row: "credit_code",
+        place: institutions::places::phone,
+        batch: 500,
+    },
     Column {
         table: "institutions",
         column: "legal_person_id_sealed",
@@ -33,7 +39,13 @@ pub const COLUMNS: [Column; 6] = [
         place: institutions::places::legal_person_id,
         batch: 500,
     },
-    Column { table: "escrow_accounts", column: "payee_sealed", row: "account_no", place: escrow::payee_place, batch: 500 },
+    Column {
+        table: "escrow_accounts",
+        column: "payee_sealed",
+        row: "account_no",
+        place: escrow::payee_place,
+        batch: 500,
+    },
     Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },
     Column { table: "imports", column: "sheet_sealed", row: "id::text", place: sheet, batch: 1 },
     Column { table: "imports", column: "report_sealed", row: "id::text", place: report, batch: 1 },
@@ -91,12 +103,7 @@ struct SealedRow {
 
 /// Seals the next values of a column anew that another key than `current` has sealed; returns how many, and the last row.
 /// The rows are locked until the transaction ends, so that nothing written meanwhile is lost.
-pub async fn batch(
-    conn: &mut ScopedConn,
-    column: &Column,
-    current: u16,
-    after: i64,
-) -> Result<(usize, i64), DbError> {
+pub async fn batch(conn: &mut ScopedConn, column: &Column, current: u16, after: i64) -> Result<(usize, i64), DbError> {
     let Column { table, column: name, row, place, batch } = column;
     let rows: Vec<SealedRow> = sql_query(format!(
         "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
