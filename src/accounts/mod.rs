@@ -14,6 +14,7 @@ pub mod invite_pages;
 mod mail;
 mod model;
 pub mod pages;
+pub mod region_pages;
 pub mod rules;
 mod store;
 

@@ -221,7 +221,7 @@ impl Page {
 
     /// Whether this is one of the pages that anyone may see.
     pub fn is_public_path(&self) -> bool {
-        !(self.path.starts_with("/b") || self.path.starts_with("/org"))
+        !["/b", "/org", "/session"].iter().any(|desk| self.path.starts_with(desk))
     }
 
     /// This page in the other language.
@@ -289,6 +289,7 @@ impl Page {
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
+            (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
             (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
             (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
@@ -301,7 +302,14 @@ impl Page {
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, entry)| may(actor.role, *action) && !(actor.sees_a_part() && entry.href == "/b/approvals"))
+        .filter(|(action, entry)| {
+            may(actor.role, *action)
+                && match entry.href {
+                    "/b/approvals" => !actor.sees_a_part(),
+                    "/b/regions" => actor.tenant % 100 == 0,
+                    _ => true,
+                }
+        })
         .map(|(_, entry)| entry)
         .collect()
     }

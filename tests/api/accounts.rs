@@ -43,11 +43,15 @@ async fn accept(link: &str, username: &str) -> reqwest::Response {
     app().visitor().request(Method::POST, link).form(&form).send().await.unwrap()
 }
 
-/// Lets the invitations of a bureau run out so long after the present; the service's clock stands still.
-async fn move_on(county: RegionCode, after: &str) {
+async fn root() -> tokio_postgres::Client {
     let mut config = tokio_postgres::Config::new();
     config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    let client = mingjian::db::open::connect(&config).await.unwrap();
+    mingjian::db::open::connect(&config).await.unwrap()
+}
+
+/// Lets the invitations of a bureau run out so long after the present; the service's clock stands still.
+async fn move_on(county: RegionCode, after: &str) {
+    let client = root().await;
     let sql = format!(
         "UPDATE invitations SET expires_at = '{NOW}'::timestamptz + interval '{after}' WHERE tenant_id = {county}"
     );
@@ -446,6 +450,14 @@ async fn an_invitation_is_sent_again_with_a_new_link_withdrawn_and_void_when_its
     assert_eq!(act(&admin, id, json!({"action": "withdraw"})).await.0, StatusCode::OK);
     assert_eq!(accept(&second, "too.late").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(act(&admin, id, json!({"action": "withdraw"})).await.0, StatusCode::NOT_FOUND);
+    // The link is kept nowhere: neither with the invitation nor in the mail that was sent.
+    let client = root().await;
+    let sql = format!("SELECT count(*) FROM outbox WHERE tenant_id = {county} AND body <> ''");
+    let until = Instant::now() + Duration::from_secs(30);
+    while client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        assert!(Instant::now() < until, "sent mails are emptied");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     // Whoever is shown out takes no open doors along.
     let other = app.user("bureau_admin", county).await;
     assert_eq!(other.post_json("/users", body).await.0, StatusCode::CREATED);
@@ -466,4 +478,51 @@ async fn nobody_supervises_the_institution_that_they_act_for() {
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.text().await.unwrap().contains("不能同时代表所监管的机构"));
     assert_eq!(accept(&link, &format!("both.{}", world.county)).await.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn an_upper_level_sees_which_bureaus_below_it_are_at_work() {
+    let world = World::new().await;
+    world.list().await;
+    let city = app().user("bureau_admin", city_of(world.county)).await;
+    let province = app().user("province_officer", "130000".parse().unwrap()).await;
+    let page = city.page("/b/regions").await;
+    let name = world.county.name().unwrap();
+    let line = &page[page.find(&world.county.to_string()).unwrap()..];
+    let line = &line[..line.find("</tr>").unwrap()];
+    assert!(line.contains("已开通") && line.matches(">1<").count() == 2, "one institution, listed: {line}");
+    assert!(page.contains(name) && page.contains("href=\"/b/regions\""), "the navigation leads there");
+    let page = province.page("/b/regions").await;
+    assert!(page.contains(&format!("href=\"/b/regions?of={}\"", city_of(world.county))), "{page}");
+    assert!(province.page(&format!("/b/regions?of={}", city_of(world.county))).await.contains(name));
+    for (who, path) in [
+        (&city, "/b/regions?of=130000".to_owned()),
+        (&city, "/b/regions?of=331000".to_owned()),
+        (&city, "/b/regions?of=139999".to_owned()),
+        (&city, format!("/b/regions?of={}", world.county)),
+        (&world.admin, "/b/regions".to_owned()),
+    ] {
+        assert_eq!(who.get(&path).await.status(), StatusCode::NOT_FOUND, "{path} as {}", who.name);
+    }
+}
+
+#[test]
+fn a_bureau_is_established_for_a_division_that_exists_and_no_other() {
+    for (code, role, said) in [
+        ("331099", "bureau_admin", "no division"),
+        ("419000", "bureau_admin", "no division"),
+        ("331002", "city_officer", "does not belong"),
+        ("331002", "ministry_officer", "does not belong"),
+        ("33100", "bureau_admin", "6 digits"),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mingjian"))
+            .args(["user", "add", "--role", role, "--region", code, "nobody.at.all", "--data"])
+            .arg(&app().data)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{code} {role}: {complaint}");
+        assert!(complaint.contains(said) && complaint.lines().count() == 1, "{code} {role}: {complaint}");
+        assert!(output.stdout.is_empty());
+    }
 }

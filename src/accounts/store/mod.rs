@@ -9,6 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 pub mod departments;
 mod invitations;
+pub mod regions;
 
 pub use invitations::*;
 
