@@ -162,3 +162,45 @@ async fn the_public_role_reads_what_is_published_and_nothing_else() {
         assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
     }
 }
+
+/// A county reads what its city, its province and the ministry have set, and nothing of its neighbours; it writes its own.
+#[tokio::test]
+async fn policies_are_read_from_above_and_written_by_nobody_else() {
+    let app = app();
+    let (one, other) = (app.county(), app.county());
+    let own = i32::try_from(one.number()).unwrap();
+    let levels = [0, own / 10_000 * 10_000, own / 100 * 100, own];
+    let root = root().await;
+    // Rows alone, without the bureaus and approvals behind them.
+    root.batch_execute("SET session_replication_role = replica").await.unwrap();
+    let row = |tenant: i32| {
+        format!(
+            "INSERT INTO policy_values (tenant_id, parameter, version, effective_from, value, reason, approval_id, proposed_by, \
+             proposed_by_name, approved_by, approved_by_name, adopted_at) \
+             VALUES ({tenant}, 'approvals.days', 1, '2026-01-01', '7', 'x', 1, 1, '甲', 2, '乙', now())"
+        )
+    };
+    for tenant in levels.into_iter().chain([i32::try_from(other.number()).unwrap(), 330_000, 331_002]) {
+        root.batch_execute(&row(tenant)).await.unwrap();
+    }
+    let seen = "SELECT DISTINCT tenant_id FROM policy_values ORDER BY 1";
+    for role in ["mingjian_app", "mingjian_ingest"] {
+        let client = connect(&config(role, "mingjian")).await.unwrap();
+        assert!(client.query(seen, &[]).await.unwrap().is_empty(), "{role} without a scope");
+        client.batch_execute(&mingjian::db::Scope::official(one, 0).statement()).await.unwrap();
+        let tenants: Vec<i32> = client.query(seen, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(tenants, levels, "{role}");
+        client.batch_execute("COMMIT").await.unwrap();
+        assert!(client.query(seen, &[]).await.unwrap().is_empty(), "{role} after its scope");
+        for tenant in [levels[2], i32::try_from(other.number()).unwrap()] {
+            client.batch_execute(&mingjian::db::Scope::official(one, 0).statement()).await.unwrap();
+            assert!(client.batch_execute(&row(tenant)).await.is_err(), "{role} writes for {tenant}");
+            client.batch_execute("ROLLBACK").await.unwrap();
+        }
+        for sql in ["UPDATE policy_values SET value = '30'", "DELETE FROM policy_values"] {
+            client.batch_execute(&mingjian::db::Scope::official(one, 0).statement()).await.unwrap();
+            assert!(client.batch_execute(sql).await.is_err(), "{role}: {sql}");
+            client.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+}

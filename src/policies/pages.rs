@@ -51,6 +51,8 @@ struct Line {
     planned: Option<Row>,
     /// How many bureaus below have a value of their own.
     below: usize,
+    /// What it rests on; nothing where that is what the line before says.
+    basis: &'static str,
 }
 
 impl Line {
@@ -157,7 +159,7 @@ fn line(chain: &Chain, parameter: &'static Parameter, today: NaiveDate) -> Line 
     let later =
         |row: &&Row| row.parameter == parameter.id && today < row.effective_from && levels.contains(&row.tenant);
     let planned = chain.rows.iter().filter(later).min_by_key(|row| (row.effective_from, -row.id)).cloned();
-    Line { resolved: chain.resolve(parameter, today), planned, below: below.len() }
+    Line { resolved: chain.resolve(parameter, today), planned, below: below.len(), basis: parameter.legal_basis }
 }
 
 async fn read(state: &State, caller: &Caller) -> Result<Chain, Problem> {
@@ -183,6 +185,14 @@ async fn list(
                 .entry(Group::iter().position(|group| group == parameter.group).unwrap_or_default())
                 .or_default()
                 .push(line);
+        }
+    }
+    for lines in lines.values_mut() {
+        let mut said = "";
+        for line in lines {
+            let basis = line.basis;
+            line.basis = if basis == said { "" } else { basis };
+            said = basis;
         }
     }
     let named = |at: usize| Group::iter().nth(at).map_or("", |group| page.lang.t(group.words().0, group.words().1));
@@ -246,7 +256,7 @@ impl OnePage<'_> {
     }
 
     fn stricter(&self) -> &'static str {
-        words::stricter(self.page.lang, self.parameter.stricter)
+        words::stricter(self.page.lang, self.parameter)
     }
 
     fn is_planned(&self, row: &Row) -> bool {

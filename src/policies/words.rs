@@ -1,7 +1,7 @@
 //! How levels and sources are named.
 
 use super::{
-    model::{Row, Standing, Stricter},
+    model::{Kind, Parameter, Row, Standing, Stricter},
     rules::Resolved,
 };
 use crate::web::{Lang, show};
@@ -33,13 +33,17 @@ pub fn program(lang: Lang, standing: Standing) -> &'static str {
 }
 
 /// Which way a level may go.
-pub fn stricter(lang: Lang, stricter: Stricter) -> &'static str {
-    match stricter {
-        Stricter::Lower => lang.t("下级只能更低（更严）", "levels below may only lower it"),
-        Stricter::Higher => lang.t("下级只能更高（更严）", "levels below may only raise it"),
-        Stricter::Superset => lang.t("下级只能增加", "levels below may only add to it"),
-        Stricter::Subset => lang.t("下级只能减少", "levels below may only take from it"),
-        Stricter::Local => lang.t("由当地自定", "each place decides for itself"),
+pub fn stricter(lang: Lang, parameter: &Parameter) -> &'static str {
+    match (parameter.stricter, parameter.kind) {
+        (Stricter::Lower, Kind::TimeOfDay(..)) => {
+            lang.t("下级只能更早（更严）", "levels below may only set it earlier")
+        }
+        (Stricter::Lower, _) => lang.t("下级只能更低（更严）", "levels below may only lower it"),
+        (Stricter::Higher, Kind::Choice(_)) => lang.t("下级只能更严", "levels below may only be stricter"),
+        (Stricter::Higher, _) => lang.t("下级只能更高（更严）", "levels below may only raise it"),
+        (Stricter::Superset, _) => lang.t("下级只能增加", "levels below may only add to it"),
+        (Stricter::Subset, _) => lang.t("下级只能减少", "levels below may only take from it"),
+        (Stricter::Local, _) => lang.t("由当地自定", "each place decides for itself"),
     }
 }
 
