@@ -47,13 +47,7 @@ impl TestApp {
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
-        command.args([
-            "--pdeathsig",
-            "TERM",
-            env!("CARGO_BIN_EXE_mingjian"),
-            "serve",
-            "--data",
-        ]);
+        command.args(["--pdeathsig", "TERM", env!("CARGO_BIN_EXE_mingjian"), "serve", "--data"]);
         let log = std::fs::File::create(data.with_extension("log")).expect("a log file");
         command
             .arg(&data)
@@ -146,7 +140,10 @@ impl TestApp {
     pub fn stranger(&self, role: &str, region: RegionCode) -> String {
         let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
         let (region, email) = (region.to_string(), format!("{name}@test.example"));
-        self.run(&["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name], PASSWORD);
+        self.run(
+            &["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name],
+            PASSWORD,
+        );
         name
     }
 
