@@ -72,7 +72,12 @@ mod tests {
             ("nobody in front", "192.0.2.7", vec!["203.0.113.5"], "192.0.2.7"),
             ("one proxy", "10.0.0.1", vec!["203.0.113.5"], "203.0.113.5"),
             ("two proxies", "::1", vec!["203.0.113.5", "10.9.9.9"], "203.0.113.5"),
-            ("a visitor who makes something up", "10.0.0.1", vec!["10.1.1.1", "198.51.100.1", "203.0.113.5"], "203.0.113.5"),
+            (
+                "a visitor who makes something up",
+                "10.0.0.1",
+                vec!["10.1.1.1", "198.51.100.1", "203.0.113.5"],
+                "203.0.113.5",
+            ),
             ("a proxy that says nothing", "10.0.0.1", vec![], "10.0.0.1"),
             ("a proxy that says nonsense", "10.0.0.1", vec!["203.0.113.5", "unknown"], "10.0.0.1"),
             ("an address written as IPv6", "::ffff:10.0.0.1", vec!["::ffff:203.0.113.5"], "203.0.113.5"),

@@ -80,12 +80,7 @@ impl AppState {
 
     /// What signing in works with.
     pub fn doorway(&self) -> Doorway<'_> {
-        Doorway {
-            pools: &self.pools,
-            tokens: &self.tokens,
-            secrets: &self.secrets,
-            passkeys: self.passkeys.as_deref(),
-        }
+        Doorway { pools: &self.pools, tokens: &self.tokens, secrets: &self.secrets, passkeys: self.passkeys.as_deref() }
     }
 
     /// Largest size that an upload may unpack to, in bytes; what is not packed may be as large as an upload.

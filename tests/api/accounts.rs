@@ -308,7 +308,21 @@ async fn no_level_manages_another_bureaus_posts() {
     let neighbour = app.user("bureau_admin", app.county()).await;
     let city = app.user("bureau_admin", city_of(county)).await;
     let name = format!("ministry.{county}");
-    app.run(&["user", "add", "--role", "bureau_admin", "--region", "000000", "--password-stdin", "--second-factor", "off", &name], PASSWORD);
+    app.run(
+        &[
+            "user",
+            "add",
+            "--role",
+            "bureau_admin",
+            "--region",
+            "000000",
+            "--password-stdin",
+            "--second-factor",
+            "off",
+            &name,
+        ],
+        PASSWORD,
+    );
     let ministry = app.sign_in(&name).await;
     for above in [&neighbour, &city, &ministry] {
         assert!(!above.json("/users").await.to_string().contains(&officer.name));

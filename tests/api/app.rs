@@ -163,7 +163,10 @@ impl TestApp {
     pub fn stranger(&self, role: &str, region: RegionCode) -> String {
         let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
         let (region, email) = (region.to_string(), format!("{name}@test.example"));
-        self.run(&["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name], PASSWORD);
+        self.run(
+            &["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name],
+            PASSWORD,
+        );
         name
     }
 

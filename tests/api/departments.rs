@@ -15,7 +15,7 @@ async fn officer(world: &World, department: &str) -> User {
     let name = format!("{department}.{}", world.county);
     let county = world.county.to_string();
     let words = ["user", "add", "--role", "department_officer", "--department", department, "--region", &county];
-    app().run(&[&words[..], &["--password-stdin", &name]].concat(), PASSWORD);
+    app().run(&[&words[..], &["--password-stdin", "--second-factor", "off", &name]].concat(), PASSWORD);
     app().sign_in(&name).await
 }
 

@@ -39,12 +39,21 @@ const NEW_KEY: u8 = 0x40;
 impl Authenticator {
     fn new(seed: u8) -> Authenticator {
         let key = SigningKey::from_bytes(&[seed; 32].into()).unwrap();
-        Authenticator { key, id: [seed; 16], handle: String::new(), counter: 0, origin: ORIGIN, flags: PRESENT | VERIFIED }
+        Authenticator {
+            key,
+            id: [seed; 16],
+            handle: String::new(),
+            counter: 0,
+            origin: ORIGIN,
+            flags: PRESENT | VERIFIED,
+        }
     }
 
     fn client_data(&self, kind: &str, question: &Value) -> Vec<u8> {
         let challenge = question["publicKey"]["challenge"].as_str().unwrap();
-        json!({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false}).to_string().into_bytes()
+        json!({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false})
+            .to_string()
+            .into_bytes()
     }
 
     fn data(&mut self, flags: u8) -> Vec<u8> {
@@ -104,7 +113,8 @@ impl Person {
         assert_eq!(self.password().await, "/login/enrol");
         let (status, question) = post(&self.browser, "/auth/passkeys/question", json!({})).await;
         assert_eq!(status, StatusCode::OK, "{question}");
-        let made = json!({"token": question["token"], "name": "办公电脑", "credential": authenticator.create(&question)});
+        let made =
+            json!({"token": question["token"], "name": "办公电脑", "credential": authenticator.create(&question)});
         let (status, answer) = post(&self.browser, "/auth/passkeys", made).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         assert_eq!(answer["recovery_codes"].as_array().unwrap().len(), 10);

@@ -114,8 +114,7 @@ async fn one_address_that_asks_too_fast_is_told_to_wait() {
     for _ in 0..400 {
         answers.push(ask("203.0.113.200").await);
     }
-    let refused: Vec<_> =
-        answers.iter().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS).collect();
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS).collect();
     assert!(!refused.is_empty() && refused.iter().all(|answer| answer.headers().contains_key("retry-after")));
     assert_eq!(ask("203.0.113.201").await.status(), StatusCode::OK);
 }
@@ -137,7 +136,8 @@ async fn a_changed_password_ends_the_other_sessions_and_is_told_by_mail() {
         assert!(page.contains(says) && !page.contains(new), "{says}: {page}");
     }
     assert_eq!(elsewhere.get("/b").await.status(), StatusCode::OK, "nothing was changed");
-    let answer = officer.submit("/account/password", &[("current", PASSWORD), ("new", "白鹭 velvet 灯笼 harbor")]).await;
+    let answer =
+        officer.submit("/account/password", &[("current", PASSWORD), ("new", "白鹭 velvet 灯笼 harbor")]).await;
     assert_eq!(answer.headers()["location"], "/account/security?done=password");
     assert_eq!(officer.get("/b").await.status(), StatusCode::OK);
     assert_eq!(elsewhere.get("/b").await.status(), StatusCode::SEE_OTHER);
@@ -148,10 +148,8 @@ async fn a_changed_password_ends_the_other_sessions_and_is_told_by_mail() {
     assert_eq!(answer.status(), StatusCode::OK);
     let mail = mail_to(app, &officer.name, "密码已修改").await;
     assert!(!mail.contains("velvet"), "{mail}");
-    let told = format!(
-        "SELECT string_agg(action, ' ' ORDER BY id) FROM audit_events WHERE actor_name = '{}'",
-        officer.name
-    );
+    let told =
+        format!("SELECT string_agg(action, ' ' ORDER BY id) FROM audit_events WHERE actor_name = '{}'", officer.name);
     let trail = app.run_sql(&told).await;
     assert!(trail.contains("password.changed") && trail.contains("session.ended"), "{trail}");
 }
@@ -163,7 +161,9 @@ async fn mail_to(app: &TestApp, name: &str, says: &str) -> String {
         let mails = std::fs::read_dir(app.data.join("mail")).into_iter().flatten().flatten();
         let read = mails.filter_map(|mail| std::fs::read_to_string(mail.path()).ok());
         let to = format!("To: {name}@test.example");
-        if let Some(mail) = read.filter(|mail| mail.contains(&to)).map(|mail| text_of(&mail)).find(|text| text.contains(says)) {
+        if let Some(mail) =
+            read.filter(|mail| mail.contains(&to)).map(|mail| text_of(&mail)).find(|text| text.contains(says))
+        {
             return mail;
         }
         assert!(Instant::now() < until, "a mail to {name} says {says}");
@@ -220,7 +220,10 @@ async fn a_new_password_by_mail_works_once_and_says_nothing_of_who_exists() {
     for _ in 0..6 {
         ask_for_link(app, &format!("{}@TEST.example", officer.name)).await;
     }
-    let sent = format!("SELECT count(*)::text FROM outbox WHERE recipient = '{}@test.example' AND subject LIKE '%重设密码 /%' AND body = ''", officer.name);
+    let sent = format!(
+        "SELECT count(*)::text FROM outbox WHERE recipient = '{}@test.example' AND subject LIKE '%重设密码 /%' AND body = ''",
+        officer.name
+    );
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(app.run_sql(&sent).await, "3");
 }
@@ -242,7 +245,8 @@ async fn a_link_is_good_for_half_an_hour_and_a_disabled_person_gets_none() {
     .await;
     assert_eq!(app.visitor().get(&path).await.status(), StatusCode::NOT_FOUND, "at the very end it is over");
     let other = app.user("approver", app.county()).await;
-    app.run_sql(&format!("UPDATE people SET status = 'disabled' WHERE username = '{}' RETURNING '1'", other.name)).await;
+    app.run_sql(&format!("UPDATE people SET status = 'disabled' WHERE username = '{}' RETURNING '1'", other.name))
+        .await;
     ask_for_link(app, &other.name).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let sent = format!("SELECT count(*)::text FROM outbox WHERE recipient = '{}@test.example'", other.name);

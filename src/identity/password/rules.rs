@@ -18,12 +18,25 @@ const LEFT_MIN: usize = 4;
 
 /// Words that whoever guesses at this system tries.
 const HOUSE_WORDS: [&str; 14] = [
-    "mingjian", "明鉴", "jiaoyu", "jiaoyuju", "教育局", "peixun", "培训", "jianguan", "password", "admin", "mima", "密码",
-    "zhongguo", "woaini",
+    "mingjian",
+    "明鉴",
+    "jiaoyu",
+    "jiaoyuju",
+    "教育局",
+    "peixun",
+    "培训",
+    "jianguan",
+    "password",
+    "admin",
+    "mima",
+    "密码",
+    "zhongguo",
+    "woaini",
 ];
 
 /// Rows of a keyboard, along which fingers run.
-const ROWS: [&str; 6] = ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn", "abcdefghijklmnopqrstuvwxyz"];
+const ROWS: [&str; 6] =
+    ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn", "abcdefghijklmnopqrstuvwxyz"];
 
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +47,9 @@ pub enum PasswordError {
     TooLong,
     #[error("this password is on lists of stolen passwords; attackers try it first, so choose another")]
     Breached,
-    #[error("this password is little more than your name, your bureau or this system's name; add words that nobody guesses")]
+    #[error(
+        "this password is little more than your name, your bureau or this system's name; add words that nobody guesses"
+    )]
     Guessable,
     #[error("this password is a pattern or a run of keys; choose words or characters that do not repeat")]
     Pattern,
@@ -125,7 +140,8 @@ fn different(text: &str) -> usize {
     let chars: Vec<char> = text.chars().collect();
     let mut seen: Vec<char> = Vec::new();
     for (at, letter) in chars.iter().enumerate() {
-        let runs_on = at.checked_sub(1).and_then(|before| chars.get(before)).is_some_and(|before| follows(*before, *letter));
+        let runs_on =
+            at.checked_sub(1).and_then(|before| chars.get(before)).is_some_and(|before| follows(*before, *letter));
         if !runs_on && !seen.contains(letter) {
             seen.push(*letter);
         }
@@ -149,7 +165,8 @@ fn without_words(small: &str, context: &Context<'_>) -> Option<String> {
         let parts: Vec<String> = words.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect();
         std::iter::once(words).chain(parts)
     });
-    let mut words: Vec<String> = own.chain(HOUSE_WORDS.map(str::to_owned)).filter(|word| 2 <= word.chars().count()).collect();
+    let mut words: Vec<String> =
+        own.chain(HOUSE_WORDS.map(str::to_owned)).filter(|word| 2 <= word.chars().count()).collect();
     // A name goes before the parts of it.
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     for word in words {

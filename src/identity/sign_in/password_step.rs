@@ -58,12 +58,7 @@ pub(super) struct EnrolState {
 }
 
 /// Checks a name and password. Takes the same time, and is refused as often, whether the person exists or not.
-pub async fn password(
-    door: &Doorway<'_>,
-    visitor: &Visitor,
-    name: &str,
-    password: &str,
-) -> Result<Next, SignInError> {
+pub async fn password(door: &Doorway<'_>, visitor: &Visitor, name: &str, password: &str) -> Result<Next, SignInError> {
     let (name, now) = (name.trim(), visitor.now);
     let device = device::known(door.secrets, &visitor.device, name, now);
     let lanes = Lanes::password(door.secrets, name, visitor.address, device);

@@ -87,7 +87,8 @@ impl Sending {
     ) -> Result<(), SignInError> {
         let Some(known) = people::by_id(conn, person).await? else { return Ok(()) };
         let purpose = Purpose::Reset;
-        let token = steps::open(conn, &self.secrets, purpose, Some(person), &known.username, self.now, LINK_LIFE).await?;
+        let token =
+            steps::open(conn, &self.secrets, purpose, Some(person), &known.username, self.now, LINK_LIFE).await?;
         let link = format!("{}/reset/{token}", self.public_url);
         let body = format!(
             "有人为账号 {name} 申请重设密码。请在 30 分钟内打开下面的链接设置新密码，链接只能用一次：\n{link}\n\
@@ -101,11 +102,8 @@ impl Sending {
             let subject = "明鉴：重设密码 / Mingjian: a new password";
             let mail = Mail { to: address, subject, body: &body, key: &key, confidential: true };
             people::mail(conn, &mail, self.now).await?;
-            let caller = Caller {
-                actor: Actor::system(address.tenant_id),
-                request_id: self.request_id.clone(),
-                now: self.now,
-            };
+            let caller =
+                Caller { actor: Actor::system(address.tenant_id), request_id: self.request_id.clone(), now: self.now };
             let event = Event {
                 action: "password.link_sent",
                 subject_kind: "person",
@@ -131,12 +129,7 @@ pub async fn whose(door: &Doorway<'_>, visitor: &Visitor, token: &str) -> Result
 
 /// Sets the new password, ends every session and link of the person, and returns the cookie that makes this browser a
 /// known one: whoever reads the owner's mail is no stranger.
-pub async fn set(
-    door: &Doorway<'_>,
-    visitor: &Visitor,
-    token: &str,
-    new: &str,
-) -> Result<String, SignInError> {
+pub async fn set(door: &Doorway<'_>, visitor: &Visitor, token: &str, new: &str) -> Result<String, SignInError> {
     let now = visitor.now;
     let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
     let step = steps::find(&mut conn, token, Purpose::Reset, now).await?.ok_or(SignInError::StepEnded)?;

@@ -58,12 +58,7 @@ pub(super) fn second_of(secrets: &Secrets, step: &Step) -> Result<(i64, SecondSt
 }
 
 /// Checks a code. After a few wrong ones the password is asked for again.
-pub async fn by_code(
-    door: &Doorway<'_>,
-    visitor: &Visitor,
-    token: &str,
-    code: &str,
-) -> Result<Passed, SignInError> {
+pub async fn by_code(door: &Doorway<'_>, visitor: &Visitor, token: &str, code: &str) -> Result<Passed, SignInError> {
     let now = visitor.now;
     let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
     let step = steps::find(&mut conn, token, Purpose::Second, now).await?.ok_or(SignInError::StepEnded)?;

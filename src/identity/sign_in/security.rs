@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::{
-    Doorway, STEP_LIFE, Visitor, policy,
+    Doorway, STEP_LIFE, Visitor,
     password_step::{Goal, SecondState},
-    setup,
+    policy, setup,
     store::{
         factors::{self, PasskeyRow},
         people,
@@ -159,7 +159,8 @@ pub async fn change_password(
         drop(conn);
         password::hash_for(new, &words.context()).await?
     };
-    let ended = set_password(door, visitor, known.id, &hash, &News::PasswordChanged, Some(&caller.actor.session)).await?;
+    let ended =
+        set_password(door, visitor, known.id, &hash, &News::PasswordChanged, Some(&caller.actor.session)).await?;
     ended.iter().for_each(|session| door.tokens.end(session, caller.now));
     Ok(())
 }

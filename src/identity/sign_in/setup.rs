@@ -14,11 +14,7 @@ use super::{
     tell::{self, News},
     totp::{self, TotpSecret},
 };
-use crate::{
-    db::DbError,
-    identity::commands::SignInError,
-    secrets::Secrets,
-};
+use crate::{db::DbError, identity::commands::SignInError, secrets::Secrets};
 
 /// What an app needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

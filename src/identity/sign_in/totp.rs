@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn codes_are_those_of_the_standard() {
         let secret = TotpSecret(*b"12345678901234567890");
-        for (second, code) in [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (2_000_000_000, "279037")] {
+        for (second, code) in
+            [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (2_000_000_000, "279037")]
+        {
             assert_eq!(secret.step_of(code, at(second), 0), Some(second / 30), "{code}");
         }
         assert_eq!(secret.text(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");

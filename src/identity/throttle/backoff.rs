@@ -46,7 +46,8 @@ impl Bucket {
     /// The attempt was right after all: it counts no more, nor does the pause that it began.
     pub fn taken_off(self, limit: &Limit) -> Bucket {
         let failures = (self.failures - 1).max(0);
-        let blocked_until = if failures < limit.free { self.forgiven_at.min(self.blocked_until) } else { self.blocked_until };
+        let blocked_until =
+            if failures < limit.free { self.forgiven_at.min(self.blocked_until) } else { self.blocked_until };
         Bucket { failures, blocked_until, ..self }
     }
 
@@ -54,9 +55,11 @@ impl Bucket {
         let forgiven = (now - self.forgiven_at).num_seconds().max(0) / limit.forgive_s.max(1);
         let left = i64::from(self.failures) - forgiven;
         match i32::try_from(left) {
-            Ok(failures) if failures > 0 => {
-                Bucket { failures, forgiven_at: self.forgiven_at + Duration::seconds(forgiven * limit.forgive_s), ..self }
-            }
+            Ok(failures) if failures > 0 => Bucket {
+                failures,
+                forgiven_at: self.forgiven_at + Duration::seconds(forgiven * limit.forgive_s),
+                ..self
+            },
             _ => Bucket { failures: 0, forgiven_at: now, ..self },
         }
     }

@@ -48,7 +48,10 @@ fn note(page: &Page) -> Option<Note> {
     let (title, text) = match page.done()? {
         "reset" => (
             page.t("密码已重设", "Your password was reset"),
-            page.t("请用新密码登录。所有设备上的登录都已退出。", "Sign in with the new one. All devices were signed out."),
+            page.t(
+                "请用新密码登录。所有设备上的登录都已退出。",
+                "Sign in with the new one. All devices were signed out.",
+            ),
         ),
         "joined" => (
             page.t("邀请已接受", "Invitation accepted"),

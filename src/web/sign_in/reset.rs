@@ -128,8 +128,7 @@ async fn set(
             };
             let page = set_frame(&request);
             let refused = page.t(&text.message_zh, &text.message_en);
-            let shown =
-                SetPage { page: &page, username: Some(&username), min, token: &token, refused: Some(refused) };
+            let shown = SetPage { page: &page, username: Some(&username), min, token: &token, refused: Some(refused) };
             page.render_as(problem.status, &shown)
         }
         Err(error) => Err(error.into()),

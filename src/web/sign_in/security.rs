@@ -83,7 +83,9 @@ fn note(page: &Page) -> Option<Note> {
         "totp-removed" => ("验证器已停用", "The authenticator app was removed"),
         "passkey" => ("通行密钥已添加", "The passkey was added"),
         "passkey-removed" => ("通行密钥已删除", "The passkey was removed"),
-        "password" => ("密码已修改，其他设备上的登录都已退出", "The password was changed; all other devices were signed out"),
+        "password" => {
+            ("密码已修改，其他设备上的登录都已退出", "The password was changed; all other devices were signed out")
+        }
         _ => return None,
     };
     Some(Note::new(page.t(zh, en), ""))
@@ -183,7 +185,13 @@ fn password_frame(request: &HttpRequest) -> Page {
 async fn password_page(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
     let own = own(&request, &state, &caller).await?;
     let page = password_frame(&request);
-    page.render(&PasswordPage { page: &page, username: &own.username, min: own.length_min(), wrong: None, refused: None })
+    page.render(&PasswordPage {
+        page: &page,
+        username: &own.username,
+        min: own.length_min(),
+        wrong: None,
+        refused: None,
+    })
 }
 
 async fn change_password(

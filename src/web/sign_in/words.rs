@@ -3,10 +3,7 @@
 use actix_web::http::StatusCode;
 
 use crate::{
-    identity::{
-        commands::SignInError,
-        password::PasswordError,
-    },
+    identity::{commands::SignInError, password::PasswordError},
     web::{FieldError, Problem},
 };
 

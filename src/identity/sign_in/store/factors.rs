@@ -217,11 +217,12 @@ pub async fn remove_passkey(
         #[diesel(sql_type = Text)]
         name: String,
     }
-    let row: Option<Name> = sql_query("DELETE FROM passkeys WHERE person_id = $1 AND credential_id = $2 RETURNING name")
-        .bind::<BigInt, _>(person)
-        .bind::<Binary, _>(credential)
-        .get_result(conn)
-        .await
-        .optional()?;
+    let row: Option<Name> =
+        sql_query("DELETE FROM passkeys WHERE person_id = $1 AND credential_id = $2 RETURNING name")
+            .bind::<BigInt, _>(person)
+            .bind::<Binary, _>(credential)
+            .get_result(conn)
+            .await
+            .optional()?;
     Ok(row.map(|row| row.name))
 }

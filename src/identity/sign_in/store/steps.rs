@@ -100,15 +100,14 @@ pub async fn find(
     purpose: Purpose,
     now: DateTime<Utc>,
 ) -> Result<Option<Step>, DbError> {
-    let row: Option<Row> = sql_query(
-        "SELECT person_id, sealed FROM steps WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3",
-    )
-    .bind::<Binary, _>(hash(token))
-    .bind::<Text, _>(<&str>::from(purpose))
-    .bind::<Timestamptz, _>(now)
-    .get_result(conn)
-    .await
-    .optional()?;
+    let row: Option<Row> =
+        sql_query("SELECT person_id, sealed FROM steps WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3")
+            .bind::<Binary, _>(hash(token))
+            .bind::<Text, _>(<&str>::from(purpose))
+            .bind::<Timestamptz, _>(now)
+            .get_result(conn)
+            .await
+            .optional()?;
     Ok(row.map(Step::from))
 }
 
