@@ -10,3 +10,4 @@ mod looks;
 #[path = "../api/samples.rs"]
 mod samples;
 mod story;
+mod tokens;
