@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mingjian::db::open::connect;
+use mingjian::{db::open::connect, kernel::RegionCode};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_postgres::{Client as Database, Config};
@@ -39,6 +39,11 @@ async fn refresh(app: &TestApp, token: &Value) -> (StatusCode, Value) {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value}"))
+}
+
+/// The county that stands in the name of an official of the harness.
+fn county_of(user: &User) -> RegionCode {
+    user.name.split('.').nth(1).unwrap().parse().unwrap()
 }
 
 /// Waits until a condition holds; news between processes takes some milliseconds.
@@ -124,6 +129,25 @@ async fn a_session_that_ends_in_one_process_is_over_in_the_others_at_once() {
         status(&other, access, "/api/v1/institutions").await == StatusCode::UNAUTHORIZED
     })
     .await;
+
+    // Whoever is disabled or given another role is out everywhere, too.
+    let admin = one.user("bureau_admin", one.county()).await;
+    let colleague = one.user("inspector", county_of(&admin)).await;
+    let users = admin.json("/users").await;
+    let id = users["items"].as_array().unwrap().iter().find(|user| user["username"] == colleague.name.as_str());
+    let path = format!("/users/{}/actions", id.unwrap()["id"]);
+    for action in [json!({"action": "set_role", "role": "approver"}), json!({"action": "disable"})] {
+        let session = tokens_of(&one, &colleague.name, EDGE).await;
+        let access = text(&session["access_token"]);
+        assert_eq!(status(&other, access, "/api/v1/institutions").await, StatusCode::OK);
+        assert_eq!(admin.post_json(&path, action.clone()).await.0, StatusCode::OK, "{action}");
+        assert_eq!(status(&one, access, "/api/v1/institutions").await, StatusCode::UNAUTHORIZED, "{action}");
+        soon("it counts in the other process", async || {
+            status(&other, access, "/api/v1/institutions").await == StatusCode::UNAUTHORIZED
+        })
+        .await;
+        assert_eq!(refresh(&other, &session).await.0, StatusCode::UNAUTHORIZED);
+    }
 
     // While a process hears nothing, it asks the database.
     let again = tokens_of(&one, &officer.name, EDGE).await;

@@ -12,3 +12,4 @@ mod policies;
 mod samples;
 mod sign_in;
 mod story;
+mod tokens;
