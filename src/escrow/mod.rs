@@ -35,7 +35,7 @@ mod watch;
 pub use desk::WarningDesk;
 pub use error::EscrowError;
 pub use glance::{Glance, GlanceRow, glance};
+pub use model::account_number;
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
-pub use model::account_number;
 pub use waiting::{Waiting, waiting};

@@ -55,7 +55,11 @@ fn visitor(request: &HttpRequest) -> Option<Visitor> {
     Some(Visitor {
         address: address(request, &state.service.trusted_proxies),
         device: Keepsake::Device.of(request).unwrap_or_default(),
-        on: if request.path().starts_with("/api/") { session::program(request, state) } else { session::browser(request, state) },
+        on: if request.path().starts_with("/api/") {
+            session::program(request, state)
+        } else {
+            session::browser(request, state)
+        },
         request_id: visit.request_id.clone(),
         now: visit.now,
     })

@@ -62,13 +62,7 @@ impl TestApp {
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
-        command.args([
-            "--pdeathsig",
-            "TERM",
-            env!("CARGO_BIN_EXE_mingjian"),
-            "serve",
-            "--data",
-        ]);
+        command.args(["--pdeathsig", "TERM", env!("CARGO_BIN_EXE_mingjian"), "serve", "--data"]);
         let log = std::fs::File::create(data.with_extension(format!("{number}.log"))).expect("a log file");
         command
             .arg(&data)

@@ -1,9 +1,6 @@
 //! Four eyes: one official proposes, another decides, and the record names both.
 
-use mingjian::{
-    approvals::expire_due,
-    db::open::connect,
-};
+use mingjian::{approvals::expire_due, db::open::connect};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config};

@@ -4,10 +4,10 @@
 
 mod accounts;
 mod app;
+mod approvals;
 mod audit;
 mod audit_chain;
 mod audit_keeping;
-mod approvals;
 mod courses;
 mod departments;
 mod escrow;

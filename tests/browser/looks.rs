@@ -1,6 +1,9 @@
 //! How pages look to everybody: accessible by axe-core, no wider than the phone, at both sizes and in both languages.
 
-use crate::{app::World, chromium::Browser};
+use crate::{
+    app::{World, app},
+    chromium::Browser,
+};
 
 pub async fn check(browser: &Browser, path: &str) {
     for lang in ["zh-CN", "en"] {

@@ -121,7 +121,10 @@ impl Follows {
             Follows::Confirmed(token) => Passed::Confirmed(token),
             Follows::SignedIn(actor, refresh, username) => {
                 let access = door.tokens.access(&actor, visitor.now)?;
-                Passed::SignedIn(SignedIn { access, refresh: Some(refresh.text()), mark: visitor.on.mark.clone(), actor }, username)
+                Passed::SignedIn(
+                    SignedIn { access, refresh: Some(refresh.text()), mark: visitor.on.mark.clone(), actor },
+                    username,
+                )
             }
         })
     }
