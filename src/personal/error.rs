@@ -40,7 +40,12 @@ pub enum PersonalError {
 impl PersonalError {
     /// The sentence in one language.
     pub fn message(&self, lang: Lang) -> String {
-        if lang.is_en() { self.to_string() } else { self.message_zh() }
+        if !lang.is_en() {
+            return self.message_zh();
+        }
+        let text = self.to_string();
+        let mut letters = text.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }
 
     fn message_zh(&self) -> String {

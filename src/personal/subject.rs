@@ -121,19 +121,19 @@ pub struct Basis {
 
 const LICENCE: Basis = Basis {
     zh: "办学许可档案的法定内容，按《行政许可法》《档案法》随许可档案保存",
-    en: "part of the licence file, kept with it by the Administrative Licensing Law and the Archives Law",
+    en: "Part of the licence file, kept with it by the Administrative Licensing Law and the Archives Law",
 };
 const MONEY: Basis = Basis {
     zh: "预收费资金监管的会计资料，按《会计法》和《会计档案管理办法》保存",
-    en: "accounting record of supervised prepaid fees, kept by the Accounting Law and the rules on accounting archives",
+    en: "Accounting record of supervised prepaid fees, kept by the Accounting Law and the rules on accounting archives",
 };
 const IN_USE: Basis = Basis {
     zh: "账号在用，履行职责所必需（《个人信息保护法》第十三条第一款第三项）；停用后可删除",
-    en: "the account is in use and needed for official duties (PIPL art. 13); it goes once the account is disabled",
+    en: "The account is in use and needed for official duties (PIPL art. 13); it goes once the account is disabled",
 };
 const TRAIL: Basis = Basis {
     zh: "操作日志只留遮盖后的内容，按《网络安全法》《数据安全法》保存，不得删改",
-    en: "the trail holds masks alone and is kept unchanged by the Cybersecurity Law and the Data Security Law",
+    en: "The trail holds masks alone and is kept unchanged by the Cybersecurity Law and the Data Security Law",
 };
 
 /// One place where something about the person is kept.
@@ -185,7 +185,7 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
     if person.by == By::Account {
         for row in store::payees(conn, &digests).await? {
             found.push(Place::kept(
-                ("划拨收款账户", "account that releases go to"),
+                ("划拨收款账户", "Account that releases go to"),
                 format!("{} {}", row.institution, row.account_no),
                 person.normal.clone(),
                 person.masked(),
@@ -194,7 +194,7 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
         }
         for row in store::entries(conn, &person.normal).await? {
             found.push(Place::kept(
-                ("银行流水的对方账号", "other side of bank entries"),
+                ("银行流水的对方账号", "Other side of bank entries"),
                 format!("{} ({})", row.institution, row.entries),
                 person.normal.clone(),
                 person.masked(),
@@ -205,7 +205,7 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
     if person.by == By::Email {
         for row in store::users(conn, &person.normal).await? {
             let shown = mask::email(&row.email);
-            let what = ("账号的电子邮箱", "e-mail address of an account");
+            let what = ("账号的电子邮箱", "E-mail address of an account");
             found.push(if row.status == "disabled" {
                 Place::going(what, row.display_name, row.email, shown, Target::Email { user: row.id })
             } else {
@@ -216,7 +216,7 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
     for id in store::imports(conn).await? {
         if institutions::import_holds(conn, id, |text| person.is_in(text)).await? {
             found.push(Place::going(
-                ("上传的表格", "an uploaded sheet"),
+                ("上传的表格", "Uploaded sheet"),
                 format!("#{id}"),
                 person.normal.clone(),
                 person.masked(),
@@ -225,7 +225,7 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
         }
     }
     if !found.is_empty() {
-        let what = ("操作留痕中遮盖后的内容", "masks in the audit trail");
+        let what = ("操作留痕中遮盖后的内容", "Masks in the audit trail");
         found.push(Place::kept(what, String::new(), person.masked(), person.masked(), TRAIL));
     }
     Ok(found)
@@ -237,13 +237,13 @@ fn of_institution(conn: &ScopedConn, row: &InstitutionPlace, found: &mut Vec<Pla
         let phone = row.phone(conn)?;
         let shown = mask::phone(&phone);
         let target = Target::Phone { institution: row.id, credit_code: row.credit_code.clone(), phone: phone.clone() };
-        found.push(Place::going(("机构联系电话", "an institution's telephone"), record(), phone, shown, target));
+        found.push(Place::going(("机构联系电话", "Institution's telephone"), record(), phone, shown, target));
     }
     if row.by_id {
         let id = row.legal_person_id(conn)?;
         let shown = mask::citizen_id(&id);
         found.push(Place::kept(
-            ("法定代表人身份证号", "legal representative's identity number"),
+            ("法定代表人身份证号", "Legal representative's identity number"),
             record(),
             id,
             shown,
@@ -251,7 +251,7 @@ fn of_institution(conn: &ScopedConn, row: &InstitutionPlace, found: &mut Vec<Pla
         ));
         let name = row.legal_person.clone();
         found.push(Place::kept(
-            ("法定代表人姓名", "legal representative's name"),
+            ("法定代表人姓名", "Legal representative's name"),
             record(),
             name.clone(),
             name,
