@@ -7,7 +7,6 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use crate::identity::throttle::network;
 
 /// So many seconds' worth of requests may come at once.
-#[expect(clippy::unwrap_used, reason = "ten is not zero")]
 const BURST_S: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Remembers, for a few seconds, who asked how much. Cheap to clone; nothing where there is no limit.

@@ -165,7 +165,7 @@ pub async fn make(
         }
     };
     let own = factors::passkeys(&mut conn, person).await?;
-    let known = own.into_iter().map(|row| row.credential_id.into()).collect();
+    let known = own.into_iter().map(|row| row.credential_id).collect();
     let (mut question, state) = webauthn
         .start_passkey_registration(handle(door.secrets, person), &username, &username, Some(known))
         .map_err(refused)?;
