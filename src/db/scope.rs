@@ -124,9 +124,9 @@ impl Scope {
             None => write!(sql, "SET LOCAL app.institution = 'all'; "),
         };
         let (department, township) = match self.part {
-            Part::All => ("all", "all".to_owned()),
-            Part::Department(department) => (department.into(), "all".to_owned()),
-            Part::Township(code) => ("all", code.to_string()),
+            Part::All => ("all", "none".to_owned()),
+            Part::Department(department) => (department.into(), "none".to_owned()),
+            Part::Township(code) => ("township", code.to_string()),
             Part::None => ("none", "none".to_owned()),
         };
         let _ = write!(

@@ -216,7 +216,7 @@ impl Page {
 
     /// Whether this is one of the pages that anyone may see.
     pub fn is_public_path(&self) -> bool {
-        !["/b", "/org", "/account"].iter().any(|desk| self.path.starts_with(desk))
+        !["/b", "/org", "/account", "/session"].iter().any(|desk| self.path.starts_with(desk))
     }
 
     /// This page in the other language.
