@@ -296,6 +296,7 @@ impl Page {
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
             (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
             (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
+            (Action::KeepBankKeys, entry("/b/keys", "shield", "接口密钥", "Keys")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
