@@ -68,6 +68,10 @@ async fn a_banks_key_is_shown_once_changed_with_overlap_and_revoked() {
     // A service of its own, because a process whose clock is ahead forgets the nonces of the others.
     let app = &TestApp::start(&[]);
     let (world, neighbour) = (World::within(app).await, World::within(app).await);
+    for (user, home, href) in [(&world.admin, "/b", "/b/keys"), (&world.org, "/org", "/org/keys")] {
+        assert!(user.page(home).await.contains(&format!("href=\"{href}\"")), "the way to {href}");
+    }
+    assert!(!world.approver.page("/b").await.contains("/b/keys"));
     let answer = world.admin.submit("/b/keys", &[("name", ""), ("days", "400")]).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text().await.unwrap().contains("请填写这是谁的系统"));
