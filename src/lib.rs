@@ -2,6 +2,8 @@
 //!
 //! Modules in reading order; `ARCHITECTURE.md` says how they hold together.
 
+/// Who holds which post: invitations, roles, disabling, handing over, departments, bureaus of every level.
+pub mod accounts;
 /// The audit trail.
 pub mod audit;
 /// The command line.
@@ -18,7 +20,7 @@ pub mod demo;
 pub mod desk;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
-/// Accounts, sign-in, sessions, and who may do what.
+/// Sign-in, sessions, tokens, and who may do what.
 pub mod identity;
 /// Training institutions: the register, its import, its search keys.
 pub mod institutions;

@@ -89,7 +89,8 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 8] = ["identity", "audit", "institutions", "lists", "courses", "escrow", "public", "desk"];
+const FEATURES: [&str; 9] =
+    ["accounts", "identity", "audit", "institutions", "lists", "courses", "escrow", "public", "desk"];
 
 /// Whether code names `feature::part`, alone or within the braces of a `use`.
 fn uses(code: &str, feature: &str, part: &str) -> bool {
@@ -183,13 +184,15 @@ fn every_route_is_listed_once_and_says_who_may_call_it() {
     }
 }
 
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 18] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/public/institutions",
     "GET /api/v1/public/institutions/{credit_code}",
     "GET /healthz",
     "GET /i/{credit_code}",
+    "GET /invite/{token}",
+    "POST /invite/{token}",
     "GET /login",
     "GET /readyz",
     "GET /s",

@@ -28,8 +28,8 @@ CREATE TABLE users (
     institution_id bigint,
     -- Of department officers: which department, whose categories they see.
     department     text        CHECK ((department IS NOT NULL) = (role = 'department_officer')),
-    -- Of township officers: which township (nine digits), whose institutions they see.
-    township       int         CHECK ((township IS NOT NULL) = (role = 'township_officer')),
+    -- Of township officers: which township (nine digits), whose institutions they see; without one they see none.
+    township       int         CHECK (township IS NULL OR role = 'township_officer'),
     email          text,
     status         text        NOT NULL CHECK (status IN ('active', 'disabled')),
     created_at     timestamptz NOT NULL,

@@ -10,11 +10,20 @@ use crate::{
 };
 
 /// Every action that has a name: the action, Chinese, English.
-const ACTIONS: [(&str, &str, &str); 34] = [
+const ACTIONS: [(&str, &str, &str); 43] = [
     ("session.begun", "登录", "Signed in"),
     ("session.ended", "会话结束", "Session ended"),
     ("key.added", "新增机器密钥", "Machine key added"),
     ("user.added", "新增账号", "Account added"),
+    ("user.invited", "邀请人员", "Person invited"),
+    ("user.invitation_resent", "重新发送邀请", "Invitation sent again"),
+    ("user.invitation_withdrawn", "撤回邀请", "Invitation withdrawn"),
+    ("user.joined", "接受邀请", "Invitation accepted"),
+    ("user.disabled", "停用账号", "Account disabled"),
+    ("user.enabled", "启用账号", "Account enabled"),
+    ("user.role_changed", "变更角色", "Role changed"),
+    ("user.handed_over", "交接工作", "Work handed over"),
+    ("departments.routed", "设置主管部门分工", "Departments assigned"),
     ("import.uploaded", "上传表格", "Spreadsheet uploaded"),
     ("import.mended", "改正表格", "Spreadsheet mended"),
     ("import.discarded", "放弃导入", "Import discarded"),
@@ -104,6 +113,13 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "source") => ("出处", "Source"),
         (_, "username") => ("用户名", "User name"),
         (_, "role") => ("角色", "Role"),
+        (_, "department") => ("主管部门", "Department"),
+        ("user", "township") => ("乡镇街道", "Township"),
+        (_, "display_name") => ("姓名", "Name"),
+        (_, "successor") => ("接手人", "Taken over by"),
+        (_, "open_proposals") => ("未审批的提议", "Open proposals"),
+        (_, "sessions_ended") => ("结束的登录", "Sessions ended"),
+        (_, "invitations_withdrawn") => ("作废的邀请", "Invitations withdrawn"),
         (_, "name") => ("名称", "Name"),
         (_, "second_factor_off") => ("免短信验证", "Without a second factor"),
         (_, "expires_at") => ("有效至", "Valid until"),
@@ -189,6 +205,11 @@ fn said(lang: Lang, subject: &str, name: &str, text: &str) -> String {
         (_, "role", _) => text
             .parse::<crate::identity::Role>()
             .map_or_else(|_| courses::coded(lang, text), |role| t(role.words().0, role.words().1)),
+        ("user", "status", "active") => t("在用", "Active"),
+        ("user", "status", "disabled") => t("已停用", "Disabled"),
+        (_, "department", _) => text
+            .parse::<crate::identity::Department>()
+            .map_or_else(|_| text.to_owned(), |department| t(department.words().0, department.words().1)),
         (_, "mode", "custody") => t("银行托管", "Bank custody"),
         (_, "mode", _) => t("风险保证金", "Risk deposit"),
         (_, "decision", "pass") => t("通过", "pass"),

@@ -93,7 +93,13 @@ pub(super) fn region_of(text: &str) -> Result<Option<RegionCode>, Refusal> {
     if matches!(text, "0" | "000000") {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|e| Refusal::new(format!("--region {text}: {e}")))
+    let region: RegionCode = text.parse().map_err(|e| Refusal::new(format!("--region {text}: {e}")))?;
+    if region.name().is_none() || region.is_grouping() {
+        return Err(Refusal::new(format!(
+            "--region {text}: no division with a government has this code today; look it up in reference/divisions.csv"
+        )));
+    }
+    Ok(Some(region))
 }
 
 fn password_line() -> Result<String, Refusal> {

@@ -169,8 +169,10 @@ pub async fn add(
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
     let row: Id = sql_query(
-        "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, submitted_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END) RETURNING id",
+        "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, \
+         submitted_at, department, township) \
+         SELECT $1, i.id, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END, i.department, i.township \
+         FROM institutions i WHERE i.tenant_id = $1 AND i.id = $2 RETURNING id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)

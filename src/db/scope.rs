@@ -9,9 +9,10 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, pooled_connection::
 
 use super::{
     Pools,
+    pools::DieselPool,
     trail::{self, Draft},
 };
-use crate::kernel::RegionCode;
+use crate::kernel::{Department, RegionCode};
 
 /// The database refused or could not be reached. What PostgreSQL said is logged, never shown.
 #[derive(Debug, thiserror::Error)]
@@ -48,34 +49,56 @@ pub struct Scope {
     hi: i32,
     tenant: i32,
     institution: Option<i64>,
+    part: Part,
     user: i64,
+}
+
+/// Which of the range's institutions are visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    /// Those of the categories that this department is in charge of.
+    Department(Department),
+    /// Those located in this township.
+    Township(i32),
+    None,
 }
 
 impl Scope {
     /// An official of the bureau of `region`: sees the division's whole range, writes in the bureau's own rows.
     pub fn official(region: RegionCode, user: i64) -> Scope {
         let (lo, hi) = region.range();
-        Scope { lo, hi, tenant: region.tenant_id(), institution: None, user }
+        Scope { lo, hi, tenant: region.tenant_id(), institution: None, part: Part::All, user }
     }
 
     /// An official of the ministry, whose bureau has the code 0 and who sees every division.
     pub fn ministry(user: i64) -> Scope {
-        Scope { lo: 0, hi: 999_999, tenant: 0, institution: None, user }
+        Scope { lo: 0, hi: 999_999, tenant: 0, institution: None, part: Part::All, user }
     }
 
     /// Nothing at all: an empty range, for an account whose bureau is none.
     pub fn nowhere(user: i64) -> Scope {
-        Scope { lo: 1, hi: 0, tenant: -1, institution: None, user }
+        Scope { lo: 1, hi: 0, tenant: -1, institution: None, part: Part::All, user }
     }
 
     /// A user of one institution, in the bureau that supervises it.
     pub fn institution(tenant: i32, institution: i64, user: i64) -> Scope {
-        Scope { lo: tenant, hi: tenant, tenant, institution: Some(institution), user }
+        Scope { lo: tenant, hi: tenant, tenant, institution: Some(institution), part: Part::All, user }
     }
 
     /// The system itself, at work in one bureau's rows.
     pub fn system(tenant: i32) -> Scope {
-        Scope { lo: tenant, hi: tenant, tenant, institution: None, user: 0 }
+        Scope { lo: tenant, hi: tenant, tenant, institution: None, part: Part::All, user: 0 }
+    }
+
+    /// The same, of the institutions that a department is in charge of alone; without a department, of none.
+    pub fn of_department(self, department: Option<Department>) -> Scope {
+        Scope { part: department.map_or(Part::None, Part::Department), ..self }
+    }
+
+    /// The same, of the institutions located in a township alone; without a township, of none.
+    pub fn of_township(self, township: Option<i32>) -> Scope {
+        Scope { part: township.map_or(Part::None, Part::Township), ..self }
     }
 
     fn is_system(&self) -> bool {
@@ -97,9 +120,10 @@ impl Scope {
         self.institution
     }
 
-    /// The statement that begins a transaction in this scope. Holds integers only, so nothing can be injected.
+    /// The statement that begins a transaction in this scope. Holds integers and words of this program only, so nothing can
+    /// be injected.
     pub fn statement(&self) -> String {
-        let mut sql = String::with_capacity(160);
+        let mut sql = String::with_capacity(240);
         let _ = write!(
             sql,
             "BEGIN; SET LOCAL app.lo = '{}'; SET LOCAL app.hi = '{}'; SET LOCAL app.tenant = '{}'; ",
@@ -109,13 +133,33 @@ impl Scope {
             Some(id) => write!(sql, "SET LOCAL app.institution = '{id}'; "),
             None => write!(sql, "SET LOCAL app.institution = 'all'; "),
         };
-        let _ = write!(sql, "SET LOCAL app.\"user\" = '{}'", self.user);
+        let (department, township) = match self.part {
+            Part::All => ("all", "none".to_owned()),
+            Part::Department(department) => (department.into(), "none".to_owned()),
+            Part::Township(code) => ("township", code.to_string()),
+            Part::None => ("none", "none".to_owned()),
+        };
+        let _ = write!(
+            sql,
+            "SET LOCAL app.department = '{department}'; SET LOCAL app.township = '{township}'; SET LOCAL app.\"user\" = '{}'",
+            self.user
+        );
         sql
     }
 
     /// Takes a connection and begins a transaction in this scope, in one round trip.
     pub async fn begin(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
-        let mut connection = pools.app.get().await?;
+        self.begin_on(&pools.app).await
+    }
+
+    /// The same as the sign-in role, which alone may write people, posts and sessions. Inside a scope it reaches those of
+    /// the own bureau or institution only.
+    pub async fn begin_accounts(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
+        self.begin_on(pools.auth()).await
+    }
+
+    async fn begin_on(&self, pool: &DieselPool) -> Result<ScopedConn, DbError> {
+        let mut connection = pool.get().await?;
         connection.batch_execute(&self.statement()).await?;
         Ok(ScopedConn { connection: Some(connection), scope: *self, events: Vec::new() })
     }

@@ -2,7 +2,7 @@
 
 use super::{DemoError, sheet::School};
 use crate::{
-    identity::{Actor, Caller, Role, commands},
+    identity::{Actor, Caller, Department, Role, commands},
     kernel::{CreditCode, RegionCode},
     web::AppState,
 };
@@ -38,6 +38,8 @@ pub fn shown() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("jiaojiang.finance", "331002 椒江区教育局，资金监管 finance officer"),
         ("qimingxing", "启明星培训中心，机构管理员 institution administrator"),
         ("wenling.admin", "331081 温岭市教育局，管理员 the neighbour"),
+        ("jiaojiang.culture", "331002 椒江区文旅部门，只看只办文化艺术类 department officer of culture"),
+        ("taizhou.admin", "331000 台州市教育局，管理员 administrator of the city's own bureau"),
         ("taizhou.city", "331000 台州市教育局，只看不改 city officer, reads all nine counties"),
     ]
     .into_iter()
@@ -63,7 +65,7 @@ async fn add(
         display_name: shown_as,
         email: Some(&email),
         institution: of.map(|(code, _)| code),
-        department: None,
+        department: (role == Role::DepartmentOfficer).then_some(Department::Culture),
         password: Some(password.to_owned()),
         second_factor_off: true,
     };
@@ -77,8 +79,9 @@ async fn add(
     })
 }
 
-/// The city's officer, who reads all counties.
+/// The city's administrator, and its officer, who reads all counties.
 pub async fn city(state: &AppState, city: RegionCode, password: &str) -> Result<(), DemoError> {
+    add(state, city, Role::BureauAdmin, "taizhou.admin", "台州市 陈立", None, password).await?;
     add(state, city, Role::CityOfficer, "taizhou.city", "台州市 周敏", None, password).await.map(drop)
 }
 
@@ -86,6 +89,7 @@ pub async fn city(state: &AppState, city: RegionCode, password: &str) -> Result<
 pub async fn county(state: &AppState, county: RegionCode, password: &str) -> Result<Officials, DemoError> {
     let place = latin(county);
     let name = |role: &str| format!("{place}.{role}");
+    add(state, county, Role::DepartmentOfficer, &name("culture"), "林晓", None, password).await?;
     Ok(Officials {
         admin: add(state, county, Role::BureauAdmin, &name("admin"), "王静怡", None, password).await?,
         approver: add(state, county, Role::Approver, &name("approver"), "张启航", None, password).await?,

@@ -294,7 +294,7 @@ pub async fn add_account(
     request: AccountRequest<'_>,
 ) -> Result<(i64, Option<String>), AccountError> {
     let tenant = request.region.map_or(0, RegionCode::tenant_id);
-    if let Some(region) = request.region.filter(|region| region.name().is_none()) {
+    if let Some(region) = request.region.filter(|region| region.name().is_none() || region.is_grouping()) {
         return Err(AccountError::Region(region));
     }
     if request.department.is_some() && request.role != Role::DepartmentOfficer {
@@ -373,7 +373,7 @@ pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<U
 }
 
 /// The full name of the education authority of a division; `None` is the ministry.
-fn bureau_name(region: Option<RegionCode>) -> String {
+pub(super) fn bureau_name(region: Option<RegionCode>) -> String {
     match region.map(RegionCode::county) {
         None => "教育部".to_owned(),
         Some(region) if region.level() == Level::Province => format!("{}教育厅", region.full_name()),

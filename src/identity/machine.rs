@@ -132,7 +132,7 @@ pub async fn add_key(
     let sealed = secrets.seal(&key, secret.as_bytes()).map_err(|e| DbError::Pool(e.to_string()))?;
     let mut conn = pools.auth().get().await?;
     let (tenant, role) = (region.tenant_id(), role.to_string());
-    let bureau = format!("{}教育局", region.full_name());
+    let bureau = super::commands::bureau_name(Some(region));
     let caller = Caller { actor: Actor::system(tenant), request_id: "command line".to_owned(), now };
     AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), DbError> {
         store::establish_tenant(conn, tenant, &bureau, now).await?;

@@ -6,7 +6,6 @@
 //! Signing in works with the sign-in role's connections, because no scope is known before it has succeeded.
 
 pub mod commands;
-mod department;
 pub mod machine;
 mod model;
 pub mod password;
@@ -15,6 +14,7 @@ pub mod store;
 pub mod switching;
 pub mod tokens;
 
-pub use department::Department;
+pub use crate::kernel::Department;
 pub use model::{Actor, Caller, Role};
 pub use permissions::{Action, may};
+pub use store::{add_person, end_sessions_of};

@@ -107,6 +107,19 @@ pub struct Actor {
 impl Actor {
     /// What this actor's queries may see and write.
     pub fn scope(&self) -> Scope {
+        match self.role {
+            Role::DepartmentOfficer => self.whole_scope().of_department(self.department),
+            Role::TownshipOfficer => self.whole_scope().of_township(self.township),
+            _ => self.whole_scope(),
+        }
+    }
+
+    /// Whether a department's or a township's officer, who sees a part of the bureau's institutions and no proposals.
+    pub fn sees_a_part(&self) -> bool {
+        matches!(self.role, Role::DepartmentOfficer | Role::TownshipOfficer)
+    }
+
+    fn whole_scope(&self) -> Scope {
         match self.institution {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
             None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {

@@ -22,6 +22,8 @@ pub enum Action {
     DecideCourse,
     /// Set the school calendar and other facts of the county.
     SetCalendar,
+    /// Say which department is in charge of which category.
+    AssignDepartments,
     /// File an escrow account.
     FileAccount,
     /// Take a bank statement in.
@@ -40,6 +42,10 @@ pub enum Action {
     ReadOwnTrail,
     /// Push bank entries by signed request.
     PushEntries,
+    /// Invite people to posts of the own bureau or institution, and change or end their posts.
+    ManageUsers,
+    /// The same on an institution's own pages.
+    ManageStaff,
 }
 
 /// The table, one line an action.
@@ -63,8 +69,9 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ProposeListing => &[BureauAdmin, Approver, Inspector],
         Action::DecideApproval => &[BureauAdmin, Approver],
         Action::FileCourse => &[InstitutionAdmin, InstitutionStaff],
-        Action::DecideCourse => &[BureauAdmin, Approver],
+        Action::DecideCourse => &[BureauAdmin, Approver, DepartmentOfficer],
         Action::SetCalendar => &[BureauAdmin],
+        Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
         Action::ReadEscrow => &[
@@ -87,6 +94,8 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::PushEntries => &[Bank],
+        Action::ManageUsers => &[BureauAdmin, InstitutionAdmin],
+        Action::ManageStaff => &[InstitutionAdmin],
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -11,6 +11,7 @@ use super::{Actor, Caller, Department, Role};
 use crate::{
     audit::{self, Event},
     db::DbError,
+    kernel::department,
 };
 
 /// A person as signing in needs them.
@@ -169,7 +170,8 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
     Ok(())
 }
 
-/// Makes the bureau's own row if it is not there yet, within a transaction.
+/// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments; within a
+/// transaction.
 pub async fn establish_tenant(
     conn: &mut AsyncPgConnection,
     tenant: i32,
@@ -183,6 +185,18 @@ pub async fn establish_tenant(
             .bind::<Timestamptz, _>(now)
             .execute(conn)
             .await?;
+    let (categories, departments): (Vec<&str>, Vec<&str>) =
+        department::ROUTES.iter().map(|(category, department)| (*category, department.as_ref())).unzip();
+    sql_query(
+        "INSERT INTO department_routes (tenant_id, category, department, updated_at) \
+         SELECT $1, t.category, t.department, $4 FROM unnest($2, $3) AS t (category, department) ON CONFLICT DO NOTHING",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<Array<Text>, _>(categories)
+    .bind::<Array<Text>, _>(departments)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)
+    .await?;
     if made == 0 {
         return Ok(());
     }
@@ -271,6 +285,27 @@ pub async fn end_session(
     .get_result(conn)
     .await
     .optional()?)
+}
+
+/// Ends all sessions of a post, and says which.
+pub async fn end_sessions_of(
+    conn: &mut AsyncPgConnection,
+    tenant: i32,
+    user: i64,
+    now: DateTime<Utc>,
+    reason: &str,
+) -> Result<Vec<String>, DbError> {
+    let rows: Vec<SessionId> = sql_query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 \
+         WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(reason)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 #[derive(QueryableByName)]

@@ -56,7 +56,8 @@ pub async fn deliver_due(pools: &Pools, mailer: &Mailer, now: DateTime<Utc>) -> 
             Ok(()) => {
                 client
                     .execute(
-                        "UPDATE outbox SET state = 'sent', sent_at = $3, last_error = NULL WHERE tenant_id = $1 AND id = $2",
+                        "UPDATE outbox SET state = 'sent', sent_at = $3, last_error = NULL, \
+                         body = CASE WHEN confidential THEN '' ELSE body END WHERE tenant_id = $1 AND id = $2",
                         &[&message.tenant, &message.id, &now],
                     )
                     .await?;
@@ -66,7 +67,8 @@ pub async fn deliver_due(pools: &Pools, mailer: &Mailer, now: DateTime<Utc>) -> 
                 let state = if message.attempts >= ATTEMPTS_MAX { "dead" } else { "waiting" };
                 client
                     .execute(
-                        "UPDATE outbox SET state = $3, due_at = $4, last_error = $5 WHERE tenant_id = $1 AND id = $2",
+                        "UPDATE outbox SET state = $3, due_at = $4, last_error = $5, \
+                         body = CASE WHEN confidential AND $3 = 'dead' THEN '' ELSE body END WHERE tenant_id = $1 AND id = $2",
                         &[
                             &message.tenant,
                             &message.id,

@@ -106,7 +106,39 @@ impl RegionCode {
             parts.push(self.0);
         }
         parts.dedup();
-        parts.iter().filter_map(|code| NAMES.get(code)).filter(|name| **name != "市辖区").copied().collect()
+        parts
+            .iter()
+            .filter(|code| !RegionCode(**code).is_grouping())
+            .filter_map(|code| NAMES.get(code))
+            .copied()
+            .collect()
+    }
+
+    /// Whether this is no division with a government of its own but a heading of the table, as 市辖区 and 省直辖县级行政区划.
+    pub fn is_grouping(self) -> bool {
+        self.level() == Level::City
+            && self.name().is_some_and(|name| matches!(name, "市辖区" | "县") || name.contains("直辖县级"))
+    }
+
+    /// The divisions right below, in order of code: a province's cities and the counties that it administers itself, a
+    /// city's counties. Townships have no bureau and are none of them.
+    pub fn children(self) -> Vec<RegionCode> {
+        let parent = |code: RegionCode| match code.level() {
+            Level::County => {
+                let city = RegionCode(code.0 / 100 * 100);
+                if city.name().is_none() || city.is_grouping() { RegionCode(code.0 / 10_000 * 10_000) } else { city }
+            }
+            Level::City => RegionCode(code.0 / 10_000 * 10_000),
+            _ => code,
+        };
+        let mut children = RegionCode::all();
+        children.retain(|code| code.0 <= 999_999 && !code.is_grouping() && *code != self && parent(*code) == self);
+        children
+    }
+
+    /// The provinces, in order of code.
+    pub fn provinces() -> Vec<RegionCode> {
+        RegionCode::all().into_iter().filter(|code| code.level() == Level::Province).collect()
     }
 
     /// The counties (6 digits, below city level) of this division, in order of code.
@@ -118,6 +150,17 @@ impl RegionCode {
             .collect();
         counties.sort_unstable();
         counties
+    }
+
+    /// The townships and streets of a county, in order of code; empty where they are not in the table.
+    pub fn townships(self) -> Vec<RegionCode> {
+        let mut townships: Vec<RegionCode> = NAMES
+            .keys()
+            .map(|&code| RegionCode(code))
+            .filter(|code| code.level() == Level::Township && code.county() == self)
+            .collect();
+        townships.sort_unstable();
+        townships
     }
 
     /// Every known division of the 6-digit table, in order of code.
@@ -175,6 +218,15 @@ mod tests {
         assert_eq!(code("331000").counties().len(), 9);
         assert_eq!(code("331081105").county(), code("331081"));
         assert!(code("331000").contains(code("331081105")) && !code("331002").contains(code("331003")));
+        let names = |of: &str| code(of).children().into_iter().filter_map(RegionCode::name).collect::<Vec<_>>();
+        assert_eq!(code("330000").children().len(), 11);
+        assert_eq!(names("331000")[..2], ["椒江区", "黄岩区"]);
+        assert_eq!(names("110000")[0], "东城区", "a municipality's districts have no city above them");
+        assert!(names("420000").contains(&"仙桃市") && !names("420000").contains(&"省直辖县级行政区划"));
+        assert_eq!(code("429004").full_name(), "湖北省仙桃市");
+        assert_eq!(code("500229").full_name(), "重庆市城口县");
+        assert!(code("331002").children().is_empty());
+        assert_eq!(RegionCode::provinces().len(), 34);
         assert_eq!(code("330104").name(), None, "a retired code is unknown, not refused");
     }
 

@@ -15,4 +15,4 @@ pub use commands::propose;
 pub use error::ListError;
 pub use model::{Approval, Ground, ListEntry, ListMove, ListStatus, Proposal, Refused, Verdict};
 pub use overview::{OpenStep, Overview, history, overview};
-pub use store::longest_waiting as waiting;
+pub use store::{longest_waiting as waiting, open_proposals_of};

@@ -330,6 +330,24 @@ pub async fn approval(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Res
     row.map(Approval::try_from).transpose()
 }
 
+/// How many proposals of an official of the own bureau nobody has decided yet.
+pub async fn open_proposals_of(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<i64, DbError> {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+    let count: Count = sql_query(
+        "SELECT count(*) AS n FROM approvals WHERE tenant_id = $1 AND state = 'pending' AND proposed_by = $2 AND expires_at > $3",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .get_result(conn.sql())
+    .await?;
+    Ok(count.n)
+}
+
 /// How many proposals of the visible range wait, and those of them that wait the longest.
 pub async fn longest_waiting(
     conn: &mut ScopedConn,

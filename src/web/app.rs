@@ -22,6 +22,11 @@ pub fn routes() -> Vec<Route> {
     routes.extend(assets::routes());
     routes.extend(auth::routes());
     routes.extend(switching::routes());
+    routes.extend(crate::accounts::api::routes());
+    routes.extend(crate::accounts::pages::routes());
+    routes.extend(crate::accounts::department_pages::routes());
+    routes.extend(crate::accounts::region_pages::routes());
+    routes.extend(crate::accounts::invite_pages::routes());
     routes.extend(crate::desk::routes());
     routes.extend(crate::institutions::api::routes());
     routes.extend(crate::institutions::pages::routes());

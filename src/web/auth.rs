@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Access, Input, Page, Problem, Query, Route, SafeForm,
-    page::{State, see_other},
+    page::{Note, State, see_other},
     session::{self, Visit},
 };
 use crate::identity::{
@@ -71,10 +71,16 @@ struct LoginPage<'a> {
 struct LoginQuery {
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    done: String,
 }
 
 async fn login_page(request: HttpRequest, query: Query<LoginQuery>) -> Result<HttpResponse, Problem> {
-    let page = Page::new(&request, "登录", "Sign in");
+    let mut page = Page::new(&request, "登录", "Sign in");
+    if query.done == "joined" {
+        let text = page.t("请用刚才设置的登录名和密码登录。", "Sign in with the name and password that you chose.");
+        page.note = Some(Note::new(page.t("邀请已接受", "Invitation accepted"), text));
+    }
     page.render(&LoginPage { page: &page, next: safe_next(&query.next).unwrap_or_default(), username: "", error: None })
 }
 

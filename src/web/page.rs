@@ -216,7 +216,7 @@ impl Page {
 
     /// Whether this is one of the pages that anyone may see.
     pub fn is_public_path(&self) -> bool {
-        !(self.path.starts_with("/b") || self.path.starts_with("/org"))
+        !["/b", "/org", "/session"].iter().any(|desk| self.path.starts_with(desk))
     }
 
     /// This page in the other language.
@@ -272,25 +272,39 @@ impl Page {
             return vec![entry("/", "search", "机构查询", "Find a school"), entry("/v", "qr", "扫码核验", "Verify")];
         };
         if actor.role.is_institution() {
-            return vec![
+            let mut entries = vec![
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
                 entry("/org/audit", "clock", "查看记录", "Who looked"),
             ];
+            if may(actor.role, Action::ManageStaff) {
+                entries.push(entry("/org/staff", "user", "机构人员", "Our people"));
+            }
+            return entries;
         }
         [
             (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
+            (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
             (Action::ReadRegister, entry("/b/approvals", "list-check", "名单审批", "List approvals")),
             (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
+            (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
             (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
         ]
         .into_iter()
-        .filter(|(action, _)| may(actor.role, *action))
+        .filter(|(action, entry)| {
+            may(actor.role, *action)
+                && match entry.href {
+                    "/b/approvals" => !actor.sees_a_part(),
+                    "/b/regions" => actor.tenant % 100 == 0,
+                    _ => true,
+                }
+        })
         .map(|(_, entry)| entry)
         .collect()
     }

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{Lang, icons};
-use crate::kernel::{RegionCode, clock::BEIJING};
+use crate::kernel::{RegionCode, clock::BEIJING, region::Level};
 
 /// The bureau of a tenant, e.g. 椒江区教育局.
 pub fn bureau(tenant: i32) -> String {
     let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
     match region {
+        Some(region) if region.level() == Level::Province => format!("{}教育厅", region.name().unwrap_or("本级")),
         Some(region) => format!("{}教育局", region.name().unwrap_or("本级")),
         None => "教育部".to_owned(),
     }
@@ -130,5 +131,7 @@ mod tests {
         assert_eq!(percent(3335), "33.4%");
         assert_eq!(percent(0), "0.0%");
         assert_eq!(bureau(331_002), "椒江区教育局");
+        assert_eq!(bureau(330_000), "浙江省教育厅");
+        assert_eq!(bureau(0), "教育部");
     }
 }

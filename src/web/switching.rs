@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Access, Input, Page, Problem, Route, SafeForm, auth,
-    page::{State, see_other},
+    page::{Note, State, see_other},
     session, show,
 };
 use crate::{
@@ -73,7 +73,11 @@ impl PostsPage<'_> {
 
 async fn posts_page(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, Problem> {
     let posts = switching::posts(&state.pools, &caller).await?;
-    let page = Page::new(&request, "我的身份", "My posts");
+    let mut page = Page::new(&request, "我的身份", "My posts");
+    if page.done() == Some("joined") {
+        let text = page.t("在下面切换到新的身份即可开始。", "Switch to the new post below to begin.");
+        page.note = Some(Note::new(page.t("邀请已接受", "Invitation accepted"), text));
+    }
     page.render(&PostsPage { page: &page, posts })
 }
 

@@ -87,3 +87,70 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
         browser.close().await;
     }
 }
+
+/// The path of the link in the first mail to an address.
+async fn invitation(address: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    for _ in 0..300 {
+        let files = std::fs::read_dir(app().data.join("mail")).into_iter().flatten().flatten();
+        let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        if let Some(text) = texts.into_iter().find(|text| text.contains(&format!("To: {address}"))) {
+            let (_, body) = text.split_once("\r\n\r\n").unwrap();
+            let body = STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            return body[body.find("/invite/").unwrap()..].split_whitespace().next().unwrap().to_owned();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no mail to {address}");
+}
+
+#[tokio::test]
+async fn the_pages_of_accounts_are_accessible_and_fit_the_phone() {
+    let world = World::new().await;
+    let (county, address) = (world.county, format!("looks.{}@test.example", world.county));
+    let body =
+        serde_json::json!({"email": address, "name": "周敏", "role": "department_officer", "department": "culture"});
+    let (_, invited) = world.admin.post_json("/users", body).await;
+    let users = world.admin.json(&format!("/users?q={}", world.approver.name)).await;
+    let province = app().user("bureau_admin", "130000".parse().unwrap()).await;
+    let link = invitation(&address).await;
+    for width in [390, 1280] {
+        let browser = Browser::open(width).await;
+        for path in [link.as_str(), "/invite/1.nonsense"] {
+            check(&browser, path).await;
+        }
+        browser.go(&format!("{link}?lang=zh-CN")).await;
+        browser.fill("#username", "x\u{E007}").await;
+        browser.wait(".govuk-error-summary").await;
+        assert_eq!(browser.axe().await, Vec::<String>::new(), "with its error");
+        browser.sign_in(&world.admin).await;
+        for path in [
+            "/b/users",
+            "/b/users?q=nobody",
+            "/b/users/new",
+            &format!("/b/users/{}?done=role", users["items"][0]["id"]),
+            &format!("/b/users/{}", invited["id"]),
+            "/b/departments",
+            "/session/post",
+        ] {
+            check(&browser, path).await;
+        }
+        // An irreversible act asks first, and says beside its field what is missing.
+        browser.go(&format!("/b/users/{}?lang=zh-CN", users["items"][0]["id"])).await;
+        browser.fill("#reason", "离职").await;
+        browser.click("button[value=disable]").await;
+        browser.wait("#sure-e").await;
+        assert_eq!(browser.wait("#reason").await.prop("value").await.unwrap().as_deref(), Some("离职"));
+        assert_eq!(browser.axe().await, Vec::<String>::new(), "with its error");
+        browser.sign_in(&province).await;
+        for path in ["/b/regions".to_owned(), format!("/b/regions?of={}", county.number() / 100 * 100)] {
+            check(&browser, &path).await;
+        }
+        browser.sign_in(&world.org).await;
+        for path in ["/org/staff", "/org/staff/new"] {
+            check(&browser, path).await;
+        }
+        browser.close().await;
+    }
+}

@@ -84,10 +84,12 @@ pub async fn add(
     let rows: Vec<Row> = sql_query(format!(
         "INSERT INTO institutions (tenant_id, credit_code, name, org_kind, township, address, category, stages, delivery, \
          for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, phone, \
-         floor_area_cm2, status, created_at, updated_at) \
+         floor_area_cm2, status, created_at, updated_at, department) \
          SELECT $1, t.credit_code, t.name, t.org_kind, t.township, t.address, t.category, t.stages, t.delivery, \
          t.for_profit, t.courses_text, t.licence_no, t.licence_authority, t.licence_from, t.licence_to, t.legal_person, \
-         t.phone, t.floor_area_cm2, t.status, $3, $3 FROM jsonb_to_recordset($2) AS t ({RECORD}) RETURNING id, credit_code"
+         t.phone, t.floor_area_cm2, t.status, $3, $3, coalesce(r.department, 'education') \
+         FROM jsonb_to_recordset($2) AS t ({RECORD}) \
+         LEFT JOIN department_routes r ON r.tenant_id = $1 AND r.category = t.category RETURNING id, credit_code"
     ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Jsonb, _>(records)
@@ -112,12 +114,23 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
          category = t.category, stages = t.stages, delivery = t.delivery, courses_text = t.courses_text, \
          licence_no = t.licence_no, licence_authority = t.licence_authority, licence_from = t.licence_from, \
          licence_to = t.licence_to, legal_person = t.legal_person, phone = t.phone, floor_area_cm2 = t.floor_area_cm2, \
-         status = t.status, version = i.version + 1, updated_at = $3 \
-         FROM jsonb_to_recordset($2) AS t ({RECORD}) WHERE i.tenant_id = $1 AND i.id = t.id"
+         status = t.status, version = i.version + 1, updated_at = $3, department = coalesce(r.department, 'education') \
+         FROM jsonb_to_recordset($2) AS t ({RECORD}) \
+         LEFT JOIN department_routes r ON r.tenant_id = $1 AND r.category = t.category WHERE i.tenant_id = $1 AND i.id = t.id"
     ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Jsonb, _>(Value::Array(records))
     .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    // Courses carry these two of their institution, for row-level security.
+    sql_query(
+        "UPDATE courses c SET department = i.department, township = i.township FROM institutions i \
+         WHERE c.tenant_id = $1 AND i.tenant_id = $1 AND i.id = c.institution_id AND i.id = ANY($2) \
+         AND (c.department, c.township) IS DISTINCT FROM (i.department, i.township)",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(institutions.iter().map(|known| known.id).collect::<Vec<_>>())
     .execute(conn.sql())
     .await?;
     Ok(())

@@ -60,3 +60,16 @@ impl Department {
         }
     }
 }
+
+/// The department in charge of each category where the county has not said otherwise, in the order of the categories.
+///
+/// Source: the division of work of 中办发〔2021〕40号, item 11; a province publishes its own list (Order 53, article 6).
+pub const ROUTES: [(&str, Department); 7] = [
+    ("academic", Department::Education),
+    ("arts", Department::Culture),
+    ("sports", Department::Sports),
+    ("sci_tech", Department::Science),
+    ("vocational", Department::HumanResources),
+    ("childcare", Department::Health),
+    ("comprehensive", Department::Education),
+];

@@ -1,0 +1,146 @@
+//! What the holder of an invitation's link sees, whether they have an account or not.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+
+use super::{
+    PostError,
+    invitations::{self, NewPerson},
+    store::Open,
+};
+use crate::{
+    identity::{Caller, Department, Role},
+    kernel::RegionCode,
+    web::{
+        Access, Page, Problem, Route, SafeForm,
+        page::{State, see_other},
+        show,
+    },
+};
+
+/// The routes of these pages.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/invite/{token}", Access::Anyone, || web::get().to(show)),
+        Route::post("/invite/{token}", Access::Anyone, || web::post().to(accept)),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "accounts/invite.html")]
+struct InvitePage<'a> {
+    page: &'a Page,
+    token: &'a str,
+    tenant: i32,
+    open: &'a Open,
+    name: &'a str,
+    username: &'a str,
+    error: Option<(&'static str, String)>,
+}
+
+impl InvitePage<'_> {
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.error.as_ref().filter(|(at, _)| *at == field).map(|(_, message)| message.as_str())
+    }
+
+    /// What was typed; a password is typed anew.
+    fn value(&self, field: &str) -> &str {
+        match field {
+            "name" => self.name,
+            "username" => self.username,
+            _ => "",
+        }
+    }
+
+    fn place(&self) -> String {
+        self.open.institution_name.clone().unwrap_or_else(|| show::bureau(self.tenant))
+    }
+
+    fn role(&self) -> String {
+        let words = self.open.role.parse::<Role>().map(Role::words);
+        words.map_or_else(|_| self.open.role.clone(), |(zh, en)| self.page.t(zh, en).to_owned())
+    }
+
+    fn part(&self) -> Option<String> {
+        let department = self.open.department.as_deref().and_then(|text| text.parse::<Department>().ok());
+        let township = self.open.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
+        department
+            .map(|one| self.page.t(one.words().0, one.words().1).to_owned())
+            .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))
+    }
+
+    /// `/login`, leading back here.
+    fn sign_in(&self) -> String {
+        let here = format!("/invite/{}", self.token);
+        format!("/login?next={}", percent_encoding::utf8_percent_encode(&here, percent_encoding::NON_ALPHANUMERIC))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "accounts/dead_link.html")]
+struct DeadLinkPage<'a> {
+    page: &'a Page,
+}
+
+/// The same page whatever is wrong with the link.
+fn dead_link(request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let page = Page::new(request, "邀请链接不能用了", "This link is not good any more");
+    page.render_as(StatusCode::NOT_FOUND, &DeadLinkPage { page: &page })
+}
+
+async fn show(request: HttpRequest, state: State, token: web::Path<String>) -> Result<HttpResponse, Problem> {
+    answer(&request, &state, &token, "", "", None).await
+}
+
+async fn answer(
+    request: &HttpRequest,
+    state: &State,
+    token: &str,
+    name: &str,
+    username: &str,
+    error: Option<PostError>,
+) -> Result<HttpResponse, Problem> {
+    let (link, open) = match invitations::look_up(&state.pools, token, state.clock.now()).await {
+        Err(PostError::DeadLink) => return dead_link(request),
+        other => other?,
+    };
+    let page = Page::new(request, "接受邀请", "Accept the invitation");
+    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let error = error.map(|error| (error.field().map_or("", |(field, _)| field), error.message(page.lang)));
+    let name = if name.is_empty() { open.display_name.as_str() } else { name };
+    page.render_as(status, &InvitePage { page: &page, token, tenant: link.tenant, open: &open, name, username, error })
+}
+
+async fn accept(
+    request: HttpRequest,
+    state: State,
+    caller: Option<Caller>,
+    token: web::Path<String>,
+    form: SafeForm,
+) -> Result<HttpResponse, Problem> {
+    let (outcome, target) = match caller {
+        Some(caller) if form.get("as") == "self" => {
+            (invitations::accept_signed_in(&state.pools, &caller, &token).await, "/session/post?done=joined")
+        }
+        // Whoever is signed in gets no second account by the way.
+        Some(_) => return answer(&request, &state, &token, "", "", None).await,
+        None => {
+            let new =
+                NewPerson { name: form.get("name"), username: form.get("username"), password: form.raw("password") };
+            let request_id = request_id(&request);
+            let now = state.clock.now();
+            (invitations::accept_new(&state.pools, &token, &new, &request_id, now).await, "/login?done=joined")
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(see_other(target)),
+        Err(PostError::DeadLink) => dead_link(&request),
+        Err(error @ PostError::Db(_)) => Err(error.into()),
+        Err(error) => answer(&request, &state, &token, form.get("name"), form.get("username"), Some(error)).await,
+    }
+}
+
+fn request_id(request: &HttpRequest) -> String {
+    use actix_web::HttpMessage;
+    request.extensions().get::<crate::web::session::Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
+}
