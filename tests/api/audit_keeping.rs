@@ -98,12 +98,14 @@ async fn no_runtime_role_removes_or_changes_an_event_but_the_worker_below_an_arc
 /// Every table, and the kinds of subject under which its changes are told; or why
 /// they are not. A new table needs a line
 /// here.
-const TOLD: [(&str, &[&str]); 26] = [
+const TOLD: [(&str, &[&str]); 28] = [
     ("tenants", &["bureau"]),
     ("users", &["user"]),
     ("people", &["user"]),
     ("sessions", &["session"]),
     ("machine_keys", &["machine_key"]),
+    ("invitations", &["user"]),
+    ("department_routes", &["departments", "bureau"]),
     ("institutions", &["institution"]),
     ("imports", &["import"]),
     ("approvals", &["approval"]),
