@@ -208,10 +208,11 @@ pub fn print_line(line: &str) -> Result<(), Refusal> {
 
 /// The runtime of commands that use the database; several threads, because migrations block on their connection.
 fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("MINGJIAN_LOG").unwrap_or_else(|_| "warn".into());
-    // However much is asked for: its debug lines quote the parameters of statements, which are people's data.
-    let quiet = "tokio_postgres=info".parse().map_err(Refusal::new)?;
-    let filter = filter.add_directive(quiet);
+    let filter = match tracing_subscriber::EnvFilter::try_from_env("MINGJIAN_LOG") {
+        // However much is asked for: its debug lines quote the parameters of statements, which are people's data.
+        Ok(filter) => filter.add_directive("tokio_postgres=info".parse().map_err(Refusal::new)?),
+        Err(_) => "warn".into(),
+    };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Refusal::new)
 }

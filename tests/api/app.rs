@@ -27,6 +27,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct TestApp {
     pub address: String,
     pub data: PathBuf,
+    /// What it says about its work.
+    pub log: PathBuf,
 }
 
 static APP: OnceLock<TestApp> = OnceLock::new();
@@ -63,7 +65,8 @@ impl TestApp {
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
         command.args(["--pdeathsig", "TERM", env!("CARGO_BIN_EXE_mingjian"), "serve", "--data"]);
-        let log = std::fs::File::create(data.with_extension(format!("{number}.log"))).expect("a log file");
+        let log = data.with_extension(format!("{number}.log"));
+        let lines = std::fs::File::create(&log).expect("a log file");
         command
             .arg(&data)
             .args(if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
@@ -72,7 +75,7 @@ impl TestApp {
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log);
+            .stderr(lines);
         thread::spawn(move || {
             let mut child = command.spawn().expect("the service starts");
             let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -85,7 +88,7 @@ impl TestApp {
         });
         let address =
             address.recv_timeout(std::time::Duration::from_secs(60)).expect("the service says where it listens");
-        TestApp { address, data }
+        TestApp { address, data, log }
     }
 
     /// Runs the program with arguments on this service's data; panics with its complaint if it fails.

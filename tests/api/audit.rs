@@ -64,7 +64,7 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     look_as(province, Role::ProvinceOfficer, &world, "省级抽查").await.unwrap();
     let page = world.org.page("/org/audit").await;
     let county = format!("{}教育局", world.county.name().unwrap());
-    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育局", "省级抽查"]
+    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育厅", "省级抽查"]
     {
         assert!(page.contains(words), "the page lacks {words}");
     }
@@ -74,7 +74,7 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     world.admin.post_json("/lists/white", json!({"credit_code": world.credit_code, "reason": "内部意见"})).await;
     let changes = world.org.page("/org/audit?show=changes").await;
     assert!(changes.contains("新增机构") && changes.contains(&county), "{changes}");
-    assert!(!changes.contains("内部意见") && !changes.contains("提议名单变更") && !changes.contains(&world.admin.name));
+    assert!(!changes.contains("内部意见") && !changes.contains("提议，待复核") && !changes.contains(&world.admin.name));
     assert_eq!(world.admin.get("/org/audit").await.status(), StatusCode::FORBIDDEN);
     assert_eq!(world.org.get("/b/audit").await.status(), StatusCode::FORBIDDEN);
     // The county's auditor finds both looks, the province's chain has its own, and both chains are whole.
@@ -106,15 +106,15 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
     let code = &world.credit_code;
     let other_filter = "role=system&kind=course";
     for (query, finds, not) in [
-        ("kind=course".to_owned(), "保存课程", "提议名单变更"),
-        (format!("of=course&subject={course}"), "保存课程", "提议名单变更"),
-        ("who=approver".to_owned(), "同意名单变更", "提议名单变更"),
-        ("role=institution_admin".to_owned(), "保存课程", "提议名单变更"),
-        (format!("institution={code}&kind=list"), "提议名单变更", "保存课程"),
-        (format!("institution={code}&role=approver"), "同意名单变更", "提议名单变更"),
-        ("q=留痕的课".to_owned(), "保存课程", "提议名单变更"),
-        ("q=资料齐全".to_owned(), "提议名单变更", "保存课程"),
-        ("q=提议&from=2026-03-18&to=2026-03-18".to_owned(), "提议名单变更", "保存课程"),
+        ("kind=course".to_owned(), "保存课程", "提议，待复核"),
+        (format!("of=course&subject={course}"), "保存课程", "提议，待复核"),
+        ("who=approver".to_owned(), "复核同意", "提议，待复核"),
+        ("role=institution_admin".to_owned(), "保存课程", "提议，待复核"),
+        (format!("institution={code}&kind=approval"), "提议，待复核", "保存课程"),
+        (format!("institution={code}&role=approver"), "复核同意", "提议，待复核"),
+        ("q=留痕的课".to_owned(), "保存课程", "提议，待复核"),
+        ("q=资料齐全".to_owned(), "提议，待复核", "保存课程"),
+        ("q=提议&from=2026-03-18&to=2026-03-18".to_owned(), "提议，待复核", "保存课程"),
         (other_filter.to_owned(), "没有符合的记录", "保存课程"),
         ("institution=查无此校".to_owned(), "没有符合的记录", "保存课程"),
         ("to=2026-03-17".to_owned(), "没有符合的记录", "保存课程"),
@@ -125,12 +125,11 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         let found = page.split("<table").nth(1).unwrap_or(page.split("</form>").last().unwrap());
         assert!(found.contains(finds) && !found.contains(not), "{query} finds {found}");
     }
-    let page = auditor.page("/b/audit?kind=list.approved").await;
+    let page = auditor.page("/b/audit?kind=approval.approved").await;
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();
     let one = auditor.page(&path).await;
-    for words in
-        ["同意名单变更", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"]
+    for words in ["复核同意", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"]
     {
         assert!(one.contains(words), "the event's page lacks {words}");
     }
@@ -154,7 +153,7 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
     assert_eq!(world.approver.get(&path).await.status(), StatusCode::FORBIDDEN);
     let neighbour = World::new().await;
     let theirs = neighbour.admin.get(&path).await;
-    assert!(theirs.status() == StatusCode::NOT_FOUND || !theirs.text().await.unwrap().contains("同意名单变更"));
+    assert!(theirs.status() == StatusCode::NOT_FOUND || !theirs.text().await.unwrap().contains("复核同意"));
 }
 
 #[tokio::test]

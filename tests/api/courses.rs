@@ -174,7 +174,7 @@ async fn the_form_keeps_what_was_typed_and_shows_each_finding_beside_its_field()
     let waiting = world.approver.json("/courses?status=submitted").await;
     assert_eq!(waiting["items"][0]["name"], "初一数学班");
     let audit = world.admin.page("/b/audit").await;
-    assert!(audit.contains("course.submitted"));
+    assert!(audit.contains("提交课程备案"));
 }
 
 #[tokio::test]

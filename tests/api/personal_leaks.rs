@@ -140,7 +140,7 @@ async fn nothing_planted_gets_onto_public_pages_into_mails_logs_or_metrics() {
     let mails = root.query("SELECT subject || ' ' || body FROM outbox", &[]).await.unwrap();
     assert!(!mails.is_empty(), "the warning was mailed");
     read.extend(mails.iter().map(|row| ("a mail".to_owned(), row.get(0))));
-    let log = std::fs::read_to_string(app.data.with_extension("log")).unwrap();
+    let log = std::fs::read_to_string(&app.log).unwrap();
     assert!(log.contains("DEBUG") || log.contains("INFO"), "the log talks: {} bytes", log.len());
     read.push(("the log".to_owned(), log));
     let text = reqwest::get(format!("http://{metrics}/metrics")).await.unwrap().text().await.unwrap();

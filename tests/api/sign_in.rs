@@ -149,7 +149,7 @@ async fn a_changed_password_ends_the_other_sessions_and_is_told_by_mail() {
     let mail = mail_to(app, &officer.name, "密码已修改").await;
     assert!(!mail.contains("velvet"), "{mail}");
     let told =
-        format!("SELECT string_agg(action, ' ' ORDER BY id) FROM audit_events WHERE actor_name = '{}'", officer.name);
+        format!("SELECT string_agg(action, ' ' ORDER BY seq) FROM audit_events WHERE actor_name = '{}'", officer.name);
     let trail = app.run_sql(&told).await;
     assert!(trail.contains("password.changed") && trail.contains("session.ended"), "{trail}");
 }

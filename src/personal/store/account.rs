@@ -44,8 +44,8 @@ pub async fn account(pools: &Pools, actor: &Actor) -> Result<(Value, Value), DbE
 pub async fn deeds(conn: &mut ScopedConn, actor: &Actor, limit: i64) -> Result<Value, DbError> {
     let row: Row = sql_query(
         "SELECT coalesce(jsonb_agg(jsonb_build_object('at', e.at, 'action', e.action, 'subject', e.subject_kind || ' ' || e.subject_id, \
-         'reason', e.reason) ORDER BY e.id DESC), '[]') AS value \
-         FROM (SELECT * FROM audit_events WHERE tenant_id = $1 AND actor_id = $2 ORDER BY id DESC LIMIT $3) e",
+         'reason', e.reason) ORDER BY e.seq DESC), '[]') AS value \
+         FROM (SELECT * FROM audit_events WHERE tenant_id = $1 AND actor_id = $2 ORDER BY seq DESC LIMIT $3) e",
     )
     .bind::<Integer, _>(actor.tenant)
     .bind::<BigInt, _>(actor.user_id)
