@@ -59,8 +59,9 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     let province: RegionCode = "130000".parse().unwrap();
     look_as(province, Role::ProvinceOfficer, &world, "省级抽查").await.unwrap();
     let page = world.org.page("/org/audit").await;
-    let county = format!("{}教育局", world.county.name().unwrap());
-    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育局", "省级抽查"]
+    let bureau = |region: RegionCode| mingjian::web::show::bureau(region.tenant_id());
+    let (county, upper) = (bureau(world.county), bureau(province));
+    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", &upper, "省级抽查"]
     {
         assert!(page.contains(words), "the page lacks {words}");
     }
