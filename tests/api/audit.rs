@@ -63,8 +63,9 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     let province: RegionCode = "130000".parse().unwrap();
     look_as(province, Role::ProvinceOfficer, &world, "省级抽查").await.unwrap();
     let page = world.org.page("/org/audit").await;
-    let county = format!("{}教育局", world.county.name().unwrap());
-    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", "河北省教育厅", "省级抽查"]
+    let bureau = |region: RegionCode| mingjian::web::show::bureau(region.tenant_id());
+    let (county, upper) = (bureau(world.county), bureau(province));
+    for words in [&county, "检查员", "电话", "法定代表人", "核对投诉人所述法定代表人", &upper, "省级抽查"]
     {
         assert!(page.contains(words), "the page lacks {words}");
     }
@@ -125,11 +126,11 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         let found = page.split("<table").nth(1).unwrap_or(page.split("</form>").last().unwrap());
         assert!(found.contains(finds) && !found.contains(not), "{query} finds {found}");
     }
-    let page = auditor.page("/b/audit?kind=approval.approved").await;
+    let page = auditor.page("/b/audit?kind=list.changed").await;
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();
     let one = auditor.page(&path).await;
-    for words in ["复核同意", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"]
+    for words in ["名单变更", "名单状态", "不在名单", "白名单", "审批员", "与写入时一致", "前一条校验值", "只看此人"]
     {
         assert!(one.contains(words), "the event's page lacks {words}");
     }
