@@ -1,4 +1,4 @@
-//! The threads that hash: one a core, behind everything else, with a queue that has an end.
+//! The threads that hash: one for every two cores, behind everything else, with a queue that has an end.
 //!
 //! Hashing is made to be slow. On the threads of the pool for blocking work fifty sign-ins at once would take fifty
 //! threads and a gigabyte; here they wait their turn, and the kernel gives the cores to requests first.
@@ -19,13 +19,15 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// More than this many waiting are told to come back.
 const QUEUE_MAX: usize = 256;
-/// About a quarter of a core's share when requests want all of it.
-const NICE: i32 = 6;
+/// About a tenth of a core's share when requests want all of it.
+const NICE: i32 = 10;
 
 static QUEUE: LazyLock<SyncSender<Job>> = LazyLock::new(|| {
     let (sender, receiver) = sync_channel::<Job>(QUEUE_MAX);
     let receiver = Arc::new(Mutex::new(receiver));
-    for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+    // On all cores at once, a request that wakes up would find each of them in the middle of a hash.
+    let threads = (thread::available_parallelism().map_or(1, usize::from) / 2).max(1);
+    for _ in 0..threads {
         let receiver = Arc::clone(&receiver);
         let started = thread::Builder::new().name("argon2".to_owned()).spawn(move || work(&receiver));
         if let Err(error) = started {
