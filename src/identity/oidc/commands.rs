@@ -108,7 +108,6 @@ struct Settled {
 }
 
 /// Begins a session for somebody whom the provider knows. The post follows the mapping table at each sign-in.
-#[expect(clippy::too_many_arguments, reason = "each is one fact of the request")]
 pub async fn sign_in(
     pools: &Pools,
     tokens: &Tokens,
