@@ -105,10 +105,7 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
             return lang.t(&zh, &en).to_owned();
         }
         (_, "fields") => ("查看的字段", "Fields seen"),
-        ("institution", name) => match institutions::words::field(lang, name) {
-            Some(word) => return word.to_owned(),
-            None => return name.to_owned(),
-        },
+        ("institution", name) if let Some(word) = institutions::words::field(lang, name) => return word.to_owned(),
         (_, "status") => ("状态", "Status"),
         (_, "decision") => ("规则检查", "Rules"),
         (_, "state") => ("审批", "Decision"),

@@ -50,8 +50,8 @@ impl FromRequest for Visitor {
 
 fn visitor(request: &HttpRequest) -> Option<Visitor> {
     let state = request.app_data::<State>()?;
-    let extensions = request.extensions();
-    let visit = extensions.get::<Visit>()?;
+    // Not borrowed any longer than this: reading a cookie writes to the extensions.
+    let visit = request.extensions().get::<Visit>().cloned()?;
     Some(Visitor {
         address: address(request, &state.service.trusted_proxies),
         device: Keepsake::Device.of(request).unwrap_or_default(),
@@ -60,7 +60,7 @@ fn visitor(request: &HttpRequest) -> Option<Visitor> {
         } else {
             session::browser(request, state)
         },
-        request_id: visit.request_id.clone(),
+        request_id: visit.request_id,
         now: visit.now,
     })
 }

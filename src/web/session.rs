@@ -24,7 +24,7 @@ use crate::{
 const ACCESS_COOKIE: &str = "mj_access";
 const REFRESH_COOKIE: &str = "mj_refresh";
 /// By it a browser is known again at the next sign-in; it opens nothing.
-const MARK_COOKIE: &str = "mj_browser";
+const MARK_COOKIE: &str = "mj_mark";
 const MARK_LIFE: time::Duration = time::Duration::days(365);
 
 /// What the gate found out about a request before any handler ran.

@@ -206,12 +206,12 @@ pub async fn made(
                 steps::take(conn, token, Purpose::Enrol, now).await?.ok_or(SignInError::StepEnded)?;
             }
             factors::add_passkey(conn, person, passkey.cred_id(), &name, &kept, now).await?;
-            tell::by_person(conn, visitor, person, &News::PasskeyAdded(name.clone())).await?;
             let codes = setup::codes_if_none(conn, door.secrets, person).await?;
             let follows = match making.enrolling {
                 Some(_) => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
                 None => None,
             };
+            tell::by_person(conn, visitor, person, &News::PasskeyAdded(name.clone())).await?;
             Ok((codes, follows))
         })
         .await;

@@ -72,40 +72,50 @@ pub async fn by_code(door: &Doorway<'_>, visitor: &Visitor, token: &str, code: &
             if step.is_none() {
                 return Ok(Err(SignInError::StepEnded));
             }
-            if !use_code(conn, door.secrets, visitor, person, code).await? {
+            let Some(used) = use_code(conn, door.secrets, visitor, person, code).await? else {
                 // Kept, so that the try counts.
                 return Ok(Err(SignInError::CodeRefused));
-            }
+            };
             steps::take(conn, token, Purpose::Second, now).await?;
-            Ok(Ok(passed(conn, door, visitor, person, &state.goal).await?))
+            let follows = passed(conn, door, visitor, person, &state.goal).await?;
+            if used == Used::Recovery {
+                tell::by_person(conn, visitor, person, &News::RecoveryCodeUsed).await?;
+            }
+            Ok(Ok(follows))
         })
         .await??;
     throttle::succeeded(&mut conn, &lanes, now).await?;
     outcome.finished(door, visitor)
 }
 
-/// Uses a code of the app or a recovery code up; `false` where it is neither, or was used before.
-pub(super) async fn use_code(
+/// What a code was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Used {
+    App,
+    Recovery,
+}
+
+/// Uses a code of the app or a recovery code up; `None` where it is neither, or was used before.
+async fn use_code(
     conn: &mut AsyncPgConnection,
     secrets: &Secrets,
     visitor: &Visitor,
     person: i64,
     code: &str,
-) -> Result<bool, SignInError> {
+) -> Result<Option<Used>, SignInError> {
     let code = totp::plain(code);
     if code.len() <= 6 {
-        let Some(app) = factors::totp_locked(conn, person).await? else { return Ok(false) };
+        let Some(app) = factors::totp_locked(conn, person).await? else { return Ok(None) };
         let Some(step) = TotpSecret::open(secrets, &app.sealed)?.step_of(&code, visitor.now, app.last_step) else {
-            return Ok(false);
+            return Ok(None);
         };
         factors::totp_used(conn, person, step).await?;
-        return Ok(true);
+        return Ok(Some(Used::App));
     }
     if !factors::use_recovery(conn, person, &recovery::hash(secrets, person, &code), visitor.now).await? {
-        return Ok(false);
+        return Ok(None);
     }
-    tell::by_person(conn, visitor, person, &News::RecoveryCodeUsed).await?;
-    Ok(true)
+    Ok(Some(Used::Recovery))
 }
 
 /// What follows, inside the transaction of what was shown.

@@ -86,12 +86,12 @@ pub async fn add_totp(
             };
             steps::take(conn, token, purpose(enrolling), now).await?;
             factors::set_totp(conn, person, &secret.seal(door.secrets)?, used, now).await?;
-            tell::by_person(conn, visitor, person, &News::TotpAdded).await?;
             let codes = codes_if_none(conn, door.secrets, person).await?;
             let follows = match enrolling {
                 true => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
                 false => None,
             };
+            tell::by_person(conn, visitor, person, &News::TotpAdded).await?;
             Ok(Ok((codes, follows)))
         })
         .await??;

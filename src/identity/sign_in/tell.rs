@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
+    db::trail,
     identity::{
         Caller,
         commands::{SignInError, actor_of},
@@ -61,13 +62,15 @@ impl News {
     }
 }
 
-/// Records the news in every bureau where the person holds a post, as done by themselves there, and mails it to them.
+/// Records the news in every bureau where the person holds a post, as done by themselves there, and mails it to them. The
+/// last statement of its transaction, as every record of the sign-in role is.
 pub(super) async fn by_person(
     conn: &mut AsyncPgConnection,
     visitor: &Visitor,
     person: i64,
     news: &News,
 ) -> Result<(), SignInError> {
+    let mut events = Vec::new();
     for post in store::posts_of(conn, person).await? {
         let actor = actor_of(&post, "")?;
         let (subject_id, institution) = (actor.user_id.to_string(), actor.institution);
@@ -78,7 +81,7 @@ pub(super) async fn by_person(
         };
         let event =
             Event { action: news.action(), subject_kind: "user", subject_id, institution, after, ..Event::default() };
-        audit::store::append(conn, &caller, event).await?;
+        events.push(audit::store::draft(&caller, caller.actor.tenant, event));
     }
     let (zh, en) = news.words();
     let time = visitor.now.with_timezone(&BEIJING).format("%Y-%m-%d %H:%M");
@@ -92,5 +95,5 @@ pub(super) async fn by_person(
         let mail = Mail { to: &address, subject: &subject, body: &body, key: &key, confidential: false };
         people::mail(conn, &mail, visitor.now).await?;
     }
-    Ok(())
+    Ok(trail::append(conn, events).await?)
 }
