@@ -306,7 +306,7 @@ pub async fn add_account(
     if !is_username(request.username) {
         return Err(AccountError::Name);
     }
-    let one_time = request.password.is_none().then(|| hex::encode(random::<8>()));
+    let one_time = request.password.is_none().then(|| hex::encode(random::<16>()));
     let hash = match request.password.clone().or_else(|| one_time.clone()) {
         Some(password) => Some(password::hash(password).await?),
         None => None,

@@ -105,7 +105,7 @@ fn register(config: &mut web::ServiceConfig, routes: Vec<Route>) {
 }
 
 async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("alive")
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive")
 }
 
 /// The database answers. Migrations were applied before the service listened.
@@ -113,5 +113,5 @@ async fn readyz(state: super::page::State) -> Result<HttpResponse, Problem> {
     let client = state.pools.public().get().await.map_err(crate::db::DbError::from)?;
     // An empty query still takes the whole way to the server and back.
     client.simple_query("").await.map_err(crate::db::DbError::from)?;
-    Ok(HttpResponse::Ok().content_type("text/plain").body("ready"))
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready"))
 }

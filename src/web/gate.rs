@@ -15,6 +15,7 @@ use actix_web::{
 };
 
 use serde_json::json;
+use tracing::Instrument;
 
 use super::{Access, AppState, Problem, client, extract, once, page, routes::Route, session, signed};
 use crate::{identity::may, secrets::random};
@@ -61,7 +62,12 @@ pub async fn enforce(
         None => Some(no_such_method(&table)),
     };
     match refused {
-        Some(problem) => Ok(request.error_response(problem)),
+        Some(problem) => {
+            // By its pattern, because a path may name somebody.
+            let route = request.match_pattern().unwrap_or_default();
+            tracing::info!(status = problem.status.as_u16(), kind = problem.kind, method = %request.method(), route, "refused");
+            Ok(request.error_response(problem))
+        }
         None => match once::key_of(&request).filter(|_| table.api) {
             Some(key) => once::once(key, request, next).await,
             None => next.call(request).await,
@@ -100,7 +106,7 @@ pub async fn gate(
         && let Err(wait) = state.pace.check(client::address(request.request(), &state.service.trusted_proxies))
     {
         let mut response = request.into_response(answer_fast(wait));
-        set_headers(&mut response, &request_id);
+        set_headers(&mut response, &state, &request_id);
         return Ok(response);
     }
     // HEAD is GET without the body, which the server leaves out by itself.
@@ -117,13 +123,14 @@ pub async fn gate(
         renewed = fresh;
     }
     // The request may not be held across the call: routing writes its match into it.
-    let mut response = pages_for_people(next.call(request).await?.map_into_boxed_body(), &request_id);
+    let span = tracing::error_span!("request", id = %request_id);
+    let mut response = pages_for_people(next.call(request).instrument(span).await?.map_into_boxed_body(), &request_id);
     if let Some(signed_in) = renewed {
         for cookie in session::cookies(&state, &signed_in) {
             let _ = response.response_mut().add_cookie(&cookie);
         }
     }
-    set_headers(&mut response, &request_id);
+    set_headers(&mut response, &state, &request_id);
     metrics::counter!("http_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
     Ok(response)
 }
@@ -227,8 +234,12 @@ fn pages_for_people(response: ServiceResponse<BoxBody>, request_id: &str) -> Ser
     }
 }
 
-fn set_headers(response: &mut ServiceResponse<BoxBody>, request_id: &str) {
+fn set_headers(response: &mut ServiceResponse<BoxBody>, state: &AppState, request_id: &str) {
     let headers = response.headers_mut();
+    if state.public_url().starts_with("https://") {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(HeaderName::from_static("strict-transport-security"), year);
+    }
     for (name, value) in [
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-content-type-options", "nosniff"),

@@ -1,6 +1,6 @@
 //! One person's posts, and going on in another of them.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
@@ -104,6 +104,10 @@ async fn api_switch(
     caller: Caller,
     input: Input<SwitchRequest>,
 ) -> Result<HttpResponse, Problem> {
+    // A browser keeps its tokens where no script reads them.
+    if request.extensions().get::<session::Visit>().is_some_and(|visit| visit.by_cookie) {
+        return Err(Problem::forbidden());
+    }
     let device = session::program(&request, &state);
     let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, device).await?;
     auth::tokens_view(&signed_in)

@@ -196,6 +196,11 @@ impl TestApp {
         }
     }
 
+    /// A number that no other test of this program uses.
+    pub fn next_number() -> usize {
+        NEXT_NAME.fetch_add(1, Ordering::SeqCst)
+    }
+
     /// Somebody who is not signed in.
     pub fn visitor(&self) -> Visitor {
         Visitor {

@@ -238,7 +238,7 @@ impl Oidc {
             _ => return Err(mismatch("iss")),
         }
         if let Some(error) = &returned.error {
-            return Err(FlowError::Refused(error.chars().take(100).collect()));
+            return Err(FlowError::Refused(one_line(error)));
         }
         let hosts = Oidc::hosts(client)?;
         let fetch = |request: HttpRequest| self.fetcher.send(&hosts, request);
@@ -254,7 +254,9 @@ impl Oidc {
             .request_async(&fetch)
             .await
             .map_err(|error| match error {
-                openidconnect::RequestTokenError::ServerResponse(told) => FlowError::Refused(told.error().to_string()),
+                openidconnect::RequestTokenError::ServerResponse(told) => {
+                    FlowError::Refused(one_line(told.error().as_ref()))
+                }
                 other => FlowError::Provider(with_causes(&other)),
             })?;
         let id_token = tokens.id_token().ok_or_else(|| FlowError::Provider("there is no ID token".to_owned()))?;
@@ -320,4 +322,8 @@ fn redirect(client: &Client) -> Result<RedirectUrl, FlowError> {
 /// The claims of a token whose signature was found right.
 fn payload(token: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
+}
+/// What somebody else said, short and without what could begin a line of its own in a log.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(100).collect()
 }

@@ -75,7 +75,10 @@ pub async fn password(door: &Doorway<'_>, visitor: &Visitor, name: &str, passwor
         throttle::taken_off(&mut conn, &lanes, now).await?;
         return Err(SignInError::Busy);
     }
-    let person = person.filter(|_| matches == Ok(true)).ok_or(SignInError::Refused)?;
+    let person = person.filter(|_| matches == Ok(true)).ok_or_else(|| {
+        tracing::info!(address = %visitor.address, known_device = device.is_some(), "a sign-in was refused");
+        SignInError::Refused
+    })?;
     throttle::succeeded(&mut conn, &lanes, now).await?;
     let posts = store::posts_of(&mut conn, person.id).await?;
     let post = posts.first().ok_or(SignInError::Refused)?;
