@@ -66,7 +66,7 @@ impl Service {
     }
 
     fn app(&self) -> TestApp {
-        TestApp { address: self.address(), data: self.data.clone() }
+        TestApp { address: self.address(), data: self.data.clone(), log: self.data.with_extension("log") }
     }
 
     fn postmaster(&self) -> Option<u32> {

@@ -49,7 +49,7 @@ impl TestApp {
     /// The same with variables of the environment.
     pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> TestApp {
         forget_dead_runs();
-        let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
+        let number = TestApp::next_number();
         let data = std::env::temp_dir().join(format!("mingjian-test-{}-{number}", std::process::id()));
         TestApp::launch(data, NOW, arguments, environment)
     }
@@ -60,7 +60,7 @@ impl TestApp {
     }
 
     fn launch(data: PathBuf, now: &str, arguments: &[&str], environment: &[(&str, &str)]) -> TestApp {
-        let number = NEXT_NAME.fetch_add(1, Ordering::SeqCst);
+        let number = TestApp::next_number();
         let (report, address) = mpsc::channel();
         let mut command = Command::new("setpriv");
         // The service gets SIGTERM when the thread below ends, which is when the test program ends.
@@ -144,7 +144,7 @@ impl TestApp {
     }
 
     async fn account(&self, role: &str, region: RegionCode, more: &[&str]) -> User {
-        let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
+        let name = format!("{role}.{}.{}", region, TestApp::next_number());
         let region_text = region.to_string();
         let email = format!("{name}@test.example");
         let mut arguments =
@@ -158,7 +158,7 @@ impl TestApp {
 
     /// A new account of which nothing is signed in yet, with a second factor where its role must have one; its name.
     pub fn stranger(&self, role: &str, region: RegionCode) -> String {
-        let name = format!("{role}.{}.{}", region, NEXT_NAME.fetch_add(1, Ordering::SeqCst));
+        let name = format!("{role}.{}.{}", region, TestApp::next_number());
         let (region, email) = (region.to_string(), format!("{name}@test.example"));
         self.run(
             &["user", "add", "--role", role, "--region", &region, "--password-stdin", "--email", &email, &name],
@@ -378,7 +378,7 @@ impl World {
     /// In a service of its own.
     pub async fn within(app: &TestApp) -> World {
         let county = app.county();
-        let number = u32::try_from(NEXT_NAME.fetch_add(1, Ordering::SeqCst)).unwrap();
+        let number = u32::try_from(TestApp::next_number()).unwrap();
         let code = credit_code(county, number);
         let account = format!("{county}{number:08}");
         let name = format!("启明星学科培训中心{number}（样例）");
