@@ -1,8 +1,10 @@
 """Measures the service beside its peers and limits, and writes docs/performance.md. Started by script/bench."""
 
 import argparse
+import json
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 import measure
@@ -12,17 +14,30 @@ import signin
 from system import Service
 
 
+def tokens():
+    """Access tokens checked in a second on one core, by kind."""
+    done = subprocess.run(["cargo", "bench", "--locked", "--quiet", "--bench", "tokens", "--", "--bench"], cwd=report.ROOT,
+                          check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
     parser.add_argument("--seconds", type=int, default=8, help="seconds of load a round")
     parser.add_argument("--data", help="data folder to keep, so that the next run finds the register there")
-    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin"], help="one measurement; nothing is written")
+    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin", "tokens"], help="one measurement; nothing is written")
     args = parser.parse_args()
     only = args.only
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mingjian-bench-files-"))
-    service = Service(args.data)
     found = report.Found(rounds=args.rounds, seconds=args.seconds)
+    if only in (None, "tokens"):
+        print("bench: access tokens", flush=True)
+        # Before anything else runs: it is about one core alone.
+        found.tokens = tokens()
+    if only == "tokens":
+        return print(report.text(found))
+    service = Service(args.data)
     try:
         print("bench: the register", flush=True)
         found.schools = measure.load_register(service, folder)

@@ -20,6 +20,7 @@ class Found:
     ingest: dict = field(default_factory=dict)
     pages: list = field(default_factory=list)
     signin: list = field(default_factory=list)
+    tokens: dict = field(default_factory=dict)
 
 
 def spread(values, digits=2):
@@ -55,6 +56,11 @@ def ratios(found):
         values = [busy / idle for idle, busy, *_ in found.signin]
         name = f"99th percentile of search under {signin.AT_ONCE} sign-ins at once ÷ idle"
         rows.append((name, "≤ 2", values, statistics.median(values) <= 2))
+    if found.tokens:
+        for name, kind, target in (("never seen", "unseen", 15_000), ("seen before", "seen", 50_000)):
+            rates = found.tokens[f"{kind}_per_second"]
+            values = [rates[part] / target for part in ("min", "median", "max")]
+            rows.append((f"access tokens a second and core, {name} ÷ {target:,}", "≥ 1", values, rates["median"] >= target))
     return rows
 
 
@@ -62,7 +68,8 @@ def text(found):
     lines = ["| ratio of speeds | target | min – median – max | |", "|---|---|---|---|"]
     for name, target, values, met in ratios(found):
         lines.append(f"| {name} | {target} | {spread(values)} | {'' if met is None else verdict(met)} |")
-    lines.append(f"| resident memory at rest, MB | < 60 | {found.idle_mb:.0f} | {verdict(found.idle_mb < 60)} |")
+    if found.idle_mb:
+        lines.append(f"| resident memory at rest, MB | < 60 | {found.idle_mb:.0f} | {verdict(found.idle_mb < 60)} |")
     if found.search:
         lines += ["", "| public search | requests a second | 99th percentile, ms |", "|---|---|---|"]
         for name, results in found.search.items():
