@@ -211,7 +211,9 @@ pub fn value(lang: Lang, subject: &str, path: &str, value: Option<&Value>) -> St
             let names = names.iter().filter_map(Value::as_str).map(|name| field(lang, subject, name));
             names.collect::<Vec<_>>().join(lang.t("、", ", "))
         }
-        ("institution", ..) => institutions::words::value(lang, path, value),
+        ("institution", ..) if institutions::words::field(lang, path).is_some() => {
+            institutions::words::value(lang, path, value)
+        }
         (_, _, Value::Bool(yes)) => if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned(),
         (_, name, Value::Number(number)) if name.ends_with("_fen") => {
             number.as_i64().map_or_else(|| number.to_string(), |fen| Fen(fen).yuan())

@@ -18,7 +18,7 @@ use serde_json::json;
 use tracing::Instrument;
 
 use super::{Access, AppState, Problem, client, extract, once, page, routes::Route, session, signed};
-use crate::{identity::may, secrets::random};
+use crate::{db::DbError, identity::may, secrets::random};
 
 /// The scripts, styles and pictures of a page come from here and nowhere else; nothing inline runs.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -151,6 +151,9 @@ fn refusal(request: &ServiceRequest, access: Access, api: bool) -> Option<Proble
         if api && let Err(problem) = extract::check_csrf(request.request(), token) {
             return Some(problem);
         }
+    }
+    if visit.is_some_and(|visit| visit.unknown) && !matches!(access, Access::Anyone | Access::Machine) {
+        return Some(DbError::Pool("whether a session has ended could not be asked".to_owned()).into());
     }
     match access {
         Access::Anyone | Access::Machine => None,

@@ -38,6 +38,8 @@ pub struct Visit {
     pub csrf: String,
     /// What a machine user's key is for; `None` for people.
     pub actions: Option<Vec<Action>>,
+    /// Whether the session of a right token has ended could not be asked: nobody is let in, and nobody is told to sign in.
+    pub unknown: bool,
 }
 
 /// The signed-in caller; 401 when nobody is signed in.
@@ -64,17 +66,19 @@ pub fn csrf_token(secrets: &Secrets, session: &str) -> String {
 /// Finds the actor of a request. A browser whose access token has run out is given a new pair on the way.
 pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id: String) -> (Visit, Option<SignedIn>) {
     let now = state.clock.now();
-    let mut visit = Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new(), actions: None };
+    let mut visit =
+        Visit { actor: None, request_id, now, by_cookie: false, csrf: String::new(), actions: None, unknown: false };
     let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
-        visit.actor = acting(state, token.trim(), now).await;
+        acting(state, token.trim(), &mut visit).await;
         return (visit, None);
     }
     let mut renewed = None;
     if let Some(access) = request.cookie(ACCESS_COOKIE) {
-        visit.actor = acting(state, access.value(), now).await;
+        acting(state, access.value(), &mut visit).await;
     }
     if visit.actor.is_none()
+        && !visit.unknown
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
         && let Ok(signed_in) = commands::refresh(
             &state.pools,
@@ -143,9 +147,16 @@ impl Keepsake {
 }
 
 /// Who an access token says is acting, if its session is still open.
-async fn acting(state: &AppState, token: &str, now: DateTime<Utc>) -> Option<Actor> {
-    let actor = state.tokens.check(token, now).ok()?;
-    sessions::commands::is_open(&state.pools, &state.tokens, &actor, now).await.then_some(actor)
+async fn acting(state: &AppState, token: &str, visit: &mut Visit) {
+    let Ok(actor) = state.tokens.check(token, visit.now) else { return };
+    match sessions::commands::is_open(&state.pools, &state.tokens, &actor, visit.now).await {
+        Ok(true) => visit.actor = Some(actor),
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(%error, "whether a session has ended could not be asked");
+            visit.unknown = true;
+        }
+    }
 }
 
 fn agent(request: &HttpRequest) -> &str {
