@@ -97,11 +97,6 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_MAX_ENTRIES", value_name = "N", default_value_t = 2_000_000)]
     pub max_entries: usize,
 
-    /// Months for which audit events are kept; the law asks for six at least
-    #[arg(long, env = "MINGJIAN_AUDIT_KEEP_MONTHS", value_name = "N", default_value_t = 36,
-          value_parser = clap::value_parser!(u32).range(6..=1200))]
-    pub audit_keep_months: u32,
-
     /// Instant at which the service's clock stands still, e.g. 2026-03-18T09:00:00+08:00; for drills and tests
     #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
     pub clock: Option<DateTime<FixedOffset>>,

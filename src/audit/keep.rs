@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Days, Months, Utc};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use tokio_postgres::Client;
@@ -24,6 +24,8 @@ use crate::{
         trail::{self, GENESIS, Key},
     },
     identity::{Actor, Caller},
+    kernel::clock::BEIJING,
+    policies,
     secrets::Secrets,
 };
 
@@ -53,6 +55,14 @@ impl From<deadpool_postgres::PoolError> for KeepError {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         KeepError::Db(error.into())
     }
+}
+
+/// For how long events are kept; never for less than six months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Months(u32),
+    /// As long as the policy in force for each bureau says.
+    ByPolicy,
 }
 
 /// Keeps the trail of one data directory.
@@ -197,12 +207,12 @@ impl Keeper {
         written.and_then(|()| fs::rename(&fresh, &file)).map_err(refused)
     }
 
-    /// Checks every chain of a range and removes the beginning of the sound ones: the events that are older than
-    /// `keep_months`. Returns how many were removed, and the verdicts.
+    /// Checks every chain of a range and removes the beginning of the sound ones: the events that are older than they are
+    /// kept. Returns how many were removed, and the verdicts.
     pub async fn expire(
         &self,
         range: (i32, i32),
-        keep_months: u32,
+        keep: Keep,
         now: DateTime<Utc>,
     ) -> Result<(i64, Vec<Verdict>), KeepError> {
         let mut verdicts = Vec::new();
@@ -210,15 +220,25 @@ impl Keeper {
         let mut removed = 0;
         // What is broken stays as it was found.
         for verdict in verdicts.iter().filter(|verdict| verdict.fault.is_none()) {
-            removed += self.expire_one(verdict.tenant, keep_months, now).await?;
+            removed += self.expire_one(verdict.tenant, keep, now).await?;
         }
         Ok((removed, verdicts))
     }
 
     /// Each removal is signed, so that the rest of the chain stays verifiable, and is itself an event.
-    async fn expire_one(&self, tenant: i32, keep_months: u32, now: DateTime<Utc>) -> Result<i64, KeepError> {
-        let Some(until) = now.checked_sub_months(Months::new(keep_months.max(KEEP_MONTHS_MIN))) else { return Ok(0) };
+    async fn expire_one(&self, tenant: i32, keep: Keep, now: DateTime<Utc>) -> Result<i64, KeepError> {
         let client = self.pools.worker().get().await?;
+        let least = now.checked_sub_months(Months::new(KEEP_MONTHS_MIN));
+        let wanted = match keep {
+            Keep::Months(months) => now.checked_sub_months(Months::new(months)),
+            Keep::ByPolicy => {
+                let today = now.with_timezone(&BEIJING).date_naive();
+                let days = policies::chain_by(&client, tenant).await?.on(today).number(policies::AUDIT_DAYS);
+                u64::try_from(days).ok().and_then(|days| now.checked_sub_days(Days::new(days)))
+            }
+        };
+        let (Some(least), Some(wanted)) = (least, wanted) else { return Ok(0) };
+        let until = wanted.min(least);
         let mut removed = 0;
         while let Some(archive) = chain::expired(&client, tenant, until, REMOVED_AT_ONCE).await? {
             let archive = self.notary.archive(Archive { at: now, ..archive });
@@ -234,8 +254,8 @@ impl Keeper {
     }
 
     /// The night's work: checks all chains, writes to those who answer for a broken one, and removes what is over.
-    pub async fn nightly(&self, keep_months: u32, public_url: &str, now: DateTime<Utc>) -> Result<(), KeepError> {
-        let (removed, verdicts) = self.expire((0, 999_999), keep_months, now).await?;
+    pub async fn nightly(&self, public_url: &str, now: DateTime<Utc>) -> Result<(), KeepError> {
+        let (removed, verdicts) = self.expire((0, 999_999), Keep::ByPolicy, now).await?;
         if removed > 0 {
             tracing::info!(removed, "audit events whose time was over were removed");
         }

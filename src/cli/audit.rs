@@ -8,7 +8,7 @@ use super::{CommandResult, Outcome, Refusal, print_line, read_input};
 use crate::{
     audit::{
         checkpoint::{CheckpointLine, region},
-        keep::{self, KEEP_MONTHS_MIN, Keeper},
+        keep::{self, KEEP_MONTHS_MIN, Keep, Keeper},
         verify::Verdict,
     },
     config::Storage,
@@ -63,9 +63,9 @@ pub struct Expire {
     /// Division code: a bureau and all below it [default: all]
     #[arg(long, value_name = "C")]
     region: Option<String>,
-    /// Months for which events are kept; six at least
+    /// Months for which events are kept; six at least [default: as each bureau's policy says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(KEEP_MONTHS_MIN)..=1200))]
-    keep_months: u32,
+    keep_months: Option<u32>,
     #[command(flatten)]
     storage: Storage,
 }
@@ -147,7 +147,8 @@ fn expire(args: &Expire) -> CommandResult {
     let range = range(args.region.as_deref())?;
     let (removed, verdicts) = super::runtime()?.block_on(async {
         let (keeper, _database) = keeper(&args.storage).await?;
-        keeper.expire(range, args.keep_months, Clock::system().now()).await.map_err(Refusal::new)
+        let keep = args.keep_months.map_or(Keep::ByPolicy, Keep::Months);
+        keeper.expire(range, keep, Clock::system().now()).await.map_err(Refusal::new)
     })?;
     print_line(&json!({"removed": removed}).to_string())?;
     Ok(if verdicts.iter().all(|verdict| verdict.fault.is_none()) { Outcome::Done } else { Outcome::Blocking })

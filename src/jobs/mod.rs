@@ -83,8 +83,7 @@ async fn keep_trail(state: AppState) {
         }
         if now - checked >= NIGHTLY {
             checked = now;
-            let kept = keeper.nightly(state.service.audit_keep_months, &state.public_url(), now).await;
-            if let Err(error) = kept {
+            if let Err(error) = keeper.nightly(&state.public_url(), now).await {
                 tracing::error!(%error, "the audit trail could not be checked; trying again tomorrow");
             }
         }
