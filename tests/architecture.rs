@@ -76,7 +76,6 @@ fn sql_stands_in_stores_and_the_database_module_only() {
     let may = |path: &str| {
         path.contains("store")
             || path.starts_with("src/db/")
-            || path.starts_with("src/jobs/")
             || path.contains("/ingest")
     };
     for path in sources(&root().join("src")) {
