@@ -36,10 +36,14 @@ pub mod lists;
 pub mod personal;
 /// Parameters of supervision: effective-dated, inherited, and only ever tightened below.
 pub mod policies;
+/// The three-way proof: bank, ledger, attendance.
+pub mod proof;
 /// What anyone may see without signing in.
 pub mod public;
 /// The service's one secret and the keys derived from it.
 pub mod secrets;
+/// A simulated county.
+pub mod simulate;
 /// Personal data at rest: sealed, and found by keyed hash.
 pub mod vault;
 /// HTTP: routing, sessions, errors, pages.

@@ -56,6 +56,8 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("approval.expired", "提议过期失效", "Proposal ran out"),
     ("list.changed", "名单变更", "List changed"),
     ("policy.changed", "调整政策参数", "Policy changed"),
+    ("proof.made", "三方核对", "Three-way proof made"),
+    ("proof.explained", "说明核对差异", "Difference of a proof explained"),
     ("course.saved", "保存课程", "Course saved"),
     ("course.submitted", "提交课程备案", "Course submitted"),
     ("course.approved", "准予课程备案", "Course approved"),

@@ -32,6 +32,8 @@ pub enum Action {
     FileAccount,
     /// Take a bank statement in.
     UploadStatement,
+    /// Prove bank, ledger and attendance against each other, and explain what differs.
+    ProveFunds,
     /// See accounts, entries and warnings.
     ReadEscrow,
     /// Act on a warning in one way or the other; which, the next two say.
@@ -91,6 +93,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::AssignDepartments => &[BureauAdmin],
         Action::FileAccount => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::UploadStatement => &[BureauAdmin, FinanceOfficer],
+        Action::ProveFunds => &[BureauAdmin, FinanceOfficer, Inspector],
         Action::ReadEscrow => &[
             MinistryOfficer,
             ProvinceOfficer,
