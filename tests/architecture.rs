@@ -87,7 +87,7 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 12] = [
+const FEATURES: [&str; 13] = [
     "accounts",
     "identity",
     "audit",
@@ -97,6 +97,7 @@ const FEATURES: [&str; 12] = [
     "lists",
     "courses",
     "escrow",
+    "ledger",
     "personal",
     "public",
     "desk",

@@ -123,6 +123,13 @@ const TOLD: &[(&str, &[&str])] = &[
     ("entries", &["escrow_account"]),
     ("statements", &["escrow_account", "statement"]),
     ("warnings", &["warning"]),
+    ("contracts", &["contract"]),
+    ("payments", &["contract"]),
+    ("lessons", &["lesson", "contract"]),
+    ("refunds", &["refund"]),
+    ("release_orders", &["release_order"]),
+    // Sums of contracts, payments, lessons and refunds.
+    ("owed_days", &[]),
     ("warning_actions", &["warning"]),
     // Drawn from facts whose changes are told.
     ("public_institutions", &[]),
