@@ -30,6 +30,8 @@ pub mod institutions;
 pub mod jobs;
 /// Values without I/O: money, codes, days, findings.
 pub mod kernel;
+/// What families bought and paid ahead: contracts, payments, lessons.
+pub mod ledger;
 /// The white list and the blacklist.
 pub mod lists;
 /// Rights in personal data: looks, requests, export, erasure, keys.

@@ -87,7 +87,7 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 14] = [
     "accounts",
     "identity",
     "audit",
@@ -98,6 +98,7 @@ const FEATURES: [&str; 13] = [
     "courses",
     "escrow",
     "proof",
+    "ledger",
     "personal",
     "public",
     "desk",

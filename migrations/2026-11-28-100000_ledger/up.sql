@@ -23,6 +23,8 @@ CREATE TABLE contracts (
     materials_fen   bigint      NOT NULL DEFAULT 0 CHECK (materials_fen BETWEEN 0 AND price_fen),
     units_bought    int         NOT NULL CHECK (units_bought > 0),
     units_gifted    int         NOT NULL DEFAULT 0 CHECK (units_gifted >= 0),
+    -- In how many payments the price is paid.
+    instalments     int         NOT NULL DEFAULT 1 CHECK (instalments BETWEEN 1 AND 60),
     first_lesson_on date        NOT NULL,
     last_lesson_on  date        NOT NULL CHECK (last_lesson_on >= first_lesson_on),
     -- Sums of its payments, confirmed lessons and refunds, kept under the row's lock.
@@ -53,8 +55,14 @@ CREATE POLICY write ON contracts
 GRANT SELECT, INSERT, UPDATE ON contracts TO mingjian_app;
 GRANT USAGE ON SEQUENCE contracts_id_seq TO mingjian_app;
 GRANT SELECT ON contracts TO mingjian_ingest;
+-- A refund that the bank has paid out is booked with its entry.
+GRANT UPDATE (paid_fen, consumed_units, consumed_fen, refunded_fen, status, version) ON contracts TO mingjian_ingest;
 CREATE INDEX contracts_by_institution ON contracts (tenant_id, institution_id, id DESC);
 CREATE INDEX contracts_by_pupil ON contracts (tenant_id, institution_id, pupil_index);
+CREATE INDEX contracts_by_guardian ON contracts (tenant_id, guardian_phone_index) WHERE guardian_phone_index IS NOT NULL;
+-- The last lesson that anybody has paid for.
+CREATE INDEX contracts_owing ON contracts (tenant_id, institution_id, last_lesson_on)
+    WHERE consumed_fen + refunded_fen < paid_fen;
 
 -- Money that a family paid on a contract, as the institution says; the bank's entry that bears it out is matched to it.
 CREATE TABLE payments (
@@ -96,8 +104,13 @@ GRANT SELECT, INSERT ON payments TO mingjian_app;
 GRANT USAGE ON SEQUENCE payments_id_seq TO mingjian_app;
 GRANT SELECT ON payments TO mingjian_ingest;
 GRANT UPDATE (account_id, entry_booked_at, entry_ref) ON payments TO mingjian_app, mingjian_ingest;
+-- Sealed anew with a new key.
+GRANT UPDATE (payee_sealed) ON payments TO mingjian_app;
 CREATE INDEX payments_by_contract ON payments (tenant_id, contract_id, id);
 CREATE INDEX payments_by_day ON payments (tenant_id, institution_id, paid_at);
+-- Those that no entry of the bank bears out yet.
+CREATE INDEX payments_open ON payments (tenant_id, institution_id, amount_fen) WHERE entry_ref IS NULL;
+CREATE INDEX payments_by_payee ON payments (tenant_id, payee_index) WHERE payee_index IS NOT NULL;
 
 -- One unit given to one pupil (一课一消). The parent confirms by a link, or is silent for the hours that the policy says; what is
 -- disputed stays where it is until somebody settles it.
@@ -226,6 +239,7 @@ GRANT SELECT, INSERT, UPDATE ON release_orders TO mingjian_app;
 GRANT USAGE ON SEQUENCE release_orders_id_seq TO mingjian_app;
 GRANT SELECT ON release_orders TO mingjian_ingest;
 GRANT UPDATE (state, settled_at, entry_booked_at, entry_ref, version) ON release_orders TO mingjian_ingest;
+CREATE INDEX release_orders_open ON release_orders (tenant_id, account_id) WHERE state IN ('approved', 'sent', 'bank_ack');
 CREATE INDEX release_orders_by_institution ON release_orders (tenant_id, institution_id, id DESC);
 
 -- What is owed, by institution and day: the sums of all its contracts' payments, confirmed lessons and refunds of the day, by the

@@ -5,12 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use super::{
-    detector::{self, DetectorError, Entry, Grounds, Level, Opening, Warning, WarningKind},
+    detector::{self, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
     shown,
     store::{
         accounts::{self, Account},
         entries::{self, Movement},
+        owed,
     },
 };
 use crate::{
@@ -102,10 +103,16 @@ pub async fn back_test(
         }
         let from = account.opening_on.map(shown::midnight);
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
+        let obligations = obligations(conn, &account).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
         // A long history takes a moment, in which a worker would answer nobody else.
-        let compared = tokio::task::spawn_blocking(move || compare(&account, &rows, &policies, &calendar)).await;
+        let compared = tokio::task::spawn_blocking(move || {
+            let facts =
+                Facts { account: &account, rows: &rows, obligations: obligations.as_ref(), calendar: &calendar };
+            compare(&facts, &policies)
+        })
+        .await;
         match compared.map_err(|error| DbError::Pool(format!("a back-test broke off: {error}")))? {
             Ok(differences) => test.differences.extend(differences),
             Err(error) => {
@@ -117,12 +124,25 @@ pub async fn back_test(
     Ok(test)
 }
 
-fn compare(
-    account: &Account,
-    rows: &[Movement],
-    (before, after): &(Policies, Policies),
-    calendar: &Calendar,
-) -> Result<Vec<Difference>, DetectorError> {
+/// What is owed by the institution of the account in use, as the ingest judges it.
+async fn obligations(conn: &mut ScopedConn, account: &Account) -> Result<Option<Obligations>, DbError> {
+    if account.status != "active" {
+        return Ok(None);
+    }
+    let days = owed::owed_days(conn, account.tenant_id, account.institution_id).await?;
+    Ok((!days.is_empty()).then(|| Obligations::from_days(&days)))
+}
+
+/// What is stored of an account.
+struct Facts<'a> {
+    account: &'a Account,
+    rows: &'a [Movement],
+    obligations: Option<&'a Obligations>,
+    calendar: &'a Calendar,
+}
+
+fn compare(facts: &Facts<'_>, (before, after): &(Policies, Policies)) -> Result<Vec<Difference>, DetectorError> {
+    let account = facts.account;
     let mut differences: Vec<Difference> = Vec::new();
     let difference = |warning: &Warning| Difference {
         tenant: account.tenant_id,
@@ -134,10 +154,10 @@ fn compare(
         before: None,
         after: None,
     };
-    for warning in replayed(account, rows, before, calendar)? {
+    for warning in replayed(facts, before)? {
         differences.push(Difference { before: Some(warning.level), ..difference(&warning) });
     }
-    for warning in replayed(account, rows, after, calendar)? {
+    for warning in replayed(facts, after)? {
         let same = |one: &&mut Difference| {
             one.kind == warning.kind && one.raised_at == warning.raised_at && one.after.is_none()
         };
@@ -151,13 +171,9 @@ fn compare(
     Ok(differences)
 }
 
-fn replayed(
-    account: &Account,
-    rows: &[Movement],
-    policies: &Policies,
-    calendar: &Calendar,
-) -> Result<Vec<Warning>, DetectorError> {
-    let grounds = Grounds { policies, calendar, obligations: None };
+fn replayed(facts: &Facts<'_>, policies: &Policies) -> Result<Vec<Warning>, DetectorError> {
+    let Facts { account, rows, obligations, calendar } = *facts;
+    let grounds = Grounds { policies, calendar, obligations };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
     let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
     let over = account
@@ -172,7 +188,7 @@ fn replayed(
         amount_fen: row.amount_fen,
         bank_ref: &row.bank_ref,
         kind: row.kind.parse().unwrap_or(detector::Kind::Other),
-        order_ref: None,
+        order_ref: row.order_ref.as_deref(),
     });
     Ok(detector::replay(&account.account_no, opening, entries, &grounds, as_of)?.warnings)
 }

@@ -90,6 +90,8 @@ pub struct EntryDocument {
     counterparty_account: Option<String>,
     remittance: Option<String>,
     balance_after_fen: Option<i64>,
+    /// The approved release or refund order that it settles.
+    order_ref: Option<String>,
 }
 
 impl EntryDocument {
@@ -111,6 +113,7 @@ impl EntryDocument {
             counterparty_account: entry.counterparty_account,
             remittance: entry.remittance,
             balance_after_fen: entry.balance_after_fen,
+            order_ref: entry.order_ref,
             bank_ref: entry.bank_ref,
         }
     }

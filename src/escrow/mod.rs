@@ -38,4 +38,5 @@ pub use glance::{Glance, GlanceRow, glance};
 pub use model::account_number;
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
+pub use store::owed::{Credit, lock_account, open_credits, owed_changed};
 pub use waiting::{Waiting, waiting};

@@ -129,6 +129,15 @@ pub fn needs_two(in_force: &InForce, level: Level) -> bool {
     in_force.holds(policies::FOUR_EYES, what)
 }
 
+/// Whether a text holds a number of an order or a receipt: as a word of its own, so that `R-1` is found neither in `R-10` nor in `R-1-2`.
+pub fn mentions(text: &str, number: &str) -> bool {
+    let inside = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-');
+    !number.is_empty()
+        && text
+            .match_indices(number)
+            .any(|(at, _)| !inside(text[..at].chars().next_back()) && !inside(text[at + number.len()..].chars().next()))
+}
+
 /// An account number as accounts are compared: letters and digits only.
 pub fn account_number(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
@@ -168,6 +177,23 @@ mod tests {
         assert!(needs_two(&in_force, Level::Red) && !needs_two(&in_force, Level::Orange));
         let due = [Level::Blue, Level::Yellow, Level::Orange, Level::Red].map(|level| due_workdays(&in_force, level));
         assert_eq!(due, [None, Some(3), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn a_number_is_found_as_a_word_of_its_own() {
+        for (text, found) in [
+            ("R-1", true),
+            ("划拨R-1款", true),
+            ("REF/R-1/2026", true),
+            ("R-10 R-1", true),
+            ("R-10", false),
+            ("R-1-2", false),
+            ("AR-1", false),
+            ("", false),
+        ] {
+            assert_eq!(mentions(text, "R-1"), found, "{text}");
+        }
+        assert!(!mentions("R-1", ""));
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub enum Action {
     ProveFunds,
     /// See accounts, entries and warnings.
     ReadEscrow,
+    /// Record contracts, payments and lessons of the own institution.
+    KeepLedger,
+    /// Settle a lesson that a parent disputes.
+    SettleLesson,
+    /// Do something about a lesson in one way or the other; which, the two before say.
+    ActOnLesson,
     /// Act on a warning in one way or the other; which, the next two say.
     AnswerWarning,
     /// Acknowledge, investigate, resolve or escalate a warning.
@@ -107,6 +113,11 @@ pub const fn roles(action: Action) -> &'static [Role] {
             InstitutionStaff,
             InstitutionSystem,
         ],
+        Action::KeepLedger => &[InstitutionAdmin, InstitutionStaff, InstitutionSystem],
+        Action::SettleLesson => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
+        Action::ActOnLesson => {
+            &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff, InstitutionSystem]
+        }
         Action::AnswerWarning => {
             &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff]
         }
@@ -155,10 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn who_may_handle_or_explain_a_warning_may_answer_it() {
+    fn who_may_do_one_thing_about_a_warning_or_a_lesson_may_call_for_it() {
         for role in Role::iter() {
             let either = may(role, Action::HandleWarning) || may(role, Action::ExplainWarning);
             assert_eq!(may(role, Action::AnswerWarning), either, "{role}");
+            let either = may(role, Action::KeepLedger) || may(role, Action::SettleLesson);
+            assert_eq!(may(role, Action::ActOnLesson), either, "{role}");
         }
     }
 
@@ -170,6 +183,7 @@ mod tests {
                 Action::DecideApproval,
                 Action::ProposeListing,
                 Action::HandleWarning,
+                Action::SettleLesson,
                 Action::ImportInstitutions,
                 Action::UploadStatement,
                 Action::ReadAudit,

@@ -32,6 +32,10 @@ pub struct CitizenNumber;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountNumber;
 
+/// The name of a natural person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonName;
+
 fn narrow(text: &str) -> String {
     text.nfkc().collect()
 }
@@ -87,6 +91,20 @@ impl Kind for AccountNumber {
 
     fn normal(text: &str) -> Vec<String> {
         CitizenNumber::normal(text)
+    }
+}
+
+impl Kind for PersonName {
+    const NAME: &'static str = "name";
+
+    fn mask(text: &str) -> String {
+        mask::name(text)
+    }
+
+    /// Without blanks, whatever the width and the case of its letters.
+    fn normal(text: &str) -> Vec<String> {
+        let one: String = narrow(text).to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+        if one.is_empty() { Vec::new() } else { vec![one] }
     }
 }
 
@@ -215,5 +233,7 @@ mod tests {
         assert_eq!(CitizenNumber::normal(" 33100219900101123x"), ["33100219900101123X"]);
         assert_eq!(AccountNumber::normal("6230 5500-1203"), ["623055001203"]);
         assert!(AccountNumber::normal("").is_empty());
+        assert_eq!(PersonName::normal(" 王 小明"), ["王小明"]);
+        assert_eq!(PersonName::normal("Anna Ｌｅｅ"), ["annalee"]);
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         mask,
         private::{AccountNumber, CitizenNumber, Kind, Phone},
     },
+    ledger,
 };
 
 /// By what somebody is looked for.
@@ -200,6 +201,17 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
                 person.masked(),
                 MONEY,
             ));
+        }
+    }
+    if matches!(person.by, By::Phone | By::Account) {
+        for kept in ledger::kept_about(conn, &digests).await? {
+            let what = match person.by {
+                By::Phone => {
+                    ("培训合同的监护人电话和学员姓名", "Guardian's telephone and pupil's name of a training contract")
+                }
+                _ => ("培训费的收款账户", "Account that a training fee was paid to"),
+            };
+            found.push(Place::kept(what, kept, person.normal.clone(), person.masked(), MONEY));
         }
     }
     if person.by == By::Email {

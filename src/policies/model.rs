@@ -23,6 +23,10 @@ pub enum Kind {
     Days(i64, i64),
     Workdays(i64, i64),
     Times(i64, i64),
+    Hours(i64, i64),
+    Months(i64, i64),
+    /// Lesson units (课时).
+    Units(i64, i64),
     /// One of these, the loosest first.
     Choice(&'static [Word]),
     /// Any of these.
@@ -75,6 +79,7 @@ pub enum Value {
 #[strum(serialize_all = "snake_case")]
 pub enum Group {
     Courses,
+    Prepaid,
     Escrow,
     Procedure,
     Security,
@@ -85,6 +90,7 @@ impl Group {
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Group::Courses => ("课程备案", "Course filings"),
+            Group::Prepaid => ("预收费与消课", "Prepaid fees and lessons"),
             Group::Escrow => ("资金监管", "Escrow"),
             Group::Procedure => ("办理程序", "Procedure"),
             Group::Security => ("登录与个人信息", "Sign-in and personal data"),
@@ -130,7 +136,10 @@ impl Kind {
             | Kind::TimeOfDay(least, most)
             | Kind::Days(least, most)
             | Kind::Workdays(least, most)
-            | Kind::Times(least, most) => Some((least, most)),
+            | Kind::Times(least, most)
+            | Kind::Hours(least, most)
+            | Kind::Months(least, most)
+            | Kind::Units(least, most) => Some((least, most)),
             Kind::Choice(_) | Kind::Set(_) => None,
         }
     }
@@ -199,12 +208,6 @@ impl Parameter {
                 }
                 Ok(Value::Set(set))
             }
-            (Kind::Fen(..) | Kind::BasisPoints(..) | Kind::Days(..) | Kind::Workdays(..) | Kind::Times(..), json) => {
-                match json.as_i64() {
-                    Some(number) => self.within(number),
-                    None => invalid("须是整数", "must be a whole number"),
-                }
-            }
             (Kind::TimeOfDay(..), _) => invalid("须是时间，如 \"20:30\"", "must be a time of day such as \"20:30\""),
             (Kind::Choice(words), _) => {
                 invalid(format!("须是以下之一：{}", names(words)), format!("must be one of {}", names(words)))
@@ -212,6 +215,10 @@ impl Parameter {
             (Kind::Set(words), _) => {
                 invalid(format!("须是数组，成员取自：{}", names(words)), format!("must be a list of {}", names(words)))
             }
+            (_, json) => match json.as_i64() {
+                Some(number) => self.within(number),
+                None => invalid("须是整数", "must be a whole number"),
+            },
         }
     }
 
@@ -253,7 +260,7 @@ impl Parameter {
                 ),
             },
             Kind::TimeOfDay(..) | Kind::Choice(_) => self.read(&json!(text.replace('：', ":"))),
-            Kind::Days(..) | Kind::Workdays(..) | Kind::Times(..) => match text.parse::<i64>() {
+            _ => match text.parse::<i64>() {
                 Ok(number) => self.within(number),
                 Err(_) => invalid(format!("“{text}”不是整数"), format!("\"{text}\" is not a whole number")),
             },
@@ -297,6 +304,9 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} 天"),
                 Kind::Workdays(..) => format!("{number} 个工作日"),
                 Kind::Times(..) => format!("{number} 次"),
+                Kind::Hours(..) => format!("{number} 小时"),
+                Kind::Months(..) => format!("{number} 个月"),
+                Kind::Units(..) => format!("{number} 课时"),
                 _ => number.to_string(),
             },
         )
@@ -314,6 +324,9 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} days"),
                 Kind::Workdays(..) => format!("{number} workdays"),
                 Kind::Times(..) => format!("{number} times"),
+                Kind::Hours(..) => format!("{number} hours"),
+                Kind::Months(..) => format!("{number} months"),
+                Kind::Units(..) => format!("{number} units"),
                 _ => number.to_string(),
             },
         )

@@ -296,6 +296,9 @@ impl OnePage<'_> {
             Kind::Days(..) => t("天", "days"),
             Kind::Workdays(..) => t("个工作日", "workdays"),
             Kind::Times(..) => t("次", "times"),
+            Kind::Hours(..) => t("小时", "hours"),
+            Kind::Months(..) => t("个月", "months"),
+            Kind::Units(..) => t("课时", "units"),
             Kind::Choice(_) | Kind::Set(_) => "",
         }
     }

@@ -18,6 +18,20 @@ pub const UNMASK_PER_DAY: &str = "personal.unmask_per_day";
 /// Workdays in which somebody must act on a warning of a level.
 pub const DUE_YELLOW: &str = "warnings.due.yellow";
 pub const DUE_ORANGE: &str = "warnings.due.orange";
+/// Most that one payment may be, and that one pupil may have prepaid at one institution.
+pub const PAYMENT_MAX: &str = "ledger.payment_max_fen";
+/// Most units of one payment.
+pub const UNITS_MAX: &str = "ledger.units_max";
+/// Calendar months that one payment may cover.
+pub const SPAN_MONTHS: &str = "ledger.span_months";
+/// Calendar months before the first lesson from which a course may be paid for.
+pub const EARLIEST_MONTHS: &str = "ledger.earliest_months";
+/// Most units that may be left of a course when it is renewed.
+pub const RENEWAL_UNITS: &str = "ledger.renewal_units";
+/// Workdays in which cash and the like must be in the escrow account.
+pub const CASH_WORKDAYS: &str = "ledger.cash_workdays";
+/// Hours of silence after which a lesson is confirmed.
+pub const SILENCE_HOURS: &str = "ledger.silence_hours";
 
 const MAKEUP: &[Word] = &[
     ("allow", "允许", "allowed"),
@@ -90,6 +104,15 @@ const fn escrow(id: &'static str, title: (&'static str, &'static str), kind: Kin
     parameter(id, Group::Escrow, title, kind, default)
 }
 
+const fn prepaid(
+    id: &'static str,
+    title: (&'static str, &'static str),
+    kind: Kind,
+    default: &'static str,
+) -> Parameter {
+    parameter(id, Group::Prepaid, title, kind, default)
+}
+
 const SHARE: Kind = Kind::BasisPoints(1, 10_000);
 const AMOUNT: Kind = Kind::Fen(1, FEN_MAX);
 const OF_MINIMUM: Kind = Kind::BasisPoints(1, RATE_MAX);
@@ -132,6 +155,54 @@ pub const PARAMETERS: &[Parameter] = &[
     )
     .bound()
     .by("发改价格〔2021〕1279号", S),
+    prepaid(
+        PAYMENT_MAX,
+        ("一次性收费和在途预收费上限", "most of one payment, and of what a pupil has prepaid"),
+        Kind::Fen(1, 500_000),
+        "500000",
+    )
+    .bound()
+    .by("教监管〔2022〕4号；校外培训机构财务管理暂行办法（2023）", S),
+    prepaid(
+        UNITS_MAX,
+        ("一次性收费的课时上限（含赠送）", "most units of one payment, gifts included"),
+        Kind::Units(1, 60),
+        "60",
+    )
+    .bound()
+    .by("教监管函〔2021〕2号", S),
+    prepaid(SPAN_MONTHS, ("一次性收费的时间跨度上限", "longest period of one payment"), Kind::Months(1, 3), "3")
+        .bound()
+        .by("教监管函〔2021〕2号；国办发〔2018〕80号", S),
+    prepaid(
+        EARLIEST_MONTHS,
+        ("新课最早在开课前多久收费", "how long before its first lesson a course may be paid for"),
+        Kind::Months(0, 12),
+        "1",
+    )
+    .by("教监管函〔2021〕2号及地方预收费规定", L),
+    prepaid(
+        RENEWAL_UNITS,
+        ("续费时剩余课时上限", "most units left when a course is renewed"),
+        Kind::Units(0, 60),
+        "20",
+    )
+    .by("北京、江苏等地预收费规定", L),
+    prepaid(
+        CASH_WORKDAYS,
+        ("现金等收费存入监管账户的期限", "time until cash and the like is in the escrow account"),
+        Kind::Workdays(0, 30),
+        "1",
+    )
+    .by("教监管函〔2021〕2号（应托管、尽托管）；期限为平台缺省值", V),
+    prepaid(
+        SILENCE_HOURS,
+        ("家长未提出异议时自动确认消课", "a lesson is confirmed by silence after"),
+        Kind::Hours(1, 720),
+        "72",
+    )
+    .stricter(Stricter::Higher)
+    .by("一课一消；时限由当地确定，平台缺省值", V),
     escrow(
         "escrow.minimum.fixed_fen",
         ("最低存款余额：固定金额", "minimum balance: fixed sum"),

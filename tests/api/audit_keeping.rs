@@ -125,6 +125,13 @@ const TOLD: &[(&str, &[&str])] = &[
     ("proof_days", &["proof"]),
     ("proof_items", &["proof"]),
     ("warnings", &["warning"]),
+    ("contracts", &["contract"]),
+    ("payments", &["contract"]),
+    ("lessons", &["lesson", "contract"]),
+    ("refunds", &["refund"]),
+    ("release_orders", &["release_order"]),
+    // Sums of contracts, payments, lessons and refunds.
+    ("owed_days", &[]),
     ("warning_actions", &["warning"]),
     // Drawn from facts whose changes are told.
     ("public_institutions", &[]),

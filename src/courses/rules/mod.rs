@@ -6,6 +6,7 @@
 mod content;
 mod fees;
 mod licence;
+pub mod prepay;
 mod qualification;
 mod rule;
 mod staff;
@@ -17,7 +18,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use rule::Rule;
+pub use rule::{Rule, with_fix};
 
 use super::model::Filing;
 use crate::kernel::{Calendar, Finding, finding::Decision};
@@ -42,10 +43,10 @@ pub const RULES: [&Rule; 33] = [
     &content::PRESCHOOL_ONLINE,
     &licence::SCOPE_LICENCE,
     &fees::BENCHMARK_CAP,
-    &fees::CAP_5000,
-    &fees::UNITS_60,
-    &fees::SPAN_3M,
-    &fees::EARLIEST_PERIOD,
+    &prepay::CAP_5000,
+    &prepay::UNITS_60,
+    &prepay::SPAN_3M,
+    &prepay::EARLIEST_PERIOD,
     &content::ROOM_CAPACITY,
     &staff::RATIO_OFFLINE,
     &licence::NONPROFIT_ACADEMIC,

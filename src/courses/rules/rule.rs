@@ -25,7 +25,7 @@ pub struct Rule {
 
 impl Rule {
     /// A finding with the rule's own fix. `evidence` is a JSON object: measured value, limit, gap.
-    pub(super) fn found(
+    pub fn found(
         &self,
         severity: Severity,
         path: impl Into<String>,
@@ -68,7 +68,7 @@ impl Rule {
 }
 
 /// The finding with a fix of its own, where the rule's general one can be made exact.
-pub(super) fn with_fix(mut finding: Finding, fix_zh: String, fix_en: String) -> Finding {
+pub fn with_fix(mut finding: Finding, fix_zh: String, fix_en: String) -> Finding {
     finding.fix_zh = fix_zh;
     finding.fix_en = fix_en;
     finding

@@ -116,6 +116,11 @@ impl AccountState {
         self.open.get(&kind).copied()
     }
 
+    /// The first day that is not judged yet, and after which nothing that is owed was looked at.
+    pub fn first_open_day(&self) -> Option<NaiveDate> {
+        self.next_day.and_then(days::date)
+    }
+
     /// What could not be judged so far.
     pub fn undetermined(&self) -> Vec<Undetermined> {
         let shape = |(kind, missing): (&WarningKind, &BTreeSet<String>)| Undetermined {

@@ -18,6 +18,6 @@ mod tests;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
-pub use obligations::{Obligation, ObligationEvent, Obligations};
+pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};
 pub use rows::{AccountRows, EntryRow, RowError, read_entries, read_obligations};

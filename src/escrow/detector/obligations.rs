@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::days;
 
 /// What happened to a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
@@ -25,6 +27,18 @@ pub struct Obligation {
     /// Zero or more.
     pub amount_fen: i64,
     pub contract_ref: String,
+}
+
+/// What one day added to what an institution owes, all its contracts together. No contract is below zero, so the sums of
+/// sums are exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwedDay {
+    pub day: NaiveDate,
+    pub contracted_fen: i64,
+    pub consumed_fen: i64,
+    pub refunded_fen: i64,
+    /// The latest lesson that anybody had paid for by then.
+    pub until_on: Option<NaiveDate>,
 }
 
 /// The unearned fees of one account as a function of time.
@@ -57,6 +71,20 @@ impl Obligations {
         Obligations { steps }
     }
 
+    /// Adds up days given in any order. A day counts at its end: what of it came before an entry of the same day is not
+    /// known to the minute, and an entry must be judged alike whenever it comes.
+    pub fn from_days(owed: &[OwedDay]) -> Obligations {
+        let mut days: Vec<&OwedDay> = owed.iter().collect();
+        days.sort_by_key(|day| day.day);
+        let mut total: i128 = 0;
+        let step = |day: &OwedDay| {
+            let gone = i128::from(day.consumed_fen) + i128::from(day.refunded_fen);
+            total += i128::from(day.contracted_fen) - gone;
+            (days::last_micro(days::number(day.day)), i64::try_from(total.max(0)).unwrap_or(i64::MAX))
+        };
+        Obligations { steps: days.into_iter().map(step).collect() }
+    }
+
     /// Unearned fees with all events up to and at `at`.
     pub fn unearned_fen(&self, at: DateTime<Utc>) -> i64 {
         self.unearned_at(at.timestamp_micros())
@@ -76,6 +104,32 @@ mod tests {
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    #[test]
+    fn days_of_a_ledger_count_at_their_ends_in_whatever_order_they_come() {
+        let day = |text: &str, contracted_fen, consumed_fen, refunded_fen| OwedDay {
+            day: text.parse().unwrap(),
+            contracted_fen,
+            consumed_fen,
+            refunded_fen,
+            until_on: None,
+        };
+        let mut owed =
+            vec![day("2026-03-02", 1_000, 0, 0), day("2026-03-04", 500, 300, 0), day("2026-03-05", 0, 0, 700)];
+        for _ in 0..2 {
+            let obligations = Obligations::from_days(&owed);
+            for (at, unearned) in [
+                ("2026-03-02T23:59:59.999998+08:00", 0),
+                ("2026-03-02T23:59:59.999999+08:00", 1_000),
+                ("2026-03-04T12:00:00+08:00", 1_000),
+                ("2026-03-05T00:00:00+08:00", 1_200),
+                ("2026-03-06T00:00:00+08:00", 500),
+            ] {
+                assert_eq!(obligations.unearned_fen(at.parse().unwrap()), unearned, "{at}");
+            }
+            owed.reverse();
+        }
     }
 
     #[test]

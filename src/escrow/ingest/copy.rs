@@ -7,7 +7,7 @@ use super::entries::NewEntry;
 
 /// Signature, flags and the length of the header's extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const COLUMNS: i16 = 13;
+const COLUMNS: i16 = 14;
 /// Sent at a time.
 const CHUNK: usize = 64 << 10;
 /// 2000-01-01, from which PostgreSQL counts, in microseconds and in days since 1970.
@@ -47,6 +47,7 @@ impl<'a> Rows<'a> {
         optional(b, entry.counterparty_account.as_deref(), text);
         optional(b, entry.remittance.as_deref(), text);
         optional(b, entry.balance_after_fen, int8);
+        optional(b, entry.order_ref.as_deref(), text);
     }
 }
 

@@ -41,6 +41,8 @@ pub struct NewEntry {
     pub counterparty_account: Option<String>,
     pub remittance: Option<String>,
     pub balance_after_fen: Option<i64>,
+    /// The approved release or refund order that it settles, once found.
+    pub order_ref: Option<String>,
     /// Which statement of the batch it came with.
     pub statement: usize,
 }
@@ -301,6 +303,7 @@ fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, 
         counterparty_account: text(entry.counterparty_account),
         remittance: text(entry.remittance),
         balance_after_fen: entry.balance_after_fen,
+        order_ref: None,
         bank_ref: entry.bank_ref,
         statement,
     })

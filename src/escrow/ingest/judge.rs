@@ -46,7 +46,7 @@ impl NewEntry {
             amount_fen: self.amount_fen,
             bank_ref: &self.bank_ref,
             kind: self.kind,
-            order_ref: None,
+            order_ref: self.order_ref.as_deref(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     db::DbError,
-    escrow::detector::{AccountState, DetectorError, Grounds, Warning},
+    escrow::detector::{AccountState, DetectorError, Grounds, Obligations, Warning},
 };
 
 impl Work<'_> {
@@ -32,12 +32,14 @@ impl Work<'_> {
         entries: &[NewEntry],
         standing: &Standing,
         closed_through: Option<NaiveDate>,
+        obligations: Option<&Obligations>,
     ) -> Result<Judged, IngestError> {
         if !standing.moved
             && standing.in_order
+            && !learned_late(account)
             && let Some(mut detector) = account.detector.clone()
         {
-            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
+            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -46,13 +48,16 @@ impl Work<'_> {
             }
         }
         match &standing.runs {
-            Some(runs) => self.replay(account, stored, runs, closed_through).await,
-            None => self.replay(account, stored, &self.runs(account).await?, closed_through).await,
+            Some(runs) => self.replay(account, stored, runs, closed_through, obligations).await,
+            None => {
+                let runs = self.runs(account).await?;
+                self.replay(account, stored, &runs, closed_through, obligations).await
+            }
         }
     }
 
     /// The account's runs, its new entries and statements among them.
-    async fn runs(&self, account: &Account) -> Result<Vec<Run>, IngestError> {
+    pub(super) async fn runs(&self, account: &Account) -> Result<Vec<Run>, IngestError> {
         let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
         let claims: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
         let sums = self.sums(account, &claims, &[]).await?;
@@ -76,11 +81,12 @@ impl Work<'_> {
         entries: &Arc<Vec<NewEntry>>,
         runs: Vec<Run>,
         closed_through: Option<NaiveDate>,
+        obligations: Option<Arc<Obligations>>,
     ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
         let (policies, calendar, entries) =
             (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
+            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: obligations.as_deref() };
             let begins = runs.first();
             let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
@@ -95,12 +101,14 @@ impl Work<'_> {
         })
     }
 
-    async fn replay(
+    /// Runs the detector over the account's whole history.
+    pub(super) async fn replay(
         &self,
         account: &Account,
         stored: &[StoredWarning],
         runs: &[Run],
         closed_through: Option<NaiveDate>,
+        obligations: Option<&Obligations>,
     ) -> Result<Judged, IngestError> {
         let begins = runs.first();
         let (before, count) = match begins {
@@ -109,7 +117,7 @@ impl Work<'_> {
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
-        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
+        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);
@@ -128,4 +136,11 @@ impl Work<'_> {
         let (detector, found) = run.finish(closed_through)?;
         Ok(Judged { detector, writes: reconcile::replace(stored, found) })
     }
+}
+
+/// Whether it was learned anew what is owed on a day that is judged already. Until a day is judged nothing looks at what
+/// is owed on it.
+fn learned_late(account: &Account) -> bool {
+    let open = account.detector.as_ref().and_then(AccountState::first_open_day);
+    account.owed_changed_on.is_some_and(|day| open.is_none_or(|open| day < open))
 }

@@ -18,7 +18,7 @@ use super::{
     store::{
         accounts::{self, Account, Claimed, Outcome, Record},
         entries::{self as rows, Owner},
-        warnings,
+        orders, warnings,
     },
     transaction::Transaction,
 };
@@ -29,6 +29,7 @@ use crate::{
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, clock::BEIJING},
     policies,
+    vault::Vault,
     web::AppState,
 };
 
@@ -65,6 +66,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         caller,
         policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
+        vault: state.pools.vault().clone(),
         delivery: &delivery,
         repeated: &repeated,
         extents: &extents,
@@ -164,6 +166,7 @@ pub(super) struct Work<'a> {
     pub(super) caller: &'a Caller,
     pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
+    pub(super) vault: Vault,
     pub(super) delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.
     pub(super) repeated: &'a [i64],
@@ -217,6 +220,9 @@ impl Work<'_> {
             }
         }
         let sifted = self.leave_out_known(&account, &mut batch).await?;
+        let known = orders::known(&self.tx, self.tenant(), &account).await?;
+        self.settle(&account, known, &mut batch.entries).await?;
+        let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
         let standing = self.standing(&account, &batch, &claims).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
@@ -229,8 +235,14 @@ impl Work<'_> {
         };
         let closed_through = self.closed_through(&account, &batch);
         // The first entries of an account are its whole history and need no reading back.
-        let first = (account.entry_count == 0)
-            .then(|| self.judge_first(&batch.entries, standing.runs.clone().unwrap_or_default(), closed_through));
+        let first = (account.entry_count == 0).then(|| {
+            self.judge_first(
+                &batch.entries,
+                standing.runs.clone().unwrap_or_default(),
+                closed_through,
+                obligations.clone(),
+            )
+        });
         let added = rows::add(&self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
@@ -244,14 +256,18 @@ impl Work<'_> {
         let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
         let mut news = Vec::new();
-        if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on {
+        let learned = account.owed_changed_on.is_some() && account.entry_count > 0;
+        if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on || learned {
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at);
             let judged = match first {
                 Some(run) => {
                     let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
                     Judged { detector, writes: reconcile::replace(&stored, found) }
                 }
-                None => self.judge(&account, &stored, &batch.entries, &standing, closed_through).await?,
+                None => {
+                    let owed = obligations.as_deref();
+                    self.judge(&account, &stored, &batch.entries, &standing, closed_through, owed).await?
+                }
             };
             let anchor = match &standing.runs {
                 Some(runs) => runs.last().map(|run| (run.opening_fen, run.on)),

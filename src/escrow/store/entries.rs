@@ -41,6 +41,9 @@ pub struct Entry {
     pub remittance: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub balance_after_fen: Option<i64>,
+    /// The approved release or refund order that it settles.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub order_ref: Option<String>,
 }
 
 impl Entry {
@@ -80,7 +83,7 @@ impl Entry {
 pub const WITHHELD: &str = "***";
 
 const ENTRY: &str = "SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
-     counterparty_account, remittance, balance_after_fen FROM entries WHERE tenant_id = $1 AND account_id = $2";
+     counterparty_account, remittance, balance_after_fen, order_ref FROM entries WHERE tenant_id = $1 AND account_id = $2";
 
 /// Where a page of entries goes on: the last entry of the page before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,6 +223,8 @@ pub struct Movement {
     pub kind: String,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub balance_after_fen: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub order_ref: Option<String>,
 }
 
 impl Movement {
@@ -238,7 +243,7 @@ pub async fn movements(
     from: Option<DateTime<Utc>>,
 ) -> Result<Vec<Movement>, DbError> {
     Ok(sql_query(
-        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen FROM entries \
+        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, order_ref FROM entries \
          WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') ORDER BY booked_at, seq, bank_ref",
     )
     .bind::<Integer, _>(tenant)

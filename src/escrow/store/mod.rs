@@ -2,4 +2,5 @@
 
 pub mod accounts;
 pub mod entries;
+pub mod owed;
 pub mod warnings;

@@ -14,6 +14,8 @@ pub enum MachineScope {
     FileCourses,
     /// Read the institution's escrow account, its entries and warnings.
     ReadEscrow,
+    /// Record the institution's contracts, payments and lessons.
+    KeepLedger,
 }
 
 impl MachineScope {
@@ -21,9 +23,12 @@ impl MachineScope {
     pub const fn of(role: Role) -> &'static [MachineScope] {
         match role {
             Role::Bank => &[MachineScope::PushEntries],
-            Role::InstitutionSystem => {
-                &[MachineScope::ReadRegister, MachineScope::FileCourses, MachineScope::ReadEscrow]
-            }
+            Role::InstitutionSystem => &[
+                MachineScope::ReadRegister,
+                MachineScope::FileCourses,
+                MachineScope::ReadEscrow,
+                MachineScope::KeepLedger,
+            ],
             _ => &[],
         }
     }
@@ -35,6 +40,7 @@ impl MachineScope {
             MachineScope::ReadRegister => Action::ReadRegister,
             MachineScope::FileCourses => Action::FileCourse,
             MachineScope::ReadEscrow => Action::ReadEscrow,
+            MachineScope::KeepLedger => Action::KeepLedger,
         }
     }
 
@@ -44,6 +50,7 @@ impl MachineScope {
             MachineScope::PushEntries => ("报送银行流水", "Push bank entries"),
             MachineScope::ReadRegister => ("查询机构档案和课程备案", "Read the record and the course filings"),
             MachineScope::FileCourses => ("填报和提交课程备案", "Draft and submit course filings"),
+            MachineScope::KeepLedger => ("登记合同、收款和课时", "Record contracts, payments and lessons"),
             MachineScope::ReadEscrow => ("查询监管账户、流水和预警", "Read the escrow account, entries and warnings"),
         }
     }

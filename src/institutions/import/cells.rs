@@ -70,7 +70,7 @@ pub(super) fn text(written: &str) -> Cell<String> {
 }
 
 /// The text without the apostrophe or `="…"` by which a spreadsheet keeps digits as text.
-fn unmarked(written: &str) -> &str {
+pub(super) fn unmarked(written: &str) -> &str {
     let text = written.trim_matches(is_blank);
     match text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner,

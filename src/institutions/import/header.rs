@@ -254,7 +254,7 @@ impl Field {
 }
 
 /// A column name without what varies: width, case, blanks, punctuation, and remarks in brackets.
-fn key(label: &str) -> String {
+pub(super) fn key(label: &str) -> String {
     let mut depth = 0usize;
     let mut key = String::new();
     for c in label.nfkc() {

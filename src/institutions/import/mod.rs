@@ -21,11 +21,29 @@ pub use error::{ImportError, Limits};
 pub use header::Field;
 pub use reading::{CellFinding, ImportReport, Reading, ReportLine, Row};
 pub use rule::{Rule, Severity};
-pub use table::{Table, TableRow, UnknownCell};
+pub use table::{Sheet, Table, TableRow, UnknownCell, sheets};
+
+use chrono::NaiveDate;
 
 use crate::kernel::RegionCode;
 
 /// Reads a whole file for `region`, a county or a whole range; see [`Table::parse`] and [`check`].
 pub fn read(file_name: &str, bytes: &[u8], region: RegionCode, limits: &Limits) -> Result<Reading, ImportError> {
     Ok(check(&Table::parse(file_name, bytes, limits)?, region))
+}
+
+/// What is written in a cell of any sheet: half-width, without the marks by which a spreadsheet keeps digits as text, and
+/// without blanks at its ends.
+pub fn plain(written: &str) -> String {
+    cells::narrow(cells::unmarked(written)).trim_matches(cells::is_blank).to_owned()
+}
+
+/// The day that is written in a cell of any sheet, in whatever way.
+pub fn day(written: &str) -> Option<NaiveDate> {
+    dates::date(written).value
+}
+
+/// The name of a column without what varies: width, case, blanks, punctuation, and remarks in brackets.
+pub fn column_key(label: &str) -> String {
+    header::key(label)
 }

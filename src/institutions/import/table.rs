@@ -48,20 +48,8 @@ impl Table {
     /// The kind is told by the content; `file_name` only says what the file claims to be when it is neither.
     /// Of several sheets the one whose header names the most columns is read.
     pub fn parse(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<Table, ImportError> {
-        if bytes.len() > limits.file_bytes {
-            return Err(ImportError::TooLarge { bytes: bytes.len(), limit: limits.file_bytes });
-        }
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(ImportError::Empty);
-        }
-        let sheets = if bytes.starts_with(b"PK") {
-            workbook::xlsx(bytes, limits)?
-        } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
-            workbook::xls(bytes, limits)?
-        } else {
-            text::sheets(file_name, bytes, limits)?
-        };
-        Table::best_of(sheets)
+        let named = |rows: &[(u32, Vec<String>)]| header::find(rows).map_or(0, |found| found.fields);
+        Table::best_of(sheets(file_name, bytes, limits, named)?)
     }
 
     fn best_of(sheets: Vec<Sheet>) -> Result<Table, ImportError> {
@@ -121,8 +109,32 @@ impl Table {
     }
 }
 
+/// The sheets of a CSV, XLSX or XLS file, whatever they hold; the kind is told by the content. `named` counts the columns
+/// that a header among rows names, by which the separator of a text is found.
+pub fn sheets(
+    file_name: &str,
+    bytes: &[u8],
+    limits: &Limits,
+    named: impl Fn(&[(u32, Vec<String>)]) -> usize,
+) -> Result<Vec<Sheet>, ImportError> {
+    if bytes.len() > limits.file_bytes {
+        return Err(ImportError::TooLarge { bytes: bytes.len(), limit: limits.file_bytes });
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ImportError::Empty);
+    }
+    if bytes.starts_with(b"PK") {
+        workbook::xlsx(bytes, limits)
+    } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        workbook::xls(bytes, limits)
+    } else {
+        text::sheets(file_name, bytes, limits, named)
+    }
+}
+
 /// A sheet as it stands in the file, without empty rows.
-pub(super) struct Sheet {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
     pub name: String,
     /// With the number that the spreadsheet gives to the row, from 1.
     pub rows: Vec<(u32, Vec<String>)>,

@@ -10,8 +10,14 @@ use super::{
     table::{Gatherer, Sheet},
 };
 
-/// The file as one sheet, with the separator that yields the better header; the comma when none does.
-pub(super) fn sheets(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportError> {
+/// The file as one sheet, with the separator that yields the better header; the comma when none does. `named` counts the
+/// columns that a header among the first rows names.
+pub(super) fn sheets(
+    file_name: &str,
+    bytes: &[u8],
+    limits: &Limits,
+    named: impl Fn(&[(u32, Vec<String>)]) -> usize,
+) -> Result<Vec<Sheet>, ImportError> {
     let text = decode(bytes)?;
     let start: String = text.trim_start().chars().take(64).flat_map(char::to_lowercase).collect();
     if text.contains('\0')
@@ -28,7 +34,7 @@ pub(super) fn sheets(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<V
     let head_end = text.match_indices('\n').nth(header::HEADER_WITHIN * 2).map_or(text.len(), |(at, _)| at + 1);
     let fields = |separator: u8| {
         let head = rows(&text[..head_end], separator, limits).ok();
-        head.and_then(|sheet| header::find(&sheet.rows)).map_or(0, |found| found.fields)
+        head.map_or(0, |sheet| named(&sheet.rows))
     };
     let mut separator = b',';
     for candidate in [b'\t', b';'] {

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, Pools, ScopedConn},
-    escrow, institutions,
+    escrow, institutions, ledger,
     vault::Place,
 };
 
@@ -24,7 +24,7 @@ pub struct Column {
 }
 
 /// Every sealed column of personal data.
-pub const COLUMNS: [Column; 6] = [
+pub const COLUMNS: [Column; 10] = [
     Column {
         table: "institutions",
         column: "phone_sealed",
@@ -44,6 +44,34 @@ pub const COLUMNS: [Column; 6] = [
         column: "payee_sealed",
         row: "account_no",
         place: escrow::payee_place,
+        batch: 500,
+    },
+    Column {
+        table: "contracts",
+        column: "pupil_sealed",
+        row: "institution_id || '/' || contract_no",
+        place: ledger::pupil_place,
+        batch: 500,
+    },
+    Column {
+        table: "contracts",
+        column: "guardian_phone_sealed",
+        row: "institution_id || '/' || contract_no",
+        place: ledger::phone_place,
+        batch: 500,
+    },
+    Column {
+        table: "payments",
+        column: "payee_sealed",
+        row: "institution_id || '/' || receipt_no",
+        place: ledger::payee_place,
+        batch: 500,
+    },
+    Column {
+        table: "lessons",
+        column: "dispute_sealed",
+        row: "contract_id || '/' || unit_no",
+        place: ledger::dispute_place,
         batch: 500,
     },
     Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },

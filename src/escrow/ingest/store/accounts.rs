@@ -28,6 +28,10 @@ pub struct Account {
     pub entry_count: i64,
     pub last_booked_at: Option<DateTime<Utc>>,
     pub statement_on: Option<NaiveDate>,
+    /// The earliest day of which it was learned anew what is owed since the account was judged last.
+    pub owed_changed_on: Option<NaiveDate>,
+    /// Keyed hash of the account that releases go to, where that is filed.
+    pub payee_index: Option<Vec<u8>>,
     /// `None` before the first entry, or where an older version wrote what this one cannot read: then it is replayed.
     pub detector: Option<AccountState>,
 }
@@ -47,6 +51,8 @@ impl From<Row> for Account {
             entry_count: row.get("entry_count"),
             last_booked_at: row.get("last_booked_at"),
             statement_on: row.get("statement_on"),
+            owed_changed_on: row.get("owed_changed_on"),
+            payee_index: row.get("payee_index"),
             detector: detector.and_then(|text| serde_json::from_str(&text).ok()),
         }
     }
@@ -75,7 +81,7 @@ pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Accoun
     let row = client
         .query_opt(
             "SELECT a.id, a.institution_id, i.name, a.account_no, a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.detector::text FROM escrow_accounts a \
+             a.last_booked_at, a.statement_on, a.owed_changed_on, a.payee_index, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
             &[&tenant, &id],
@@ -96,12 +102,12 @@ pub struct Outcome {
     pub detector: AccountState,
 }
 
-/// Writes the outcome; for the account in use also what parents see of it, the day up to which it is watched.
+/// Writes the outcome, by which the account is judged as far as anything is known; for the account in use also what parents see of it, the day up to which it is watched.
 pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
     client
         .execute(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
-             last_booked_at = $7, statement_on = $8, detector = $9 WHERE tenant_id = $1 AND id = $2",
+             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
             &[
                 &tenant,
                 &account.id,

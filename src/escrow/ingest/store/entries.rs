@@ -20,7 +20,7 @@ use crate::{
 /// Up to this many rows travel as parameters of one statement; more are copied.
 const ROWS_MAX: usize = 500;
 /// Columns that differ between the rows of a batch.
-const VARYING: usize = 13;
+const VARYING: usize = 14;
 
 /// Makes room for months of entries, outside any transaction: a new partition locks the table until its commit.
 pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), Error> {
@@ -114,6 +114,7 @@ pub struct Past {
     amount_fen: i64,
     kind: Kind,
     pub balance_after_fen: Option<i64>,
+    order_ref: Option<String>,
 }
 
 impl From<Row> for Past {
@@ -125,6 +126,7 @@ impl From<Row> for Past {
             amount_fen: row.get(3),
             kind: row.get::<_, &str>(4).parse().unwrap_or(Kind::Other),
             balance_after_fen: row.get(5),
+            order_ref: row.get(6),
         }
     }
 }
@@ -143,7 +145,7 @@ impl Past {
             amount_fen: self.amount_fen,
             bank_ref: &self.bank_ref,
             kind: self.kind,
-            order_ref: None,
+            order_ref: self.order_ref.as_deref(),
         }
     }
 }
@@ -153,7 +155,7 @@ pub async fn history(client: &Client, tenant: i32, account: i64) -> Result<RowSt
     let parameters: [&(dyn ToSql + Sync); 2] = [&tenant, &account];
     client
         .query_raw(
-            "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen FROM entries \
+            "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, order_ref FROM entries \
              WHERE tenant_id = $1 AND account_id = $2 ORDER BY booked_at, seq, bank_ref",
             parameters,
         )
@@ -180,12 +182,12 @@ pub async fn add(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Res
 }
 
 const COLUMNS: &str = "booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, \
-     counterparty_name, counterparty_account, remittance, balance_after_fen";
+     counterparty_name, counterparty_account, remittance, balance_after_fen, order_ref";
 
 /// A table of the session, in the order of [`COLUMNS`]; no other session sees it, and it goes with the transaction.
 const STAGING: &str = "CREATE TEMPORARY TABLE staging (booked_at timestamptz, bank_ref text, seq int, value_on date, \
      credit boolean, reversal boolean, amount_fen bigint, kind text, statement_id bigint, counterparty_name text, \
-     counterparty_account text, remittance text, balance_after_fen bigint) ON COMMIT DROP";
+     counterparty_account text, remittance text, balance_after_fen bigint, order_ref text) ON COMMIT DROP";
 
 /// One statement with a row of values each: distributed tables take that, and not rows from an array.
 async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
@@ -217,6 +219,7 @@ async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Res
             &entry.counterparty_account,
             &entry.remittance,
             &entry.balance_after_fen,
+            &entry.order_ref,
         ]);
     }
     client.execute(&sql, &parameters).await

@@ -2,4 +2,5 @@
 
 pub(super) mod accounts;
 pub(super) mod entries;
+pub(super) mod orders;
 pub(super) mod warnings;

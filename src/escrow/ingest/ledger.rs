@@ -1,0 +1,118 @@
+//! What a delivery and the ledger have to do with each other: orders that its entries carry out, payments that they bear
+//! out, and what is owed.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{
+    IngestError,
+    entries::NewEntry,
+    matching::{self, Match, Waiting, What},
+    store::{
+        accounts::Account,
+        orders::{self, Known},
+    },
+    work::Work,
+};
+use crate::{
+    audit::Event,
+    escrow::detector::Obligations,
+    kernel::private::AccountNumber,
+    ledger::{self, PaidRefund},
+};
+
+/// A payment is booked by the bank at most so long after it was told.
+const PAYMENTS_SINCE: TimeDelta = TimeDelta::days(60);
+
+impl Work<'_> {
+    /// Finds the orders and payments that the new entries carry out or bear out, and settles them.
+    pub(super) async fn settle(
+        &self,
+        account: &Account,
+        known: Known,
+        entries: &mut Arc<Vec<NewEntry>>,
+    ) -> Result<(), IngestError> {
+        let Some(first) = entries.first().filter(|_| known.waiting) else { return Ok(()) };
+        let since = first.booked_at - PAYMENTS_SINCE;
+        let amounts = |credit: bool| {
+            let mut amounts: Vec<i64> =
+                entries.iter().filter(|entry| entry.credit == credit).map(|entry| entry.amount_fen).collect();
+            amounts.sort_unstable();
+            amounts.dedup();
+            amounts
+        };
+        let orders = orders::orders(&self.tx, self.tenant(), account, &amounts(false)).await?;
+        let institution = account.institution_id;
+        let payments = match account.active {
+            true => orders::payments(&self.tx, self.tenant(), institution, &amounts(true), since).await?,
+            false => Vec::new(),
+        };
+        if orders.is_empty() && payments.is_empty() {
+            return Ok(());
+        }
+        let is_payee = |number: &str| {
+            let digests = self.vault.digests::<AccountNumber>(number);
+            account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
+        };
+        let found = Waiting::new(orders, payments).settle(entries, &self.calendar, is_payee);
+        if found.is_empty() {
+            return Ok(());
+        }
+        matching::mark(Arc::make_mut(entries).as_mut_slice(), &found);
+        self.write(account, entries, &found).await
+    }
+
+    async fn write(&self, account: &Account, entries: &[NewEntry], found: &[Match]) -> Result<(), IngestError> {
+        let (mut ties, mut refunds) = (Vec::new(), Vec::new());
+        for one in found {
+            match one {
+                Match::Payment { entry, payment } => ties.push((*payment, &entries[*entry])),
+                Match::Order { entry, order } => {
+                    let entry = &entries[*entry];
+                    match order.what {
+                        What::Release => orders::settle_release(&self.tx, self.tenant(), order.id, entry).await?,
+                        What::Refund => refunds.push(PaidRefund {
+                            refund: order.id,
+                            account: account.id,
+                            booked_at: entry.booked_at,
+                            bank_ref: &entry.bank_ref,
+                        }),
+                    }
+                    let event = Event {
+                        action: "order.settled",
+                        subject_kind: if order.what == What::Release { "release_order" } else { "refund" },
+                        subject_id: order.id.to_string(),
+                        institution: Some(account.institution_id),
+                        after: Some(json!({"order_ref": order.order_ref, "amount_fen": order.amount_fen,
+                                           "bank_ref": entry.bank_ref})),
+                        ..Event::default()
+                    };
+                    self.tx.record(self.caller, event);
+                }
+            }
+        }
+        if !ties.is_empty() {
+            orders::tie_payments(&self.tx, self.tenant(), account.id, &ties).await?;
+        }
+        if !refunds.is_empty() {
+            ledger::refunds_paid(&self.tx, self.tenant(), account.institution_id, &refunds).await?;
+        }
+        Ok(())
+    }
+
+    /// What is owed by the institution of the account in use; `None` where nobody keeps a ledger of it, and for an account
+    /// that is used no more: what is owed is held in another one.
+    pub(super) async fn obligations(
+        &self,
+        account: &Account,
+        known: Known,
+    ) -> Result<Option<Arc<Obligations>>, IngestError> {
+        if !known.ledger || !account.active {
+            return Ok(None);
+        }
+        let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
+        Ok(Some(Arc::new(Obligations::from_days(&days))))
+    }
+}

@@ -1,0 +1,84 @@
+//! An account judged anew over its whole history, without a delivery: after something was learned late.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    IngestError,
+    model::{Delivery, PUSH, WarningNews},
+    news::Teller,
+    store::{
+        accounts::{self, Outcome},
+        orders, warnings,
+    },
+    transaction::Transaction,
+    work::Work,
+};
+use crate::{
+    db::Scope,
+    escrow::policy::Policies,
+    identity::{Actor, Caller},
+    policies,
+    web::AppState,
+};
+
+/// The accounts of a bureau of which it was learned anew what is owed on days that are judged already.
+pub async fn changed_accounts(state: &AppState, tenant: i32) -> Result<Vec<i64>, IngestError> {
+    let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
+    let accounts = orders::changed(&tx, tenant).await?;
+    tx.commit().await?;
+    Ok(accounts)
+}
+
+/// Replays an account by what is known now, and tells of the warnings that changed. Repeated, it changes nothing.
+pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<WarningNews>, IngestError> {
+    let caller = Caller { actor: Actor::system(tenant), request_id: "rejudge".to_owned(), now: state.clock.now() };
+    let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
+    let chain = policies::chain_by(&tx, tenant).await?;
+    let delivery = Delivery {
+        file_name: String::new(),
+        format: PUSH.to_owned(),
+        sha256: [0; 32],
+        target: None,
+        statements: Vec::new(),
+    };
+    let work = Work {
+        tx,
+        caller: &caller,
+        policies: Arc::new(Policies::of(&chain)),
+        calendar: Arc::clone(&state.calendar),
+        vault: state.pools.vault().clone(),
+        delivery: &delivery,
+        repeated: &[],
+        extents: &HashMap::new(),
+    };
+    let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
+    let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url: &public_url };
+    let account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
+    let mut news = Vec::new();
+    if account.entry_count == 0 {
+        orders::forget_change(&work.tx, tenant, account.id).await?;
+    } else {
+        let stored = warnings::of_account(&work.tx, tenant, account.id).await?;
+        let runs = work.runs(&account).await?;
+        let known = orders::known(&work.tx, tenant, &account).await?;
+        let obligations = work.obligations(&account, known).await?;
+        let through = account.statement_on;
+        let judged = work.replay(&account, &stored, &runs, through, obligations.as_deref()).await?;
+        let outcome = Outcome {
+            opening_fen: account.opening_fen,
+            opening_on: account.opening_on,
+            balance_fen: judged.detector.balance_fen(),
+            entry_count: account.entry_count,
+            last_booked_at: account.last_booked_at,
+            statement_on: account.statement_on,
+            detector: judged.detector,
+        };
+        accounts::update(&work.tx, tenant, &account, &outcome).await?;
+        news = teller.tell(&work.tx, &account, &stored, judged.writes).await?;
+    }
+    if !news.is_empty() {
+        warnings::notify(&work.tx, tenant).await?;
+    }
+    work.tx.commit().await?;
+    Ok(news)
+}

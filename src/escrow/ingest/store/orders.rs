@@ -1,0 +1,151 @@
+//! SQL of what the ledger knows of an account, as the ingest sees it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio_postgres::{Client, Error, Row};
+
+use crate::escrow::{
+    detector::OwedDay,
+    ingest::{
+        entries::NewEntry,
+        matching::{OpenPayment, Order, What},
+        store::accounts::Account,
+    },
+};
+
+/// What there is to look up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// Somebody keeps a ledger of the institution.
+    pub ledger: bool,
+    /// Orders or payments wait for an entry.
+    pub waiting: bool,
+}
+
+/// What there is of an account and its institution; after the account's lock, so that nothing of it is missed.
+pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Known, Error> {
+    let row = client
+        .query_one(
+            "SELECT EXISTS (SELECT FROM owed_days WHERE tenant_id = $1 AND institution_id = $2), \
+             EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack')) \
+             OR EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved') \
+             OR EXISTS (SELECT FROM payments WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL)",
+            &[&tenant, &account.institution_id, &account.id],
+        )
+        .await?;
+    Ok(Known { ledger: row.get(0), waiting: row.get(1) })
+}
+
+/// What is owed by an institution, day by day.
+pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, Error> {
+    let rows = client
+        .query(
+            "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on FROM owed_days \
+             WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
+            &[&tenant, &institution],
+        )
+        .await?;
+    let day = |row: &Row| OwedDay {
+        day: row.get(0),
+        contracted_fen: row.get(1),
+        consumed_fen: row.get(2),
+        refunded_fen: row.get(3),
+        until_on: row.get(4),
+    };
+    Ok(rows.iter().map(day).collect())
+}
+
+/// Approved orders of these amounts, the oldest first.
+pub async fn orders(client: &Client, tenant: i32, account: &Account, amounts: &[i64]) -> Result<Vec<Order>, Error> {
+    let rows = client
+        .query(
+            "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since \
+             FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack') \
+             AND amount_fen = ANY($4) \
+             UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on FROM refunds \
+             WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved' AND amount_fen = ANY($4) ORDER BY since, id",
+            &[&tenant, &account.institution_id, &account.id, &amounts],
+        )
+        .await?;
+    let order = |row: &Row| Order {
+        what: if row.get::<_, &str>("what") == "release" { What::Release } else { What::Refund },
+        id: row.get("id"),
+        order_ref: row.get("order_ref"),
+        amount_fen: row.get("amount_fen"),
+        since: row.get("since"),
+    };
+    Ok(rows.iter().map(order).collect())
+}
+
+/// Payments of these amounts into the escrow account that no entry bears out, not older than `since`.
+pub async fn payments(
+    client: &Client,
+    tenant: i32,
+    institution: i64,
+    amounts: &[i64],
+    since: DateTime<Utc>,
+) -> Result<Vec<OpenPayment>, Error> {
+    let rows = client
+        .query(
+            "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on FROM payments \
+             WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND payee_index IS NULL \
+             AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
+            &[&tenant, &institution, &amounts, &since],
+        )
+        .await?;
+    let payment = |row: &Row| OpenPayment {
+        id: row.get("id"),
+        receipt_no: row.get("receipt_no"),
+        amount_fen: row.get("amount_fen"),
+        paid_on: row.get::<_, NaiveDate>("paid_on"),
+    };
+    Ok(rows.iter().map(payment).collect())
+}
+
+/// A release order was carried out by an entry.
+pub async fn settle_release(client: &Client, tenant: i32, id: i64, entry: &NewEntry) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, \
+             version = version + 1 WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &id, &entry.booked_at, &entry.bank_ref],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Payments are borne out by entries: by id, each with its entry.
+pub async fn tie_payments(client: &Client, tenant: i32, account: i64, ties: &[(i64, &NewEntry)]) -> Result<(), Error> {
+    let ids: Vec<i64> = ties.iter().map(|(id, _)| *id).collect();
+    let booked: Vec<DateTime<Utc>> = ties.iter().map(|(_, entry)| entry.booked_at).collect();
+    let refs: Vec<&str> = ties.iter().map(|(_, entry)| entry.bank_ref.as_str()).collect();
+    client
+        .execute(
+            "UPDATE payments p SET account_id = $3, entry_booked_at = n.booked, entry_ref = n.ref \
+             FROM unnest($2::bigint[], $4::timestamptz[], $5::text[]) AS n (id, booked, ref) WHERE p.tenant_id = $1 AND p.id = n.id",
+            &[&tenant, &ids, &account, &booked, &refs],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, in order of id.
+pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+    let rows = client
+        .query(
+            "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND owed_changed_on IS NOT NULL ORDER BY id",
+            &[&tenant],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Nothing was judged yet that would have to be judged anew.
+pub async fn forget_change(client: &Client, tenant: i32, account: i64) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE escrow_accounts SET owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &account],
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The same sums inside a scoped transaction of the ingest role: a refund counts once the bank has paid it out.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::{Client, Error, Row};
+
+use super::owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, put_together};
+use crate::ledger::booking::Outcome;
+
+/// A refund and the entry of the bank that paid it out.
+#[derive(Debug, Clone, Copy)]
+pub struct PaidRefund<'a> {
+    pub refund: i64,
+    pub account: i64,
+    pub booked_at: DateTime<Utc>,
+    pub bank_ref: &'a str,
+}
+
+impl From<&Row> for ContractRow {
+    fn from(row: &Row) -> ContractRow {
+        ContractRow {
+            id: row.get("id"),
+            price_fen: row.get("price_fen"),
+            materials_fen: row.get("materials_fen"),
+            units_bought: row.get("units_bought"),
+            units_gifted: row.get("units_gifted"),
+            status: row.get("status"),
+            last_lesson_on: row.get("last_lesson_on"),
+        }
+    }
+}
+
+impl From<&Row> for FactRow {
+    fn from(row: &Row) -> FactRow {
+        FactRow {
+            contract_id: row.get("contract_id"),
+            what: row.get("what"),
+            day: row.get("day"),
+            value: row.get("value"),
+        }
+    }
+}
+
+/// Books refunds that the bank has paid out. The institution's escrow account is locked by the caller, who judges it
+/// afterwards.
+pub async fn refunds_paid(
+    client: &Client,
+    tenant: i32,
+    institution: i64,
+    paid: &[PaidRefund<'_>],
+) -> Result<(), Error> {
+    let ids: Vec<i64> = paid.iter().map(|one| one.refund).collect();
+    let rows = client
+        .query(
+            "SELECT DISTINCT contract_id FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3)",
+            &[&tenant, &institution, &ids],
+        )
+        .await?;
+    let contracts: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let locked = client.query(CONTRACTS, &[&tenant, &contracts]).await?;
+    let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
+    let contract_rows = || locked.iter().map(ContractRow::from).collect();
+    let before = put_together(contract_rows(), facts.iter().map(FactRow::from).collect());
+    for one in paid {
+        client
+            .execute(
+                "UPDATE refunds SET state = 'paid', paid_at = $3, account_id = $4, entry_booked_at = $3, entry_ref = $5, \
+                 version = version + 1 WHERE tenant_id = $1 AND id = $2",
+                &[&tenant, &one.refund, &one.booked_at, &one.account, &one.bank_ref],
+            )
+            .await?;
+    }
+    let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
+    let after = put_together(contract_rows(), facts.iter().map(FactRow::from).collect());
+    book(client, tenant, institution, &Outcome::of(&before, &after)).await
+}
+
+async fn book(client: &Client, tenant: i32, institution: i64, outcome: &Outcome) -> Result<(), Error> {
+    let totals = &outcome.totals;
+    let ids: Vec<i64> = totals.iter().map(|one| one.contract).collect();
+    let paid: Vec<i64> = totals.iter().map(|one| one.sums.paid_fen).collect();
+    let consumed: Vec<i64> = totals.iter().map(|one| one.sums.consumed_fen).collect();
+    let refunded: Vec<i64> = totals.iter().map(|one| one.sums.refunded_fen).collect();
+    let units: Vec<i32> = totals.iter().map(|one| one.consumed_units).collect();
+    let status: Vec<&str> = totals.iter().map(|one| one.status.into()).collect();
+    client.execute(SET_TOTALS, &[&tenant, &ids, &paid, &consumed, &refunded, &units, &status]).await?;
+    if outcome.days.is_empty() {
+        return Ok(());
+    }
+    let until: Option<chrono::NaiveDate> = client.query_one(UNTIL, &[&tenant, &institution]).await?.get(0);
+    let days: Vec<chrono::NaiveDate> = outcome.days.keys().copied().collect();
+    let paid: Vec<i64> = outcome.days.values().map(|sums| sums.paid_fen).collect();
+    let consumed: Vec<i64> = outcome.days.values().map(|sums| sums.consumed_fen).collect();
+    let refunded: Vec<i64> = outcome.days.values().map(|sums| sums.refunded_fen).collect();
+    client.execute(BOOK, &[&tenant, &institution, &days, &paid, &consumed, &refunded, &until]).await?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Every SQL statement of the ledger.
+
+pub mod by_ingest;
+pub mod contracts;
+pub mod lessons;
+pub mod owed;
+pub mod payments;
+pub mod refunds;
