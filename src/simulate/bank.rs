@@ -54,8 +54,9 @@ pub struct Account {
     /// What it held when the last statement was drawn.
     reported_fen: i64,
     lines: Vec<Line>,
-    /// Movements so far, which number the references.
+    /// Movements so far, which number the references, and how many of them are on a statement.
     count: u32,
+    reported: u32,
     reports: u32,
     uses_mt940: bool,
 }
@@ -64,7 +65,16 @@ impl Account {
     /// An empty account; some banks write MT940, the others camt.053.
     pub fn new(number: &str, uses_mt940: bool) -> Account {
         let number = number.to_owned();
-        Account { number, balance_fen: 0, reported_fen: 0, lines: Vec::new(), count: 0, reports: 0, uses_mt940 }
+        Account {
+            number,
+            balance_fen: 0,
+            reported_fen: 0,
+            lines: Vec::new(),
+            count: 0,
+            reported: 0,
+            reports: 0,
+            uses_mt940,
+        }
     }
 
     /// Books a movement.
@@ -91,9 +101,14 @@ impl Account {
         true
     }
 
-    /// How many movements were booked so far.
-    pub fn count(&self) -> u32 {
-        self.count
+    /// How many movements are on a statement so far.
+    pub fn reported(&self) -> u32 {
+        self.reported
+    }
+
+    /// The balance of the latest statement.
+    pub fn reported_fen(&self) -> i64 {
+        self.reported_fen
     }
 
     /// The statement of what was booked since the last one, as files in the order in which they arrive.
@@ -105,6 +120,7 @@ impl Account {
         let ending = if self.uses_mt940 { "sta" } else { "xml" };
         let name = format!("{}-{day}.{ending}", self.number);
         self.reported_fen = self.balance_fen;
+        self.reported = self.count;
         self.lines.clear();
         let late = if random.gen_ratio(1, 30) { random.gen_range(1..=3) } else { 0 };
         let whole =

@@ -1,15 +1,26 @@
 //! A simulated county: parents pay and learn, banks report late or broken, and some owners empty their accounts.
 //!
 //! [`world`] makes up what happens, day by day, from a seed alone; [`bank`] books it and writes the statement files of a real
-//! bank's shape; [`drive`] feeds both to the service's own commands, as people and banks would, and asks after every step
+//! bank's shape; [`drive`] feeds both to the service's own commands, as people and banks would; [`checks`] asks every week
 //! whether money was lost or made; [`report`] says how early each kind of warning came and how often for nothing.
 //!
 //! Nothing here judges: what warns is the detector of the service.
 
 pub mod bank;
+pub mod checks;
+pub mod drive;
+pub mod report;
 pub mod world;
 
 use chrono::NaiveDate;
+
+use crate::{
+    db::DbError,
+    demo::DemoError,
+    escrow::ingest::IngestError,
+    institutions::RegisterError,
+    ledger::{LedgerError, refunds::RefundError, releases::ReleaseError},
+};
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,4 +32,31 @@ pub struct Plan {
     pub days: u32,
     /// Schools; the first are dishonest, one of each kind of [`world::Owner`], as far as a third of the county allows.
     pub schools: usize,
+}
+
+/// What stopped a simulation. The two about money are faults of the service.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    #[error("institution {institution}, {day}: {what}: {found}, not {wanted}")]
+    Invariant { what: &'static str, day: NaiveDate, institution: i64, found: i64, wanted: i64 },
+    #[error("contract {contract}, {day}: its totals are not those of its payments and lessons")]
+    Contract { contract: String, day: NaiveDate },
+    #[error("the file {0} is cut off and was taken in all the same")]
+    Broken(String),
+    #[error("the county could not be made: {0}")]
+    Made(&'static str),
+    #[error("the county could not be set up: {0}")]
+    SetUp(#[from] DemoError),
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Refund(#[from] RefundError),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    #[error("a statement was not taken in: {0}")]
+    Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Db(#[from] DbError),
 }

@@ -1,0 +1,441 @@
+//! Feeds a county to the service by its own commands, day by day, with repeats and breaks on the way.
+//!
+//! The clock is the simulation's; the database, the commands, the detector and the nightly runs are the service's own. A step
+//! that breaks off loses its connection in the middle of a transaction, as a killed process does, and is done again; a step
+//! that is repeated is one whose answer was lost. Neither may change anything.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use chrono::Datelike;
+use chrono::{DateTime, Days, NaiveDate, Utc, Weekday};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    Plan, SimulationError,
+    bank::{Account, File, Order},
+    checks::{self, Expected},
+    report::{self, Report},
+    world::{self, Fact, Owner, World, instant},
+};
+use crate::{
+    db::Scope,
+    demo::{people, sheet},
+    escrow::{self, upload},
+    identity::{Actor, Caller},
+    institutions::{self, commands::Direct, import::Limits},
+    kernel::{Fen, Private, RegionCode},
+    ledger::{
+        self,
+        commands::{contracts, lessons, parents, payments},
+        model::{Basis, Product, Terms},
+        refunds::{self, commands as refund},
+        releases::{self, commands as release},
+    },
+    proof,
+    web::AppState,
+};
+
+/// The county that lives.
+const COUNTY: &str = "331002";
+/// Of its accounts, which nobody signs in with.
+const PASSWORD: &str = "nobody signs in here 2026";
+/// One step in so many breaks off, one in so many is repeated.
+const BREAKS: u32 = 40;
+const REPEATS: u32 = 30;
+/// Days between two checks of all that money obeys.
+const CHECK_EVERY: u64 = 7;
+
+/// A school of the county as the service knows it.
+struct Member {
+    admin: Caller,
+    institution: i64,
+    name: String,
+    code: String,
+    account: Account,
+    /// Files on their way.
+    files: Vec<File>,
+    /// What the bank is told to pay.
+    orders: Vec<Order>,
+    /// Contracts by number, and the end of the latest lesson of each.
+    contracts: BTreeMap<String, i64>,
+    latest: BTreeMap<String, DateTime<Utc>>,
+    /// The last day of the latest release.
+    released_to: NaiveDate,
+}
+
+/// A county under way.
+pub struct Drive<'a> {
+    state: &'a AppState,
+    plan: Plan,
+    world: World,
+    members: Vec<Member>,
+    finance: Caller,
+    official: Caller,
+    /// Breaks, repeats and what the banks do to their files.
+    random: StdRng,
+    told: report::Told,
+}
+
+impl<'a> Drive<'a> {
+    /// Sets the county up in an empty database; the state's clock must be one that can be set.
+    pub async fn begin(state: &'a AppState, plan: Plan) -> Result<Drive<'a>, SimulationError> {
+        state.clock.set(instant(plan.from, 7, 0).to_utc());
+        let county: RegionCode = COUNTY.parse().map_err(|_| SimulationError::Made("county"))?;
+        let officials = people::county(state, county, PASSWORD).await?;
+        let mut random = StdRng::seed_from_u64(plan.seed ^ 0x5eed);
+        let schools = sheet::schools(county, plan.schools, &mut random);
+        let text = sheet::csv(county, &schools, plan.from);
+        let admin = caller(state, &officials.admin, "setup");
+        let direct = Direct {
+            file_name: "机构台账.csv",
+            bytes: text.as_bytes(),
+            region: county,
+            partial: false,
+            limits: Limits::default(),
+        };
+        institutions::commands::import(&state.pools, &admin, &direct).await?;
+        let world = World::new(&plan);
+        let mut members = Vec::with_capacity(schools.len());
+        for (at, school) in schools.iter().enumerate() {
+            let ids = institutions::ids_of_codes(&state.pools, &admin, &[school.credit_code.as_str()]).await?;
+            let [institution] = ids[..] else { return Err(SimulationError::Made("school")) };
+            let actor = people::institution(state, county, school, institution, PASSWORD).await?;
+            members.push(Member {
+                admin: caller(state, &actor, "school"),
+                institution,
+                name: school.name.clone(),
+                code: school.credit_code.clone(),
+                account: Account::new(&school.account, at % 2 == 1),
+                files: Vec::new(),
+                orders: Vec::new(),
+                contracts: BTreeMap::new(),
+                latest: BTreeMap::new(),
+                released_to: plan.from - Days::new(1),
+            });
+        }
+        let finance = caller(state, &officials.finance, "bank-file");
+        let official = caller(state, &officials.admin, "bureau");
+        Ok(Drive { state, plan, world, members, finance, official, random, told: report::Told::default() })
+    }
+
+    /// Lives all days; `told` hears of each that is over. The report says what came of it.
+    pub async fn run(mut self, mut told: impl FnMut(NaiveDate)) -> Result<Report, SimulationError> {
+        let days: Vec<NaiveDate> =
+            self.plan.from.iter_days().take(usize::try_from(self.plan.days).unwrap_or_default()).collect();
+        for (count, day) in days.iter().enumerate() {
+            self.live(*day).await?;
+            if (count as u64 + 1).is_multiple_of(CHECK_EVERY) {
+                self.check(*day).await?;
+            }
+            told(*day);
+        }
+        let last = days.last().copied().unwrap_or(self.plan.from);
+        self.deliver_all(last).await?;
+        self.check(last).await?;
+        let warnings = report::warnings(&self.state.pools, self.official.actor.tenant).await?;
+        let institutions: Vec<i64> = self.members.iter().map(|member| member.institution).collect();
+        Ok(Report::of(&self.plan, &self.world.schools, &institutions, &warnings, self.told))
+    }
+
+    fn at(&self, caller: &Caller, now: DateTime<Utc>) -> Caller {
+        Caller { now, ..caller.clone() }
+    }
+
+    async fn live(&mut self, day: NaiveDate) -> Result<(), SimulationError> {
+        let evening = instant(day, 21, 0).to_utc();
+        self.state.clock.set(evening);
+        for at in 0..self.members.len() {
+            let facts = self.world.facts(at, day);
+            self.tell(at, evening, &facts).await?;
+            let balance = self.members[at].account.balance_fen;
+            let orders = std::mem::take(&mut self.members[at].orders);
+            let mut left = Vec::new();
+            for order in orders {
+                if !self.members[at].account.carry_out(&order, day) {
+                    left.push(order);
+                }
+            }
+            let after = self.members[at].account.balance_fen.min(balance);
+            for booking in self.world.bookings(at, day, &facts, after) {
+                self.members[at].account.book(booking);
+            }
+            self.members[at].orders = left;
+        }
+        let night = instant(day, 23, 30).to_utc();
+        self.state.clock.set(night);
+        if self.state.calendar.is_workday(day) != Some(false) {
+            for at in 0..self.members.len() {
+                let files = self.members[at].account.report(day, &mut self.random);
+                self.members[at].files.extend(files);
+            }
+        }
+        self.deliver(day, night).await?;
+        if day.weekday() == Weekday::Mon {
+            self.release(day, night).await?;
+        }
+        let (state, tenant) = (self.state, self.official.actor.tenant);
+        self.step(|| async move { Ok(ledger::confirm_overdue(&state.pools, tenant, night).await.map(drop)?) }).await?;
+        self.step(|| async move { Ok(escrow::oversight::sweep_bureau(state, tenant, night).await.map(drop)?) }).await?;
+        self.step(|| async move { Ok(proof::nightly(state, night).await.map(drop)?) }).await?;
+        Ok(())
+    }
+
+    /// Does a step, now and then broken off before and repeated after; it must give the same however often it is done.
+    async fn step<F, W>(&mut self, work: F) -> Result<(), SimulationError>
+    where
+        F: Fn() -> W,
+        W: Future<Output = Result<(), SimulationError>>,
+    {
+        if self.random.gen_ratio(1, BREAKS) {
+            let patience = Duration::from_micros(self.random.gen_range(50..5_000));
+            self.told.breaks += u32::from(tokio::time::timeout(patience, work()).await.is_err());
+        }
+        work().await?;
+        if self.random.gen_ratio(1, REPEATS) {
+            self.told.repeats += 1;
+            work().await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, at: usize, now: DateTime<Utc>, facts: &[Fact]) -> Result<(), SimulationError> {
+        let caller = self.at(&self.members[at].admin, now);
+        let mut sessions: BTreeMap<DateTime<Utc>, Vec<lessons::Attended>> = BTreeMap::new();
+        for fact in facts {
+            match fact {
+                Fact::Signed(contract) => {
+                    self.told.contracts += 1;
+                    let new = as_handed_in(contract);
+                    let pools = self.state.pools.clone();
+                    let (new, by) = (&new, &caller);
+                    self.step(|| {
+                        let pools = pools.clone();
+                        async move { Ok(contracts::record(&pools, by, new).await.map(drop)?) }
+                    })
+                    .await?;
+                    let known = contracts::record(&pools, by, new).await?;
+                    self.members[at].contracts.insert(contract.number.clone(), known.id);
+                }
+                Fact::Paid(payment) => {
+                    let Some(id) = self.members[at].contracts.get(&payment.contract).copied() else { continue };
+                    let new = payments::NewPayment {
+                        receipt_no: payment.receipt.clone(),
+                        paid_at: payment.at.to_utc(),
+                        amount: Fen(payment.amount_fen),
+                        channel: payment.channel.parse().map_err(|_| SimulationError::Made("channel"))?,
+                        payee_account: Private::new(payment.outside.unwrap_or_default()),
+                        payee_is_person: payment.outside.is_some(),
+                        already_taken: true,
+                    };
+                    let (state, new, by) = (self.state, &new, &caller);
+                    self.step(|| async move { Ok(payments::record(&state.pools, by, id, new).await.map(drop)?) })
+                        .await?;
+                }
+                Fact::Given { contract, ended_at } => {
+                    self.told.lessons += 1;
+                    self.members[at].latest.insert(contract.clone(), ended_at.to_utc());
+                    let attended = lessons::Attended { contract_no: contract.clone(), units: 1 };
+                    sessions.entry(ended_at.to_utc()).or_default().push(attended);
+                }
+                Fact::Answered { .. } | Fact::RefundAsked { .. } => {}
+            }
+        }
+        for (ended_at, attendance) in sessions {
+            let session = lessons::Session { ended_at, attendance };
+            let (state, session, by) = (self.state, &session, &caller);
+            self.step(|| async move { Ok(lessons::tell(&state.pools, by, session).await.map(drop)?) }).await?;
+        }
+        for fact in facts {
+            match fact {
+                Fact::Answered { contract, disputes } => self.answer(at, contract, *disputes, now).await?,
+                Fact::RefundAsked { contract, on } => self.refund(at, contract, *on, &caller).await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(
+        &mut self,
+        at: usize,
+        contract: &str,
+        disputes: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), SimulationError> {
+        let member = &self.members[at];
+        let (Some(id), Some(ended_at)) = (member.contracts.get(contract), member.latest.get(contract)) else {
+            return Ok(());
+        };
+        let token = parents::token(self.state.pools.vault(), member.admin.actor.tenant, *id, *ended_at);
+        let word = if disputes { parents::Word::Dispute("没有上这节课") } else { parents::Word::Confirm };
+        let (state, token) = (self.state, &token);
+        self.step(|| async move { Ok(parents::say(&state.pools, token, word, "simulated", now).await?) }).await
+    }
+
+    async fn refund(
+        &mut self,
+        at: usize,
+        contract: &str,
+        on: NaiveDate,
+        caller: &Caller,
+    ) -> Result<(), SimulationError> {
+        let Some(id) = self.members[at].contracts.get(contract).copied() else { return Ok(()) };
+        let request = refund::Request { asked_on: Some(on), ..refund::Request::default() };
+        let asked = match refund::ask(self.state, caller, id, &request).await {
+            Ok(asked) => asked,
+            // Nothing is left to give back, or what is disputed must be settled first.
+            Err(refunds::RefundError::Db(error)) => return Err(error.into()),
+            Err(_) => return Ok(()),
+        };
+        let acting = refund::Acting { act: refunds::model::Act::Approve, comment: "家长退学", version: None };
+        match refund::act(self.state, caller, asked, acting).await {
+            Ok(()) => {}
+            Err(refunds::RefundError::Db(error)) => return Err(error.into()),
+            Err(_) => return Ok(()),
+        }
+        self.told.refunds += 1;
+        let mut conn = Scope::system(caller.actor.tenant).begin(&self.state.pools).await?;
+        let order = checks::refund_order(&mut conn, asked).await?;
+        conn.commit().await?;
+        let name = format!("家长{contract}");
+        self.members[at].orders.push(Order { order_ref: order.0, amount_fen: order.1, name, account: None });
+        Ok(())
+    }
+
+    /// What lessons earned since the last release is worked out, approved and sent to the bank.
+    async fn release(&mut self, day: NaiveDate, now: DateTime<Utc>) -> Result<(), SimulationError> {
+        for at in 0..self.members.len() {
+            if !self.world.schools[at].is_open(day) {
+                continue;
+            }
+            let (school, official) = (self.at(&self.members[at].admin, now), self.at(&self.official, now));
+            let request = release::Request {
+                credit_code: self.members[at].code.clone(),
+                period_from: self.members[at].released_to + Days::new(1),
+                period_to: day - Days::new(1),
+                seq: 1,
+            };
+            if request.period_to < request.period_from {
+                continue;
+            }
+            let order = match release::calculate(self.state, &school, &request).await {
+                Ok((order, _)) => order,
+                Err(releases::ReleaseError::Db(error)) => return Err(error.into()),
+                // Nothing was earned.
+                Err(_) => continue,
+            };
+            for act in [releases::model::Act::Approve, releases::model::Act::Send] {
+                let acting = release::Acting { act, comment: "", version: None };
+                match release::act(self.state, &official, order.id, acting).await {
+                    Err(releases::ReleaseError::Db(error)) => return Err(error.into()),
+                    // Approved by rule already.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            self.told.releases += 1;
+            let member = &mut self.members[at];
+            member.released_to = day - Days::new(1);
+            member.orders.push(Order {
+                order_ref: order.order_ref,
+                amount_fen: order.amount_fen,
+                name: member.name.clone(),
+                account: None,
+            });
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, day: NaiveDate, now: DateTime<Utc>) -> Result<(), SimulationError> {
+        for at in 0..self.members.len() {
+            let files = std::mem::take(&mut self.members[at].files);
+            let (due, later): (Vec<File>, Vec<File>) = files.into_iter().partition(|file| file.arrives_on <= day);
+            self.members[at].files = later;
+            for file in due {
+                let caller = self.at(&self.finance, now);
+                let (state, caller, handed) = (self.state, &caller, &file);
+                if file.is_broken {
+                    self.told.broken += 1;
+                    if take_in(state, caller, handed).await.is_ok() {
+                        return Err(SimulationError::Broken(file.name));
+                    }
+                    continue;
+                }
+                self.told.files += 1;
+                self.step(|| async move { take_in(state, caller, handed).await }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is still on its way arrives.
+    async fn deliver_all(&mut self, last: NaiveDate) -> Result<(), SimulationError> {
+        for at in 0..self.members.len() {
+            let files = self.members[at].account.report(last, &mut self.random);
+            self.members[at].files.extend(files);
+        }
+        let arrived = last + Days::new(10);
+        let now = instant(last, 23, 45).to_utc();
+        self.state.clock.set(now);
+        self.deliver(arrived, now).await
+    }
+
+    /// Everything that money obeys, school by school.
+    async fn check(&self, day: NaiveDate) -> Result<(), SimulationError> {
+        let tenant = self.official.actor.tenant;
+        let mut conn = Scope::system(tenant).begin(&self.state.pools).await?;
+        for member in &self.members {
+            let all_delivered = member.files.is_empty();
+            let expected = Expected {
+                balance_fen: all_delivered.then_some(member.account.reported_fen()),
+                entries: all_delivered.then_some(i64::from(member.account.reported())),
+            };
+            checks::school(&mut conn, member.institution, &expected, day).await?;
+        }
+        conn.commit().await?;
+        Ok(())
+    }
+}
+
+fn caller(state: &AppState, actor: &Actor, request: &str) -> Caller {
+    Caller { actor: actor.clone(), request_id: format!("simulated-{request}"), now: state.clock.now() }
+}
+
+async fn take_in(state: &AppState, caller: &Caller, file: &File) -> Result<(), SimulationError> {
+    let handed = upload::File {
+        name: file.name.clone(),
+        bytes: file.bytes.clone(),
+        format: None,
+        target: None,
+        accept_unbalanced: false,
+    };
+    Ok(upload::take_in(state, caller, handed).await.map(drop)?)
+}
+
+fn as_handed_in(contract: &world::Contract) -> contracts::NewContract {
+    contracts::NewContract {
+        contract_no: contract.number.clone(),
+        course_id: None,
+        subject: "少儿美术".to_owned(),
+        product: Product::Course,
+        basis: Basis::Both,
+        pupil: Private::new(&contract.pupil),
+        guardian_phone: Private::new(&contract.phone),
+        signed_on: contract.signed_on,
+        is_renewal: contract.is_renewal,
+        terms: Terms {
+            price: Fen(contract.price_fen),
+            materials: Fen::ZERO,
+            units_bought: u32::try_from(contract.units).unwrap_or(1),
+            units_gifted: 0,
+        },
+        instalments: 1,
+        first_lesson_on: contract.first_on,
+        last_lesson_on: contract.last_on,
+        already_taken: true,
+    }
+}
+
+/// Whether an owner takes money that lessons did not earn.
+pub(super) fn is_dishonest(owner: Owner) -> bool {
+    owner != Owner::Honest
+}
