@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use super::{
-    detector::{self, DetectorError, Entry, Grounds, Level, Opening, Warning, WarningKind},
+    detector::{self, AccountFacts, DetectorError, Entry, Grounds, Level, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
     shown,
     store::{
@@ -157,7 +157,7 @@ fn replayed(
     policies: &Policies,
     calendar: &Calendar,
 ) -> Result<Vec<Warning>, DetectorError> {
-    let grounds = Grounds { policies, calendar, obligations: None };
+    let grounds = Grounds { policies, calendar, obligations: None, account: AccountFacts::unknown() };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
     let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
     let over = account
@@ -173,6 +173,9 @@ fn replayed(
         bank_ref: &row.bank_ref,
         kind: row.kind.parse().unwrap_or(detector::Kind::Other),
         order_ref: None,
+        counterparty_name: row.counterparty_name.as_deref(),
+        counterparty_account: row.counterparty_account.as_deref(),
+        remittance: row.remittance.as_deref(),
     });
     Ok(detector::replay(&account.account_no, opening, entries, &grounds, as_of)?.warnings)
 }

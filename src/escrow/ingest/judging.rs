@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     db::DbError,
-    escrow::detector::{AccountState, DetectorError, Grounds, Warning},
+    escrow::detector::{AccountFacts, AccountState, DetectorError, Grounds, Warning},
 };
 
 impl Work<'_> {
@@ -37,7 +37,12 @@ impl Work<'_> {
             && standing.in_order
             && let Some(mut detector) = account.detector.clone()
         {
-            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
+            let grounds = Grounds {
+                policies: &self.policies,
+                calendar: &self.calendar,
+                obligations: None,
+                account: AccountFacts::unknown(),
+            };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -80,7 +85,12 @@ impl Work<'_> {
         let (policies, calendar, entries) =
             (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
+            let grounds = Grounds {
+                policies: &policies,
+                calendar: &calendar,
+                obligations: None,
+                account: AccountFacts::unknown(),
+            };
             let begins = runs.first();
             let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
@@ -109,7 +119,12 @@ impl Work<'_> {
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
-        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations: None };
+        let grounds = Grounds {
+            policies: &self.policies,
+            calendar: &self.calendar,
+            obligations: None,
+            account: AccountFacts::unknown(),
+        };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);
