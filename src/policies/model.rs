@@ -23,6 +23,8 @@ pub enum Kind {
     Days(i64, i64),
     Workdays(i64, i64),
     Times(i64, i64),
+    /// A number of what the last two words say, in Chinese and in English.
+    Number(i64, i64, &'static str, &'static str),
     /// One of these, the loosest first.
     Choice(&'static [Word]),
     /// Any of these.
@@ -130,7 +132,8 @@ impl Kind {
             | Kind::TimeOfDay(least, most)
             | Kind::Days(least, most)
             | Kind::Workdays(least, most)
-            | Kind::Times(least, most) => Some((least, most)),
+            | Kind::Times(least, most)
+            | Kind::Number(least, most, ..) => Some((least, most)),
             Kind::Choice(_) | Kind::Set(_) => None,
         }
     }
@@ -199,12 +202,18 @@ impl Parameter {
                 }
                 Ok(Value::Set(set))
             }
-            (Kind::Fen(..) | Kind::BasisPoints(..) | Kind::Days(..) | Kind::Workdays(..) | Kind::Times(..), json) => {
-                match json.as_i64() {
-                    Some(number) => self.within(number),
-                    None => invalid("须是整数", "must be a whole number"),
-                }
-            }
+            (
+                Kind::Fen(..)
+                | Kind::BasisPoints(..)
+                | Kind::Days(..)
+                | Kind::Workdays(..)
+                | Kind::Times(..)
+                | Kind::Number(..),
+                json,
+            ) => match json.as_i64() {
+                Some(number) => self.within(number),
+                None => invalid("须是整数", "must be a whole number"),
+            },
             (Kind::TimeOfDay(..), _) => invalid("须是时间，如 \"20:30\"", "must be a time of day such as \"20:30\""),
             (Kind::Choice(words), _) => {
                 invalid(format!("须是以下之一：{}", names(words)), format!("must be one of {}", names(words)))
@@ -253,7 +262,7 @@ impl Parameter {
                 ),
             },
             Kind::TimeOfDay(..) | Kind::Choice(_) => self.read(&json!(text.replace('：', ":"))),
-            Kind::Days(..) | Kind::Workdays(..) | Kind::Times(..) => match text.parse::<i64>() {
+            Kind::Days(..) | Kind::Workdays(..) | Kind::Times(..) | Kind::Number(..) => match text.parse::<i64>() {
                 Ok(number) => self.within(number),
                 Err(_) => invalid(format!("“{text}”不是整数"), format!("\"{text}\" is not a whole number")),
             },
@@ -297,6 +306,7 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} 天"),
                 Kind::Workdays(..) => format!("{number} 个工作日"),
                 Kind::Times(..) => format!("{number} 次"),
+                Kind::Number(_, _, what, _) => format!("{number} {what}"),
                 _ => number.to_string(),
             },
         )
@@ -314,6 +324,7 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} days"),
                 Kind::Workdays(..) => format!("{number} workdays"),
                 Kind::Times(..) => format!("{number} times"),
+                Kind::Number(_, _, _, what) => format!("{number} {what}"),
                 _ => number.to_string(),
             },
         )

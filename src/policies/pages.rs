@@ -296,6 +296,7 @@ impl OnePage<'_> {
             Kind::Days(..) => t("天", "days"),
             Kind::Workdays(..) => t("个工作日", "workdays"),
             Kind::Times(..) => t("次", "times"),
+            Kind::Number(_, _, zh, en) => t(zh, en),
             Kind::Choice(_) | Kind::Set(_) => "",
         }
     }

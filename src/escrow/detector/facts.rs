@@ -81,6 +81,28 @@ impl AccountFacts {
     }
 }
 
+impl AccountFacts {
+    /// What the filing of an account says: mode, registered name, where releases go, the institution's other dedicated
+    /// accounts, and the legal representative.
+    pub fn filed(
+        mode: &str,
+        institution: &str,
+        payee: Option<FiledAccount>,
+        own_accounts: Vec<FiledAccount>,
+        legal_person: &str,
+    ) -> AccountFacts {
+        let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        let person = |name| Person { name, relation: Relation::LegalRepresentative };
+        AccountFacts {
+            mode: mode.parse().ok(),
+            institution: named(institution),
+            payee,
+            own_accounts,
+            persons: named(legal_person).map(person).into_iter().collect(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -254,3 +254,8 @@ pub struct Undetermined {
     pub kind: WarningKind,
     pub missing: Vec<String>,
 }
+
+/// Evidence, field by field.
+pub(super) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}

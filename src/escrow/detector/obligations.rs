@@ -29,7 +29,7 @@ pub struct Obligation {
     pub contract_ref: String,
 }
 
-/// What the contracts of an institution came to on one day; a day's sums count from its beginning.
+/// What the contracts of an institution came to on one day. No contract is below zero, so the sums of sums are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwedDay {
     pub day: NaiveDate,
@@ -62,6 +62,8 @@ pub(super) struct Owed {
 pub struct Obligations {
     /// Ascending, each instant once.
     steps: Vec<Owed>,
+    /// Before this instant nobody wrote down what was owed, which is not the same as nothing; `None` where all is known.
+    since: Option<i64>,
 }
 
 /// What became of one contract so far.
@@ -133,10 +135,12 @@ impl Obligations {
                 until: until.filter(|last| *last > since).map(days::day_of),
             });
         }
-        Obligations { steps }
+        Obligations { steps, since: None }
     }
 
-    /// Adds up days given in any order; a day given twice counts as both.
+    /// Adds up days given in any order; a day given twice counts as both. A day counts at its end: what of it came before
+    /// an entry of the same day is not known to the minute, and an entry must be judged alike whenever it comes. What was
+    /// owed before the first of them is unknown: an institution's ledger may begin long after its account.
     pub fn from_days(days: &[OwedDay]) -> Obligations {
         let mut ordered: Vec<&OwedDay> = days.iter().collect();
         ordered.sort_by_key(|owed| owed.day);
@@ -146,7 +150,7 @@ impl Obligations {
             contracted += i128::from(owed.contracted_fen);
             consumed += i128::from(owed.consumed_fen);
             refunded += i128::from(owed.refunded_fen);
-            let since = days::first_micro(days::number(owed.day));
+            let since = days::last_micro(days::number(owed.day));
             let step = Owed {
                 since,
                 unearned_fen: clamp((contracted - consumed - refunded).max(0)),
@@ -160,7 +164,13 @@ impl Obligations {
                 None => steps.push(step),
             }
         }
-        Obligations { steps }
+        let since = steps.first().map(|first| days::first_micro(days::day_of(first.since)));
+        Obligations { steps, since }
+    }
+
+    /// Whether it is known at an instant what is owed.
+    pub(super) fn is_known_at(&self, micros: i64) -> bool {
+        self.since.is_none_or(|since| since <= micros)
     }
 
     /// Unearned fees with all events up to and at `at`.
@@ -256,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_days_sums_count_from_its_beginning_in_beijing() {
+    fn a_days_sums_count_at_its_end_in_beijing() {
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
         let owed = |day, contracted_fen, consumed_fen, refunded_fen, until: Option<&str>| OwedDay {
             day: date(day),
@@ -270,14 +280,18 @@ mod tests {
             owed("2026-03-02", 1_000, 0, 0, Some("2026-05-31")),
         ]);
         for (instant, unearned, consumed, last) in [
-            ("2026-03-01T23:59:59+08:00", 0, 0, None),
-            ("2026-03-02T00:00:00+08:00", 1_000, 0, Some("2026-05-31")),
-            ("2026-03-02T23:59:59+08:00", 1_000, 0, Some("2026-05-31")),
-            ("2026-03-03T00:00:00+08:00", 500, 300, None),
+            ("2026-03-02T23:59:59.999998+08:00", 0, 0, None),
+            ("2026-03-02T23:59:59.999999+08:00", 1_000, 0, Some("2026-05-31")),
+            ("2026-03-03T12:00:00+08:00", 1_000, 0, Some("2026-05-31")),
+            ("2026-03-04T00:00:00+08:00", 500, 300, None),
         ] {
             let at = instant.parse().unwrap();
             assert_eq!((obligations.unearned_fen(at), obligations.consumed_fen(at)), (unearned, consumed), "{instant}");
             assert_eq!(obligations.last_obligation_on(at), last.map(date), "{instant}");
+        }
+        for (instant, known) in [("2026-03-01T23:59:59.999999+08:00", false), ("2026-03-02T00:00:00+08:00", true)] {
+            let at: DateTime<Utc> = instant.parse().unwrap();
+            assert_eq!(obligations.is_known_at(at.timestamp_micros()), known, "{instant}");
         }
     }
 }
