@@ -104,8 +104,10 @@ pub async fn back_test(
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
+        let facts = accounts::facts(conn, &account).await?;
         // A long history takes a moment, in which a worker would answer nobody else.
-        let compared = tokio::task::spawn_blocking(move || compare(&account, &rows, &policies, &calendar)).await;
+        let compared =
+            tokio::task::spawn_blocking(move || compare(&account, &rows, &policies, &calendar, &facts)).await;
         match compared.map_err(|error| DbError::Pool(format!("a back-test broke off: {error}")))? {
             Ok(differences) => test.differences.extend(differences),
             Err(error) => {
@@ -122,6 +124,7 @@ fn compare(
     rows: &[Movement],
     (before, after): &(Policies, Policies),
     calendar: &Calendar,
+    facts: &AccountFacts,
 ) -> Result<Vec<Difference>, DetectorError> {
     let mut differences: Vec<Difference> = Vec::new();
     let difference = |warning: &Warning| Difference {
@@ -134,10 +137,10 @@ fn compare(
         before: None,
         after: None,
     };
-    for warning in replayed(account, rows, before, calendar)? {
+    for warning in replayed(account, rows, before, calendar, facts)? {
         differences.push(Difference { before: Some(warning.level), ..difference(&warning) });
     }
-    for warning in replayed(account, rows, after, calendar)? {
+    for warning in replayed(account, rows, after, calendar, facts)? {
         let same = |one: &&mut Difference| {
             one.kind == warning.kind && one.raised_at == warning.raised_at && one.after.is_none()
         };
@@ -156,8 +159,9 @@ fn replayed(
     rows: &[Movement],
     policies: &Policies,
     calendar: &Calendar,
+    facts: &AccountFacts,
 ) -> Result<Vec<Warning>, DetectorError> {
-    let grounds = Grounds { policies, calendar, obligations: None, account: AccountFacts::unknown() };
+    let grounds = Grounds { policies, calendar, obligations: None, account: facts };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
     let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
     let over = account

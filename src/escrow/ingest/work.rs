@@ -29,6 +29,7 @@ use crate::{
     identity::{Action, Caller, Role, may},
     kernel::{Calendar, clock::BEIJING},
     policies,
+    vault::Vault,
     web::AppState,
 };
 
@@ -65,6 +66,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         caller,
         policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
+        vault: state.pools.vault().clone(),
         delivery: &delivery,
         repeated: &repeated,
         extents: &extents,
@@ -164,6 +166,8 @@ pub(super) struct Work<'a> {
     pub(super) caller: &'a Caller,
     pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
+    /// Tells whether a number is a filed one.
+    pub(super) vault: Vault,
     pub(super) delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.
     pub(super) repeated: &'a [i64],
@@ -229,8 +233,9 @@ impl Work<'_> {
         };
         let closed_through = self.closed_through(&account, &batch);
         // The first entries of an account are its whole history and need no reading back.
-        let first = (account.entry_count == 0)
-            .then(|| self.judge_first(&batch.entries, standing.runs.clone().unwrap_or_default(), closed_through));
+        let first = (account.entry_count == 0).then(|| {
+            self.judge_first(&account, &batch.entries, standing.runs.clone().unwrap_or_default(), closed_through)
+        });
         let added = rows::add(&self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
