@@ -75,7 +75,8 @@ fn a_replay_tells_balances_warnings_and_what_is_undetermined() {
         warnings.iter().map(shape).collect::<Vec<_>>(),
         [
             (json!("FUND-CUM-ROLLING"), json!("orange"), json!("A1")),
-            (json!("FUND-LARGE-SINGLE"), json!("red"), json!("A1"))
+            (json!("FUND-LARGE-SINGLE"), json!("red"), json!("A1")),
+            (json!("FUND-UNUSUAL-COUNTERPARTY"), json!("yellow"), json!("A1"))
         ]
     );
     let large = &warnings[1];
@@ -101,13 +102,16 @@ fn obligations_set_the_minimum_and_the_replay_ends_with_the_last_entrys_day() {
     desk.file("o.csv", owed);
     let output = desk.json(&["--entries", "e.csv", "--obligations", "o.csv"]);
     let a = &output["accounts"][0];
-    assert_eq!((&a["unearned_fen"], &a["undetermined"]), (&json!(45_000_000), &json!([])));
+    let young = json!([{"kind": "FUND-RUNOFF-DATE", "missing": ["14_days_of_entries"]}]);
+    assert_eq!((&a["unearned_fen"], &a["undetermined"]), (&json!(45_000_000), &young));
     let warning = &a["warnings"][0];
     assert_eq!((&warning["kind"], &warning["level"]), (&json!("FUND-BELOW-MIN"), &json!("yellow")));
     assert_eq!((&warning["raised_at"], &warning["bank_ref"]), (&json!("2026-03-02T23:59:59+08:00"), &Value::Null));
     assert_eq!(warning["resolved_at"], Value::Null);
-    let unknown = json!({"account": "Z", "balance_fen": null, "unearned_fen": 7, "warnings": [],
-        "undetermined": [{"kind": "FUND-BELOW-MIN", "missing": ["entries"]}]});
+    let lack = |kind: &str| json!({"kind": kind, "missing": ["entries"]});
+    let lacking = ["FUND-BELOW-MIN", "FUND-COVERAGE", "FUND-RUNOFF-DATE"].map(lack);
+    let unknown =
+        json!({"account": "Z", "balance_fen": null, "unearned_fen": 7, "warnings": [], "undetermined": lacking});
     assert_eq!(output["accounts"][1], unknown, "it owes, but of its money nothing is known");
 
     let later = desk.json(&["--entries", "e.csv", "--obligations", "o.csv", "--as-of", "2026-03-03"]);
@@ -116,6 +120,68 @@ fn obligations_set_the_minimum_and_the_replay_ends_with_the_last_entrys_day() {
     assert_eq!(desk.json(&sooner)["accounts"][0]["warnings"], json!([]));
     let before = desk.json(&["--entries", "e.csv", "--as-of", "2026-03-01"]);
     assert_eq!(before["accounts"], json!([]), "the account has not begun");
+}
+
+/// Kind, level and entry of each warning of the first account.
+fn told(output: &Value) -> Vec<String> {
+    let told = |w: &Value| {
+        format!(
+            "{} {} {}",
+            w["kind"].as_str().unwrap(),
+            w["level"].as_str().unwrap(),
+            w["bank_ref"].as_str().unwrap_or("-")
+        )
+    };
+    output["accounts"][0]["warnings"].as_array().unwrap().iter().map(told).collect()
+}
+
+#[test]
+fn f8_is_told_by_what_left_and_by_what_is_left() {
+    let desk = Desk::new();
+    let rows = [
+        "A,2026-03-01T00:00:00+08:00,credit,48000000,A0,opening,,,,",
+        "A,2026-03-10T10:00:00+08:00,debit,9600000,A1,other,,,,",
+    ];
+    desk.file("e.csv", entries(&rows));
+    let owed = "account,at,event,amount_fen,contract_ref\nA,2026-02-01,contract,47000000,c1\nA,2026-03-05,consumed,4000000,c1\n";
+    desk.file("o.csv", owed);
+    let output = desk.json(&["--entries", "e.csv", "--obligations", "o.csv"]);
+    assert_eq!(
+        told(&output),
+        ["FUND-LARGE-SINGLE yellow A1", "FUND-WITHDRAW-UNMATCHED red A1", "FUND-COVERAGE yellow -"]
+    );
+    assert_eq!(output["accounts"][0]["warnings"][2]["evidence"]["value"], 8_930);
+    let unknown = json!([{"kind": "FUND-RUNOFF-DATE", "missing": ["14_days_of_entries"]},
+        {"kind": "FUND-UNUSUAL-COUNTERPARTY", "missing": ["counterparty"]}]);
+    assert_eq!(output["accounts"][0]["undetermined"], unknown, "F21: a feed without counterparties");
+}
+
+#[test]
+fn f10_f13_and_f20_are_told_from_files() {
+    let desk = Desk::new();
+    let split = |n: u32| format!("A,2026-03-10T1{n}:00:00+08:00,debit,4500000,A{n},other,某某商贸有限公司,6222,,");
+    let rows = [split(0), split(1), split(2), "A,2026-03-01T00:00:00+08:00,credit,100000000,,opening,,,,".to_owned()];
+    desk.file("e.csv", entries(&rows.each_ref().map(String::as_str)));
+    let output = desk.json(&["--entries", "e.csv"]);
+    assert_eq!(told(&output), ["FUND-UNUSUAL-COUNTERPARTY yellow A0", "FUND-STRUCTURING red A2"]);
+
+    desk.file(
+        "e.csv",
+        entries(&["A,2026-03-10T10:00:00+08:00,credit,9600000,A1,prepayment,××消费金融有限公司,1,20 单,"]),
+    );
+    assert_eq!(told(&desk.json(&["--entries", "e.csv"])), ["TRAINING-LOAN red A1"]);
+
+    let day = |n: u32| format!("A,2026-02-{n:02}T10:00:00+08:00,debit,640000,D{n},refund,,,,R{n}");
+    let mut rows: Vec<String> = (2..=28).map(day).collect();
+    rows.push("A,2026-02-02T00:00:00+08:00,credit,37920000,,opening,,,,".to_owned());
+    rows.push("A,2026-03-01T10:00:00+08:00,debit,640000,D29,refund,,,,R29".to_owned());
+    desk.file("e.csv", entries(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
+    desk.file("o.csv", "account,at,event,amount_fen,contract_ref\nA,2026-01-01,contract,19000000,c\nA,2026-05-31,consumed,19000000,c\n");
+    let output = desk.json(&["--entries", "e.csv", "--obligations", "o.csv"]);
+    assert_eq!(
+        (told(&output), &output["accounts"][0]["balance_fen"]),
+        (vec!["FUND-RUNOFF-DATE yellow -".to_owned()], &json!(20_000_000))
+    );
 }
 
 #[test]

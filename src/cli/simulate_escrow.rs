@@ -15,12 +15,15 @@ use crate::{
 
 /// Arguments.
 ///
-/// Warnings judged: FUND-LARGE-SINGLE, FUND-CUM-ROLLING, FUND-BELOW-MIN.
+/// Judged are the kinds that an account's entries show; those that rest on what is owed need obligations.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  mingjian simulate escrow --entries entries.csv --obligations obligations.csv \
     --as-of 2026-03-31T23:59:59+08:00\n\nEntries are CSV with the columns account,booked_at,direction,amount_fen,\
     bank_ref,kind,counterparty_name,counterparty_account,remittance and optionally order_ref;\nobligations with \
-    account,at,event,amount_fen,contract_ref. Judged are FUND-LARGE-SINGLE, FUND-CUM-ROLLING and FUND-BELOW-MIN.")]
+    account,at,event,amount_fen,contract_ref. Lessons dated after an instant are those still to come at it.\n\
+    Judged are FUND-LARGE-SINGLE, FUND-CUM-ROLLING, FUND-BELOW-MIN, FUND-UNUSUAL-COUNTERPARTY, FUND-STRUCTURING, \
+    TRAINING-LOAN and ENROLMENT-SURGE;\nwith obligations also FUND-WITHDRAW-UNMATCHED, FUND-COVERAGE and \
+    FUND-RUNOFF-DATE.")]
 pub struct Args {
     /// The policy document (JSON); the default policy when absent
     #[arg(long, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use super::{
-    detector::{self, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
+    detector::{self, AccountFacts, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
     shown,
     store::{
@@ -106,11 +106,17 @@ pub async fn back_test(
         let obligations = obligations(conn, &account).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
+        let facts = accounts::facts(conn, &account).await?;
         // A long history takes a moment, in which a worker would answer nobody else.
         let compared = tokio::task::spawn_blocking(move || {
-            let facts =
-                Facts { account: &account, rows: &rows, obligations: obligations.as_ref(), calendar: &calendar };
-            compare(&facts, &policies)
+            let stored = Stored {
+                account: &account,
+                rows: &rows,
+                obligations: obligations.as_ref(),
+                facts: &facts,
+                calendar: &calendar,
+            };
+            compare(&stored, &policies)
         })
         .await;
         match compared.map_err(|error| DbError::Pool(format!("a back-test broke off: {error}")))? {
@@ -134,15 +140,16 @@ async fn obligations(conn: &mut ScopedConn, account: &Account) -> Result<Option<
 }
 
 /// What is stored of an account.
-struct Facts<'a> {
+struct Stored<'a> {
     account: &'a Account,
     rows: &'a [Movement],
     obligations: Option<&'a Obligations>,
+    facts: &'a AccountFacts,
     calendar: &'a Calendar,
 }
 
-fn compare(facts: &Facts<'_>, (before, after): &(Policies, Policies)) -> Result<Vec<Difference>, DetectorError> {
-    let account = facts.account;
+fn compare(stored: &Stored<'_>, (before, after): &(Policies, Policies)) -> Result<Vec<Difference>, DetectorError> {
+    let account = stored.account;
     let mut differences: Vec<Difference> = Vec::new();
     let difference = |warning: &Warning| Difference {
         tenant: account.tenant_id,
@@ -154,10 +161,10 @@ fn compare(facts: &Facts<'_>, (before, after): &(Policies, Policies)) -> Result<
         before: None,
         after: None,
     };
-    for warning in replayed(facts, before)? {
+    for warning in replayed(stored, before)? {
         differences.push(Difference { before: Some(warning.level), ..difference(&warning) });
     }
-    for warning in replayed(facts, after)? {
+    for warning in replayed(stored, after)? {
         let same = |one: &&mut Difference| {
             one.kind == warning.kind && one.raised_at == warning.raised_at && one.after.is_none()
         };
@@ -171,9 +178,9 @@ fn compare(facts: &Facts<'_>, (before, after): &(Policies, Policies)) -> Result<
     Ok(differences)
 }
 
-fn replayed(facts: &Facts<'_>, policies: &Policies) -> Result<Vec<Warning>, DetectorError> {
-    let Facts { account, rows, obligations, calendar } = *facts;
-    let grounds = Grounds { policies, calendar, obligations };
+fn replayed(stored: &Stored<'_>, policies: &Policies) -> Result<Vec<Warning>, DetectorError> {
+    let Stored { account, rows, obligations, facts, calendar } = *stored;
+    let grounds = Grounds { policies, calendar, obligations, account: facts };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
     let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
     let over = account
@@ -189,6 +196,9 @@ fn replayed(facts: &Facts<'_>, policies: &Policies) -> Result<Vec<Warning>, Dete
         bank_ref: &row.bank_ref,
         kind: row.kind.parse().unwrap_or(detector::Kind::Other),
         order_ref: row.order_ref.as_deref(),
+        counterparty_name: row.counterparty_name.as_deref(),
+        counterparty_account: row.counterparty_account.as_deref(),
+        remittance: row.remittance.as_deref(),
     });
     Ok(detector::replay(&account.account_no, opening, entries, &grounds, as_of)?.warnings)
 }

@@ -1,5 +1,7 @@
 //! Pages of the bureau's desk: the watch page, one account, handling a warning, uploading a statement.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde::Deserialize;
@@ -7,6 +9,7 @@ use serde::Deserialize;
 use super::{
     EscrowError, brief,
     commands::{self, Handled, Handling},
+    detector::WarningKind,
     documents::Balance,
     entries_file,
     ingest::{IngestError, Received, Target},
@@ -63,6 +66,7 @@ struct AccountPage<'a> {
     page: &'a Page,
     account: &'a Account,
     warnings: &'a [ShownWarning],
+    undetermined: BTreeMap<WarningKind, Vec<String>>,
     latest: &'a [ShownEntry],
     older: &'a [ShownEntry],
     points: &'a [Balance],
@@ -89,6 +93,16 @@ impl AccountPage<'_> {
 
     fn kind(&self, kind: &str) -> &'static str {
         show::warning_kind(self.page.lang, kind)
+    }
+
+    /// The kinds that cannot be judged, each with the reason.
+    fn unjudged(&self) -> Vec<(&'static str, String)> {
+        let lang = self.page.lang;
+        let said = |(kind, missing): (&WarningKind, &Vec<String>)| {
+            let reasons: Vec<String> = missing.iter().map(|what| brief::lack(lang, what)).collect();
+            (show::warning_kind(lang, (*kind).into()), reasons.join(lang.t("；", "; ")))
+        };
+        self.undetermined.iter().map(said).collect()
     }
 
     fn status(&self, status: &str) -> &'static str {
@@ -248,11 +262,13 @@ async fn render_account(
     let from = shown::midnight(shown::span(&account, page.today()).0);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
+    let undetermined = accounts::undetermined(&mut conn, &account).await?;
     conn.commit().await?;
     let template = AccountPage {
         page: &page,
         account: &account,
         warnings: &warnings,
+        undetermined,
         latest: &latest,
         older: &older,
         points: &points,
@@ -324,7 +340,7 @@ struct UploadPage<'a> {
 }
 
 impl UploadPage<'_> {
-    fn kind(&self, kind: &super::detector::WarningKind) -> &'static str {
+    fn kind(&self, kind: &WarningKind) -> &'static str {
         show::warning_kind(self.page.lang, (*kind).into())
     }
 }

@@ -81,6 +81,8 @@ pub struct ShownWarning {
     pub claim: String,
     pub formula: String,
     pub inputs: Vec<Input>,
+    /// Days since what it was judged by.
+    pub age_days: Option<i64>,
     pub steps: Vec<detector::Step>,
     pub actions: Vec<Action>,
     /// Steps that the one who looks may take.
@@ -104,7 +106,7 @@ impl ShownWarning {
 }
 
 /// A warning as it may be handled; `steps` are those that the role of the one who looks knows, none where it only looks.
-fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step]) -> ShownWarning {
+fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step], today: NaiveDate) -> ShownWarning {
     let actions: Vec<Action> = actions.iter().filter(|action| action.warning_id == warning.id).cloned().collect();
     let standing = warning.status.parse().ok().zip(warning.level.parse().ok());
     let try_step = |step: Step| standing.map(|(status, level)| model::after(status, level, step));
@@ -113,6 +115,7 @@ fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step]) -> 
         claim: brief::claim(lang, &warning.kind, &warning.evidence),
         formula: basis::formula(lang, &warning.evidence),
         inputs: basis::inputs(lang, &warning.evidence),
+        age_days: basis::at(&warning.evidence).map(|at| (today - at.date_naive()).num_days().max(0)),
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
         open,
@@ -132,7 +135,8 @@ pub async fn warnings_of(
 ) -> Result<Vec<ShownWarning>, DbError> {
     let rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
     let actions = warnings::actions_of_account(conn, account.tenant_id, account.id).await?;
-    let mut shown: Vec<ShownWarning> = rows.into_iter().map(|row| warning(lang, row, &actions, steps)).collect();
+    let mut shown: Vec<ShownWarning> =
+        rows.into_iter().map(|row| warning(lang, row, &actions, steps, caller.today())).collect();
     if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
         let in_force = policies::in_force(conn, account.tenant_id, caller.today()).await?;
         let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();

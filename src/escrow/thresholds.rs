@@ -5,8 +5,9 @@
 use super::{
     detector::Level,
     policy::{
-        BelowMin, CumRolling, LargeSingle, LargeTier, MinimumBalance, MinimumTier, Policies, Policy, PolicyError,
-        RollingWindow, ShareTier,
+        BelowMin, Counterparty, Coverage, CoverageTier, CumRolling, LargeSingle, LargeTier, MinimumBalance,
+        MinimumTier, Period, Policies, Policy, PolicyError, RollingWindow, Runoff, RunoffTier, ShareTier, Structuring,
+        Surge, TrainingLoan, WithdrawUnmatched,
     },
 };
 use crate::policies::{Chain, InForce, Setting, Value, parameter_of};
@@ -16,6 +17,11 @@ pub fn is_threshold(id: &str) -> bool {
     id.starts_with("escrow.")
 }
 
+fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+const ALL_LEVELS: [Level; 4] = [Level::Blue, Level::Yellow, Level::Orange, Level::Red];
 const LEVELS: [Level; 3] = [Level::Yellow, Level::Orange, Level::Red];
 /// The windows of W2; their shares are parameters, their lengths are not.
 const WINDOWS: [u32; 2] = [7, 30];
@@ -64,8 +70,51 @@ impl Policy {
             cum_rolling: CumRolling { windows: WINDOWS.map(window).to_vec() },
             below_min: BelowMin {
                 tiers: LEVELS.map(below).to_vec(),
-                red_after_bank_days: u32::try_from(number("escrow.below.red_after_days")).unwrap_or(u32::MAX),
+                red_after_bank_days: count(number("escrow.below.red_after_days")),
             },
+            withdraw_unmatched: WithdrawUnmatched {
+                period: in_force.word("escrow.unmatched.period").parse().unwrap_or(Period::Month),
+                tolerance_fen: number("escrow.unmatched.tolerance_fen"),
+                tolerance_bp: number("escrow.unmatched.tolerance_bp"),
+                orange_over_bp: number("escrow.unmatched.orange_bp"),
+                red_over_bp: number("escrow.unmatched.red_bp"),
+                red_excess_fen: number("escrow.unmatched.red_excess_fen"),
+                red_single_fen: number("escrow.unmatched.red_single_fen"),
+            },
+            coverage: Coverage {
+                tiers: ALL_LEVELS
+                    .map(|level| CoverageTier {
+                        level,
+                        below_bp: number(&format!("escrow.coverage.{}_bp", name(level))),
+                    })
+                    .to_vec(),
+                order_tolerance_fen: number("escrow.coverage.order_tolerance_fen"),
+            },
+            runoff: Runoff {
+                tiers: LEVELS
+                    .map(|level| RunoffTier {
+                        level,
+                        days: count(number(&format!("escrow.runoff.{}_days", name(level)))),
+                    })
+                    .to_vec(),
+                horizon_days: count(number("escrow.runoff.horizon_days")),
+            },
+            counterparty: Counterparty {
+                first_seen_fen: number("escrow.payee.first_seen_fen"),
+                new_payees: count(number("escrow.payee.new_count")),
+                person_red_fen: number("escrow.payee.person_red_fen"),
+                person_red_bp: number("escrow.payee.person_red_bp"),
+            },
+            structuring: Structuring {
+                band_bp: number("escrow.split.band_bp"),
+                count: count(number("escrow.split.count")),
+                red_bp: number("escrow.split.red_bp"),
+            },
+            training_loan: TrainingLoan {
+                red_families: count(number("escrow.loan.red_families")),
+                family_fen: number("escrow.loan.family_fen"),
+            },
+            surge: Surge { times_bp: number("escrow.surge.times_bp"), floor_fen: number("escrow.surge.floor_fen") },
         }
     }
 
@@ -88,9 +137,12 @@ impl Policy {
             let tier = tier.ok_or_else(|| missing(format!("FUND-BELOW-MIN.tiers ({})", name(level))))?;
             values.push((format!("escrow.below.{}_bp", name(level)), Some(tier.of_minimum_bp)));
         }
-        let setting = |(id, number): (String, Option<i64>)| {
+        self.flow_settings(&mut values)?;
+        let period = <&str>::from(self.withdraw_unmatched.period);
+        let numbers = values.into_iter().map(|(id, number)| (id, number.map_or(serde_json::Value::Null, Into::into)));
+        let words = [("escrow.unmatched.period".to_owned(), serde_json::Value::from(period))];
+        let setting = |(id, json): (String, serde_json::Value)| {
             let parameter = parameter_of(&id).ok_or_else(|| missing(id.clone()))?;
-            let json = number.map_or(serde_json::Value::Null, Into::into);
             let value: Value = parameter.read(&json).map_err(|_| PolicyError {
                 path: id,
                 message_zh: "超出可设的范围",
@@ -98,7 +150,46 @@ impl Policy {
             })?;
             Ok(Setting { parameter, value })
         };
-        values.into_iter().map(setting).collect()
+        numbers.chain(words).map(setting).collect()
+    }
+
+    fn flow_settings(&self, values: &mut Vec<(String, Option<i64>)>) -> Result<(), PolicyError> {
+        let (unmatched, payee, split) = (&self.withdraw_unmatched, &self.counterparty, &self.structuring);
+        let (loan, surge) = (&self.training_loan, &self.surge);
+        for (id, number) in [
+            ("escrow.unmatched.tolerance_fen", unmatched.tolerance_fen),
+            ("escrow.unmatched.tolerance_bp", unmatched.tolerance_bp),
+            ("escrow.unmatched.orange_bp", unmatched.orange_over_bp),
+            ("escrow.unmatched.red_bp", unmatched.red_over_bp),
+            ("escrow.unmatched.red_excess_fen", unmatched.red_excess_fen),
+            ("escrow.unmatched.red_single_fen", unmatched.red_single_fen),
+            ("escrow.coverage.order_tolerance_fen", self.coverage.order_tolerance_fen),
+            ("escrow.runoff.horizon_days", self.runoff.horizon_days.into()),
+            ("escrow.payee.first_seen_fen", payee.first_seen_fen),
+            ("escrow.payee.new_count", payee.new_payees.into()),
+            ("escrow.payee.person_red_fen", payee.person_red_fen),
+            ("escrow.payee.person_red_bp", payee.person_red_bp),
+            ("escrow.split.band_bp", split.band_bp),
+            ("escrow.split.count", split.count.into()),
+            ("escrow.split.red_bp", split.red_bp),
+            ("escrow.loan.red_families", loan.red_families.into()),
+            ("escrow.loan.family_fen", loan.family_fen),
+            ("escrow.surge.times_bp", surge.times_bp),
+            ("escrow.surge.floor_fen", surge.floor_fen),
+        ] {
+            values.push((id.to_owned(), Some(number)));
+        }
+        for level in ALL_LEVELS {
+            let tier = self.coverage.tiers.iter().find(|tier| tier.level == level);
+            let tier = tier.ok_or_else(|| missing(format!("FUND-COVERAGE.tiers ({})", name(level))))?;
+            values.push((format!("escrow.coverage.{}_bp", name(level)), Some(tier.below_bp)));
+        }
+        for level in LEVELS {
+            let tier = self.runoff.tiers.iter().find(|tier| tier.level == level);
+            let tier = tier.ok_or_else(|| missing(format!("FUND-RUNOFF-DATE.tiers ({})", name(level))))?;
+            values.push((format!("escrow.runoff.{}_days", name(level)), Some(tier.days.into())));
+        }
+        Ok(())
     }
 
     fn large_settings(&self, values: &mut Vec<(String, Option<i64>)>) -> Result<(), PolicyError> {

@@ -27,6 +27,8 @@ pub enum Kind {
     Months(i64, i64),
     /// Lesson units (课时).
     Units(i64, i64),
+    /// A number of what the last two words say, in Chinese and in English.
+    Number(i64, i64, &'static str, &'static str),
     /// One of these, the loosest first.
     Choice(&'static [Word]),
     /// Any of these.
@@ -139,7 +141,8 @@ impl Kind {
             | Kind::Times(least, most)
             | Kind::Hours(least, most)
             | Kind::Months(least, most)
-            | Kind::Units(least, most) => Some((least, most)),
+            | Kind::Units(least, most)
+            | Kind::Number(least, most, ..) => Some((least, most)),
             Kind::Choice(_) | Kind::Set(_) => None,
         }
     }
@@ -307,6 +310,7 @@ impl Parameter {
                 Kind::Hours(..) => format!("{number} 小时"),
                 Kind::Months(..) => format!("{number} 个月"),
                 Kind::Units(..) => format!("{number} 课时"),
+                Kind::Number(_, _, what, _) => format!("{number} {what}"),
                 _ => number.to_string(),
             },
         )
@@ -327,6 +331,7 @@ impl Parameter {
                 Kind::Hours(..) => format!("{number} hours"),
                 Kind::Months(..) => format!("{number} months"),
                 Kind::Units(..) => format!("{number} units"),
+                Kind::Number(_, _, _, what) => format!("{number} {what}"),
                 _ => number.to_string(),
             },
         )

@@ -299,6 +299,7 @@ impl OnePage<'_> {
             Kind::Hours(..) => t("小时", "hours"),
             Kind::Months(..) => t("个月", "months"),
             Kind::Units(..) => t("课时", "units"),
+            Kind::Number(_, _, zh, en) => t(zh, en),
             Kind::Choice(_) | Kind::Set(_) => "",
         }
     }

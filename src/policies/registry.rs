@@ -1,5 +1,7 @@
 //! Every parameter that a bureau may set.
 
+mod flows;
+
 use super::model::{
     Certainty::{L, S, V},
     Group, Kind, Parameter, Standing, Stricter, Word,
@@ -117,8 +119,8 @@ const SHARE: Kind = Kind::BasisPoints(1, 10_000);
 const AMOUNT: Kind = Kind::Fen(1, FEN_MAX);
 const OF_MINIMUM: Kind = Kind::BasisPoints(1, RATE_MAX);
 
-/// All of them, in the order in which they are shown.
-pub const PARAMETERS: &[Parameter] = &[
+/// Of courses, and of withdrawals and the minimum balance.
+const FIRST: [Parameter; 24] = [
     parameter(
         "course.offline_end",
         Group::Courses,
@@ -331,6 +333,10 @@ pub const PARAMETERS: &[Parameter] = &[
         Kind::Days(1, 366),
         "3",
     ),
+];
+
+/// Of procedure and security.
+const LAST: [Parameter; 7] = [
     parameter(
         DUE_YELLOW,
         Group::Procedure,
@@ -392,6 +398,25 @@ pub const PARAMETERS: &[Parameter] = &[
     )
     .by("个人信息保护法第六条（最小必要）；平台缺省值", V),
 ];
+
+const COUNT: usize = FIRST.len() + flows::FLOWS.len() + LAST.len();
+
+const ALL: [Parameter; COUNT] = {
+    let mut all = [FIRST[0]; COUNT];
+    let (parts, mut place, mut part) = ([&FIRST as &[Parameter], &flows::FLOWS, &LAST], 0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            all[place] = parts[part][index];
+            (place, index) = (place + 1, index + 1);
+        }
+        part += 1;
+    }
+    all
+};
+
+/// All of them, in the order in which they are shown.
+pub const PARAMETERS: &[Parameter] = &ALL;
 
 /// The parameter of an id.
 pub fn parameter_of(id: &str) -> Option<&'static Parameter> {

@@ -230,6 +230,50 @@ async fn the_institution_answers_and_the_officer_resolves() {
     assert_eq!(status, StatusCode::CONFLICT);
 }
 
+#[tokio::test]
+async fn a_person_never_paid_before_gets_sixty_thousand_and_the_watch_page_tells_it_by_the_mask() {
+    let world = World::new().await;
+    let bank = Bank::of(&world);
+    let entries = json!([
+        {"bank_ref": "P1", "booked_on": "2026-03-16", "direction": "credit", "amount_fen": 50_000_000, "kind": "prepayment",
+         "counterparty_name": "家长", "counterparty_account": "6217000000000001"},
+        {"bank_ref": "P2", "booked_on": "2026-03-17", "direction": "debit", "amount_fen": 6_000_000,
+         "counterparty_name": "张三丰", "counterparty_account": "6230550012030091264", "remittance": "往来"},
+    ]);
+    let body = json!({"account": world.account, "entries": entries}).to_string();
+    assert_eq!(bank.push(&body, "nonce-number-0005", None).await.status(), StatusCode::OK);
+    let warnings = world.admin.json("/warnings?kind=FUND-UNUSUAL-COUNTERPARTY").await;
+    let warning = &warnings["items"][0];
+    assert_eq!((&warning["level"], &warning["bank_ref"]), (&json!("red"), &json!("P2")), "{warnings}");
+    let evidence = &warning["evidence"];
+    for (field, value) in [
+        ("value", json!(6_000_000)),
+        ("threshold", json!(5_000_000)),
+        ("payee", json!("张*")),
+        ("payee_account", json!("****1264")),
+        ("first_seen", json!(true)),
+        ("balance_before_fen", json!(50_000_000)),
+    ] {
+        assert_eq!(evidence[field], value, "{field} of {evidence}");
+    }
+    let watch = world.admin.page("/b/escrow").await;
+    assert!(watch.contains("异常交易对手"), "the watch page tells it");
+    let page = world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await;
+    for told in ["转出 ¥60,000.00 给张*，收款人为个人", "收款人为个人，且金额 ≥ 预警线", "****1264", "数据距今"]
+    {
+        assert!(page.contains(told), "{told}");
+    }
+    assert!(!page.contains("三丰") && !page.contains("6230550012030091264"), "the person stays masked");
+
+    // The feed of another county carries nobody's name: that is said, and is not the same as no finding.
+    let other = World::new().await;
+    delivered(&other, camt(&other.account, OPENING, &GRAB)).await;
+    let none = other.admin.json("/warnings?kind=FUND-UNUSUAL-COUNTERPARTY").await;
+    assert_eq!(none["items"].as_array().map(Vec::len), Some(0), "{none}");
+    let page = other.admin.page(&format!("/b/escrow/{}", other.account_id().await)).await;
+    assert!(page.contains("银行没有提供收款人") && page.contains("没有合同台账"), "what cannot be judged is said");
+}
+
 /// A sheet names the account, not the agreement nor where releases go: both stay unknown, and officials are told.
 #[tokio::test]
 async fn what_a_sheet_does_not_say_of_an_account_stays_unknown() {

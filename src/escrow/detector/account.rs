@@ -1,7 +1,9 @@
 //! The state of one account between entries, and how an entry or the end of a day changes it.
 //!
-//! The state is bounded: movements of the longest window, a level per open warning, and a few numbers. It is stored
-//! between ingests; reading it back and going on gives what one pass would have given.
+//! The state is bounded: movements of the longest window, nine weeks of daily sums, the withdrawals of a day, a hash for
+//! each recipient, a level per open warning, and a few numbers. It is stored between ingests; reading it back and going on
+//! gives what one pass would have given. What an entry raises stands in [`at_entry`](super::at_entry), what the end of a
+//! day raises and closes in [`at_day_end`](super::at_day_end).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +12,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    below_min::{self, Minimum, Reason},
-    cum_rolling::{Movement, Rolling, TooShort},
-    days, large_single,
-    model::{Change, Entry, Level, Step, Undetermined, Warning, WarningKind},
+    counterparty::Payees,
+    cum_rolling::{Rolling, TooShort},
+    daily::Daily,
+    days,
+    facts::AccountFacts,
+    model::{Change, Entry, Level, Step, Undetermined, WarningKind},
     obligations::Obligations,
+    open::Open,
+    structuring::Burst,
+    withdraw_unmatched::Released,
 };
 use crate::{
-    escrow::policy::{Policies, Policy},
+    escrow::{
+        model::Mode,
+        policy::{Policies, Policy},
+    },
     kernel::Calendar,
 };
-
-/// W2 closes after this many consecutive ends of day below the lowest tier of every window.
-const DAYS_BELOW_TO_CLOSE: u32 = 7;
 
 /// What entries are judged by.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +39,27 @@ pub struct Grounds<'a> {
     pub calendar: &'a Calendar,
     /// Of the account; `None` where it is unknown what is owed.
     pub obligations: Option<&'a Obligations>,
+    /// What is filed about the account; all unknown where nothing is.
+    pub account: &'a AccountFacts,
 }
 
 impl<'a> Grounds<'a> {
     /// The policy of a day, counted as [`days`] does.
-    fn policy(&self, day: i64) -> &'a Policy {
+    pub(super) fn policy(&self, day: i64) -> &'a Policy {
         match self.policies.constant() {
             Some(policy) => policy,
             None => self.policies.on(days::date(day).unwrap_or(NaiveDate::MAX)),
         }
+    }
+
+    /// What is owed, where that is known at an instant.
+    pub(super) fn owed_at(&self, micros: i64) -> Option<&'a Obligations> {
+        self.obligations.filter(|obligations| obligations.is_known_at(micros))
+    }
+
+    /// Whether money leaves in step with lessons, as it does in custody. A deposit is for refunds alone.
+    pub(super) fn in_step(&self) -> bool {
+        self.account.mode != Some(Mode::RiskDeposit)
     }
 }
 
@@ -72,22 +91,57 @@ impl From<TooShort> for DetectorError {
     }
 }
 
+/// The form in which a state is stored. A state of another one is not read: the account is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+struct Form;
+
+impl Form {
+    const NUMBER: u32 = 2;
+}
+
+impl From<Form> for u32 {
+    fn from(_: Form) -> u32 {
+        Form::NUMBER
+    }
+}
+
+impl TryFrom<u32> for Form {
+    type Error = String;
+
+    fn try_from(number: u32) -> Result<Form, String> {
+        if number == Form::NUMBER { Ok(Form) } else { Err(format!("a state of form {number}")) }
+    }
+}
+
 /// One account between two entries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountState {
-    balance_fen: i64,
+    form: Form,
+    pub(super) balance_fen: i64,
     /// The first day not yet closed, counted from 1970-01-01 in Beijing; `None` before anything is known.
     next_day: Option<i64>,
     /// The latest entry, in microseconds.
     last_at: Option<i64>,
-    rolling: Rolling,
-    /// Level of the open warning of each kind.
-    open: BTreeMap<WarningKind, Level>,
+    pub(super) rolling: Rolling,
+    pub(super) open: Open,
     /// Ends of day in a row with all windows below their lowest tier, while W2 is open.
-    days_below_share: u32,
+    pub(super) days_below_share: u32,
     /// Bank days in a row below the minimum balance.
-    bank_days_below_min: u32,
+    pub(super) bank_days_below_min: u32,
+    pub(super) released: Released,
+    pub(super) daily: Daily,
+    pub(super) payees: Payees,
+    pub(super) burst: Burst,
+    /// Families behind the payments of lenders since W13 was closed last.
+    pub(super) families: u32,
+    /// Ends of day in a row with what is owed covered, while W5 is open.
+    pub(super) days_covered: u32,
+    /// Ends of day in a row at which the money lasts, while W6 is open.
+    pub(super) days_lasting: u32,
+    /// Whether the day before ended in a surge: one surge raises one warning.
+    pub(super) is_surging: bool,
     undetermined: BTreeMap<WarningKind, BTreeSet<String>>,
 }
 
@@ -95,13 +149,22 @@ impl AccountState {
     /// An account before its first entry.
     pub fn new(opening: Opening) -> AccountState {
         AccountState {
+            form: Form,
             balance_fen: opening.balance_fen,
             next_day: opening.on.map(days::number),
             last_at: None,
             rolling: Rolling::default(),
-            open: BTreeMap::new(),
+            open: Open::default(),
             days_below_share: 0,
             bank_days_below_min: 0,
+            released: Released::default(),
+            daily: Daily::default(),
+            payees: Payees::default(),
+            burst: Burst::default(),
+            families: 0,
+            days_covered: 0,
+            days_lasting: 0,
+            is_surging: false,
             undetermined: BTreeMap::new(),
         }
     }
@@ -113,7 +176,7 @@ impl AccountState {
 
     /// The level of the open warning of a kind.
     pub fn open_level(&self, kind: WarningKind) -> Option<Level> {
-        self.open.get(&kind).copied()
+        self.open.level(kind)
     }
 
     /// The first day that is not judged yet, and after which nothing that is owed was looked at.
@@ -121,7 +184,7 @@ impl AccountState {
         self.next_day.and_then(days::date)
     }
 
-    /// What could not be judged so far.
+    /// What could not be judged so far; of W6 and W14, which only need time, what cannot be judged yet.
     pub fn undetermined(&self) -> Vec<Undetermined> {
         let shape = |(kind, missing): (&WarningKind, &BTreeSet<String>)| Undetermined {
             kind: *kind,
@@ -130,17 +193,28 @@ impl AccountState {
         self.undetermined.iter().map(shape).collect()
     }
 
-    /// The history breaks off and goes on at `opening`: what moved between is unknown. Nothing is judged by what was
-    /// before; warnings that are open stay so until what comes closes them.
+    /// The history breaks off and goes on at `opening`: what moved between is unknown. Nothing is judged by the sums that
+    /// were before; warnings that are open stay so until what comes closes them, and who was paid before stays known.
     pub fn begin_anew(&mut self, opening: Opening) {
-        let open = std::mem::take(&mut self.open);
-        let undetermined = std::mem::take(&mut self.undetermined);
-        *self = AccountState { open, undetermined, last_at: self.last_at, ..AccountState::new(opening) };
+        let before = std::mem::replace(self, AccountState::new(opening));
+        self.released = Released::anew(before.open.level(WarningKind::WithdrawUnmatched).is_some());
+        self.open = before.open;
+        self.undetermined = before.undetermined;
+        self.last_at = before.last_at;
+        self.payees = before.payees;
+        self.families = before.families;
     }
 
     /// People closed the open warning of `kind`; the next event of the kind raises a new one.
     pub fn resolve(&mut self, kind: WarningKind) {
-        self.open.remove(&kind);
+        if !self.open.forget(kind) {
+            return;
+        }
+        match kind {
+            WarningKind::WithdrawUnmatched => self.released.settle(),
+            WarningKind::TrainingLoan => self.families = 0,
+            _ => {}
+        }
     }
 
     /// Takes in the next entry: closes the days before it, then judges it. Changes are appended in order of time.
@@ -156,18 +230,19 @@ impl AccountState {
             if entry.credit { before.checked_add(entry.amount_fen) } else { before.checked_sub(entry.amount_fen) };
         let after = after.ok_or_else(|| DetectorError::TooLarge { bank_ref: entry.bank_ref.to_owned() })?;
         let judged_from = self.next_day.filter(|next| *next < day).map_or(at, days::last_micro);
-        self.rolling.fit(&grounds.policy(day).cum_rolling, judged_from)?;
+        let policy = grounds.policy(day);
+        self.rolling.fit(&policy.cum_rolling, judged_from)?;
         self.close_days(grounds, day, changes);
-        self.rolling.advance(at);
-        self.rolling.add(movement(at, entry));
+        if let Some(obligations) = grounds.owed_at(at) {
+            if let Some(last) = self.last_at {
+                self.released.write_off(obligations, last);
+            }
+            self.released.advance(obligations, day, |day| grounds.policy(day).withdraw_unmatched.period);
+            self.released.add(entry, grounds.in_step());
+        }
         self.balance_fen = after;
         self.last_at = Some(at);
-        if !entry.credit {
-            if !entry.kind.is_exempt() {
-                self.judge_single(grounds, entry, before, changes);
-            }
-            self.judge_rolling(grounds, entry, changes);
-        }
+        self.take(grounds, policy, entry, before, changes);
         Ok(())
     }
 
@@ -189,159 +264,45 @@ impl AccountState {
     fn close_days(&mut self, grounds: &Grounds, until: i64, changes: &mut Vec<Change>) {
         let first = *self.next_day.get_or_insert(until);
         for day in first..until {
-            self.close_below_min(grounds, day, changes);
-            self.close_rolling(grounds, day, changes);
+            self.close_day(grounds, day, changes);
             self.next_day = Some(day + 1);
         }
     }
 
-    fn judge_single(&mut self, grounds: &Grounds, entry: &Entry, before: i64, changes: &mut Vec<Change>) {
-        let policy = grounds.policy(days::day_of(entry.booked_at.timestamp_micros()));
-        let Some(reached) = large_single::judge(&policy.large_single, entry.amount_fen, before) else { return };
-        let step = step_of(entry, reached.level(entry));
-        let evidence = || signed(large_single::evidence(policy, &reached, entry, before), &step, policy);
-        note(&mut self.open, WarningKind::LargeSingle, &step, evidence, changes);
-    }
-
-    fn judge_rolling(&mut self, grounds: &Grounds, entry: &Entry, changes: &mut Vec<Change>) {
-        let policy = grounds.policy(days::day_of(entry.booked_at.timestamp_micros()));
-        let verdict = self.rolling.judge(&policy.cum_rolling, self.balance_fen);
-        if verdict.without_base {
-            lack(&mut self.undetermined, WarningKind::CumRolling, "base_fen");
-        }
-        let Some(share) = verdict.gravest else { return };
-        let step = step_of(entry, share.level);
-        if !self.open.contains_key(&WarningKind::CumRolling) {
-            self.days_below_share = 0;
-        }
-        let evidence = || signed(share.evidence(), &step, policy);
-        note(&mut self.open, WarningKind::CumRolling, &step, evidence, changes);
-    }
-
-    fn close_rolling(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
-        if !self.open.contains_key(&WarningKind::CumRolling) {
-            return;
-        }
-        self.rolling.advance(days::last_micro(day));
-        let all_below = self.rolling.judge(&grounds.policy(day).cum_rolling, self.balance_fen).all_below;
-        self.days_below_share = if all_below { self.days_below_share + 1 } else { 0 };
-        if self.days_below_share >= DAYS_BELOW_TO_CLOSE {
-            self.open.remove(&WarningKind::CumRolling);
-            changes.push(Change::Resolved { kind: WarningKind::CumRolling, at: days::end_of_day(day) });
+    /// Something was lacking to judge a kind, once and for good.
+    pub(super) fn lack(&mut self, kind: WarningKind, what: &str) {
+        let missing = self.undetermined.entry(kind).or_default();
+        if !missing.contains(what) {
+            missing.insert(what.to_owned());
         }
     }
 
-    fn close_below_min(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
-        let policy = grounds.policy(day);
-        let unearned = grounds.obligations.map(|obligations| obligations.unearned_at(days::last_micro(day)));
-        let minimum = Minimum::of(&policy.minimum_balance, unearned);
-        let is_below = minimum.is_above(self.balance_fen);
-        let tier = minimum.tier(&policy.below_min, self.balance_fen).map(Reason::Tier);
-        if is_below {
-            self.count_bank_day(grounds, day, tier.as_ref().map(Reason::level));
-        } else {
-            self.bank_days_below_min = 0;
-        }
-        let by_days = self.bank_days_below_min >= policy.below_min.red_after_bank_days;
-        let reason = match tier {
-            Some(tier) if tier.level() == Level::Red => Some(tier),
-            _ if by_days => Some(Reason::BankDays),
-            tier => tier,
-        };
-        let Some(reason) = reason else {
-            if !is_below && self.open.remove(&WarningKind::BelowMin).is_some() {
-                changes.push(Change::Resolved { kind: WarningKind::BelowMin, at: days::end_of_day(day) });
-            }
-            return;
-        };
-        let step = Step { at: days::end_of_day(day), level: reason.level(), bank_ref: None };
-        let (balance, bank_days) = (self.balance_fen, self.bank_days_below_min);
-        let inputs = || below_min::evidence(&policy.minimum_balance, &minimum, &reason, balance, bank_days);
-        note(&mut self.open, WarningKind::BelowMin, &step, || signed(inputs(), &step, policy), changes);
-    }
-
-    /// Counts a day below the minimum if it is a bank day. Whether it is may be unknown; that matters unless the
-    /// warning is red anyway.
-    fn count_bank_day(&mut self, grounds: &Grounds, day: i64, level: Option<Level>) {
-        let date = days::date(day);
-        match date.and_then(|date| grounds.calendar.is_workday(date)) {
-            Some(true) => self.bank_days_below_min = self.bank_days_below_min.saturating_add(1),
-            Some(false) => {}
+    /// What is lacking now to judge a kind, and nothing else.
+    pub(super) fn lack_now(&mut self, kind: WarningKind, what: Option<&str>) {
+        match what {
             None => {
-                let red = Some(Level::Red);
-                let by_days = self.bank_days_below_min >= grounds.policy(day).below_min.red_after_bank_days;
-                if level < red && self.open_level(WarningKind::BelowMin) < red && !by_days {
-                    let year = date.map(|date| date.format("%Y").to_string()).unwrap_or_default();
-                    lack(&mut self.undetermined, WarningKind::BelowMin, &format!("holidays_{year}"));
+                self.undetermined.remove(&kind);
+            }
+            Some(what) => {
+                let missing = self.undetermined.entry(kind).or_default();
+                missing.retain(|one| one == what);
+                if missing.is_empty() {
+                    missing.insert(what.to_owned());
                 }
             }
         }
     }
 }
 
-/// What an entry does to the sums of W2.
-fn movement(at: i64, entry: &Entry) -> Movement {
-    let amount = entry.amount_fen;
-    let none = Movement { at, ..Movement::default() };
-    if entry.credit {
-        Movement { credits: amount, ..none }
-    } else if entry.kind.is_exempt() {
-        Movement { exempt: amount, ..none }
-    } else {
-        Movement { debits: amount, matched: if entry.order_ref.is_some() { amount } else { 0 }, ..none }
-    }
-}
-
-fn step_of(entry: &Entry, level: Level) -> Step {
+pub(super) fn step_of(entry: &Entry, level: Level) -> Step {
     let at = days::instant(entry.booked_at.timestamp_micros());
     Step { at, level, bank_ref: Some(entry.bank_ref.to_owned()) }
 }
 
 /// Evidence with its own instant, entry and policy version, which need not be those of the warning's raising.
-fn signed(mut evidence: Map<String, Value>, step: &Step, policy: &Policy) -> Map<String, Value> {
+pub(super) fn signed(mut evidence: Map<String, Value>, step: &Step, policy: &Policy) -> Map<String, Value> {
     evidence.insert("at".to_owned(), step.at.to_rfc3339().into());
     evidence.insert("bank_ref".to_owned(), step.bank_ref.clone().into());
     evidence.insert("policy_version".to_owned(), policy.version.clone().into());
     evidence
-}
-
-/// Raises a warning, makes the open one graver, or (W1, which has no closing condition of its own) joins it.
-fn note(
-    open: &mut BTreeMap<WarningKind, Level>,
-    kind: WarningKind,
-    step: &Step,
-    evidence: impl Fn() -> Map<String, Value>,
-    changes: &mut Vec<Change>,
-) {
-    let step = step.clone();
-    match open.get(&kind) {
-        Some(level) if *level >= step.level => {
-            if kind == WarningKind::LargeSingle {
-                changes.push(Change::Joined { kind, step });
-            }
-        }
-        Some(_) => {
-            open.insert(kind, step.level);
-            changes.push(Change::Escalated { kind, evidence: evidence(), step });
-        }
-        None => {
-            open.insert(kind, step.level);
-            changes.push(Change::Raised(Warning {
-                kind,
-                level: step.level,
-                raised_at: step.at,
-                bank_ref: step.bank_ref.clone(),
-                evidence: evidence(),
-                history: vec![step],
-                resolved_at: None,
-            }));
-        }
-    }
-}
-
-fn lack(undetermined: &mut BTreeMap<WarningKind, BTreeSet<String>>, kind: WarningKind, what: &str) {
-    let missing = undetermined.entry(kind).or_default();
-    if !missing.contains(what) {
-        missing.insert(what.to_owned());
-    }
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{AccountState, DetectorError, Grounds, Opening},
+    at_day_end::{OBLIGATIONS, RESTS_ON_OBLIGATIONS},
     days,
+    facts::AccountFacts,
     model::{Entry, Undetermined, Warning, WarningKind},
     obligations::Obligations,
     rows::AccountRows,
@@ -47,10 +49,6 @@ pub struct ReplayError {
     pub source: DetectorError,
 }
 
-/// W4 to W6 rest on what is owed.
-const RESTS_ON_OBLIGATIONS: [WarningKind; 3] =
-    [WarningKind::Coverage, WarningKind::RunoffDate, WarningKind::WithdrawUnmatched];
-
 /// Replays one account up to `as_of`; `entries` in order of time, later ones than `as_of` are left out.
 pub fn replay<'e>(
     account: &str,
@@ -72,7 +70,8 @@ pub fn replay<'e>(
 
     let mut undetermined = state.undetermined();
     if grounds.obligations.is_none() {
-        let missing = || vec!["obligations".to_owned()];
+        undetermined.retain(|lack| !RESTS_ON_OBLIGATIONS.contains(&lack.kind));
+        let missing = || vec![OBLIGATIONS.to_owned()];
         undetermined.extend(RESTS_ON_OBLIGATIONS.map(|kind| Undetermined { kind, missing: missing() }));
         undetermined.sort_by_key(|lack| lack.kind);
     }
@@ -103,7 +102,7 @@ pub fn simulate(
     let mut accounts = Vec::new();
     for (account, rows) in entries.iter().filter(|(_, rows)| rows.first_at().is_some_and(|first| first <= as_of)) {
         let obligations = obligations.map(|all| all.get(account).unwrap_or(&nothing_owed));
-        let grounds = Grounds { policies: &policies, calendar, obligations };
+        let grounds = Grounds { policies: &policies, calendar, obligations, account: AccountFacts::unknown() };
         let report = replay(account, rows.opening(), rows.entries(), &grounds, as_of)
             .map_err(|source| ReplayError { account: account.clone(), source })?;
         accounts.push(report);
@@ -119,13 +118,13 @@ pub fn simulate(
 
 /// An account that owes but has no entries: its balance is unknown, which is not a balance of zero.
 fn without_entries(account: &str, unearned_fen: i64) -> AccountReport {
-    let missing = vec!["entries".to_owned()];
+    let lack = |kind| Undetermined { kind, missing: vec!["entries".to_owned()] };
     AccountReport {
         account: account.to_owned(),
         balance_fen: None,
         unearned_fen: Some(unearned_fen),
         warnings: Vec::new(),
-        undetermined: vec![Undetermined { kind: WarningKind::BelowMin, missing }],
+        undetermined: [WarningKind::BelowMin, WarningKind::Coverage, WarningKind::RunoffDate].map(lack).to_vec(),
     }
 }
 

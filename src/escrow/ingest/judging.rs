@@ -39,7 +39,9 @@ impl Work<'_> {
             && !learned_late(account)
             && let Some(mut detector) = account.detector.clone()
         {
-            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
+            let facts = account.facts(&self.vault);
+            let grounds =
+                Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -78,6 +80,7 @@ impl Work<'_> {
     /// database writes the same entries.
     pub(super) fn judge_first(
         &self,
+        account: &Account,
         entries: &Arc<Vec<NewEntry>>,
         runs: Vec<Run>,
         closed_through: Option<NaiveDate>,
@@ -85,8 +88,14 @@ impl Work<'_> {
     ) -> JoinHandle<Result<(AccountState, Vec<Warning>), IngestError>> {
         let (policies, calendar, entries) =
             (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
+        let facts = account.facts(&self.vault);
         tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: obligations.as_deref() };
+            let grounds = Grounds {
+                policies: &policies,
+                calendar: &calendar,
+                obligations: obligations.as_deref(),
+                account: &facts,
+            };
             let begins = runs.first();
             let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
@@ -117,7 +126,9 @@ impl Work<'_> {
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
-        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
+        let facts = account.facts(&self.vault);
+        let grounds =
+            Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);

@@ -166,6 +166,7 @@ pub(super) struct Work<'a> {
     pub(super) caller: &'a Caller,
     pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
+    /// Tells whether a number is a filed one.
     pub(super) vault: Vault,
     pub(super) delivery: &'a Delivery,
     /// By statement, how many entries the delivery gave twice.
@@ -237,6 +238,7 @@ impl Work<'_> {
         // The first entries of an account are its whole history and need no reading back.
         let first = (account.entry_count == 0).then(|| {
             self.judge_first(
+                &account,
                 &batch.entries,
                 standing.runs.clone().unwrap_or_default(),
                 closed_through,

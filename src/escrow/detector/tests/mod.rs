@@ -1,7 +1,10 @@
 //! Stories of whole accounts: the worked examples, both sides of each boundary, and what must hold of any account.
 
 mod below_min;
+mod income;
+mod owed;
 mod properties;
+mod recipients;
 mod withdrawals;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +27,7 @@ struct Story {
     opening: Opening,
     rows: Vec<EntryRow>,
     obligations: Option<Obligations>,
+    facts: AccountFacts,
     policy: Policy,
 }
 
@@ -34,21 +38,58 @@ impl Story {
             opening: Opening { balance_fen: yuan * 100, on },
             rows: Vec::new(),
             obligations: None,
+            facts: AccountFacts::default(),
             policy: Policy::default(),
         }
     }
 
-    fn owing(mut self, yuan: i64) -> Story {
-        let event = ObligationEvent::Contract;
-        let contract = Obligation { at: at("01-01T00:00:00"), event, amount_fen: yuan * 100, contract_ref: "c".into() };
-        self.obligations = Some(Obligations::from_events(&[contract]));
+    fn owing(self, yuan: i64) -> Story {
+        self.owed(&[("01-01T00:00:00", ObligationEvent::Contract, yuan)])
+    }
+
+    /// All events of one contract, in yuan.
+    fn owed(mut self, events: &[(&str, ObligationEvent, i64)]) -> Story {
+        let event = |(booked, event, yuan): &(&str, ObligationEvent, i64)| Obligation {
+            at: at(booked),
+            event: *event,
+            amount_fen: yuan * 100,
+            contract_ref: "c".into(),
+        };
+        self.obligations = Some(Obligations::from_events(&events.iter().map(event).collect::<Vec<_>>()));
+        self
+    }
+
+    /// Who was on the other side of the last row.
+    fn with(mut self, name: &str, account: &str) -> Story {
+        let text = |text: &str| Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
+        if let Some(last) = self.rows.last_mut() {
+            last.counterparty_name = text(name);
+            last.counterparty_account = text(account);
+        }
+        self
+    }
+
+    fn noted(mut self, remark: &str) -> Story {
+        if let Some(last) = self.rows.last_mut() {
+            last.remittance = Some(remark.to_owned());
+        }
         self
     }
 
     fn row(mut self, booked: &str, credit: bool, amount_fen: i64, kind: Kind, order: Option<&str>) -> Story {
         let bank_ref = format!("R{:03}", self.rows.len() + 1);
         let order_ref = order.map(str::to_owned);
-        self.rows.push(EntryRow { booked_at: at(booked), credit, amount_fen, bank_ref, kind, order_ref });
+        self.rows.push(EntryRow {
+            booked_at: at(booked),
+            credit,
+            amount_fen,
+            bank_ref,
+            kind,
+            order_ref,
+            counterparty_name: None,
+            counterparty_account: None,
+            remittance: None,
+        });
         self
     }
 
@@ -69,23 +110,29 @@ impl Story {
     }
 
     fn until(&self, as_of: &str) -> AccountReport {
-        let obligations = self.obligations.as_ref();
         let policies = self.policy.clone().into();
-        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations };
-        let entries = self.rows.iter().map(entry);
-        replay("A", self.opening, entries, &grounds, at(as_of)).unwrap()
+        let grounds = Grounds {
+            policies: &policies,
+            calendar: Calendar::statutory(),
+            obligations: self.obligations.as_ref(),
+            account: &self.facts,
+        };
+        replay("A", self.opening, self.rows.iter().map(EntryRow::entry), &grounds, at(as_of)).unwrap()
     }
 }
 
-fn entry(row: &EntryRow) -> Entry<'_> {
-    Entry {
-        booked_at: row.booked_at,
-        credit: row.credit,
-        amount_fen: row.amount_fen,
-        bank_ref: &row.bank_ref,
-        kind: row.kind,
-        order_ref: row.order_ref.as_deref(),
-    }
+/// Levels of the warnings of one kind, resolved ones included.
+fn levels_of(report: &AccountReport, kind: WarningKind) -> Vec<Level> {
+    report.warnings.iter().filter(|warning| warning.kind == kind).map(|warning| warning.level).collect()
+}
+
+/// What is lacking to judge a kind.
+fn lacking(report: &AccountReport, kind: WarningKind) -> Vec<String> {
+    report.undetermined.iter().filter(|lack| lack.kind == kind).flat_map(|lack| lack.missing.clone()).collect()
+}
+
+fn resolved_at(warning: &Warning) -> Option<String> {
+    warning.resolved_at.map(|at| at.format("%m-%dT%H:%M:%S").to_string())
 }
 
 /// Kind and level of every warning, resolved ones included.

@@ -5,13 +5,15 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
     escrow::{
-        detector::AccountState,
+        detector::{AccountFacts, AccountState, FiledAccount},
         ingest::{
             Incoming, Target,
             chain::{Claim, Gap, Verdict},
         },
     },
     identity::Caller,
+    kernel::private::AccountNumber,
+    vault::Vault,
 };
 
 /// An account, locked until the transaction ends.
@@ -21,6 +23,12 @@ pub struct Account {
     pub institution_id: i64,
     pub institution_name: String,
     pub account_no: String,
+    pub mode: String,
+    /// Keyed hash of the account that releases go to.
+    payee_index: Option<Vec<u8>>,
+    /// Numbers of the institution's other dedicated accounts, closed ones among them.
+    other_accounts: Vec<String>,
+    legal_person: String,
     pub active: bool,
     pub opening_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
@@ -44,6 +52,10 @@ impl From<Row> for Account {
             institution_id: row.get("institution_id"),
             institution_name: row.get("name"),
             account_no: row.get("account_no"),
+            mode: row.get("mode"),
+            payee_index: row.get("payee_index"),
+            other_accounts: row.get("other_accounts"),
+            legal_person: row.get("legal_person"),
             active: row.get("active"),
             opening_fen: row.get("opening_fen"),
             opening_on: row.get("opening_on"),
@@ -55,6 +67,18 @@ impl From<Row> for Account {
             payee_index: row.get("payee_index"),
             detector: detector.and_then(|text| serde_json::from_str(&text).ok()),
         }
+    }
+}
+
+impl Account {
+    /// What is filed about it.
+    pub fn facts(&self, vault: &Vault) -> AccountFacts {
+        let payee = self.payee_index.clone().map(|index| {
+            let vault = vault.clone();
+            FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
+        });
+        let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
+        AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person)
     }
 }
 
@@ -80,8 +104,11 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let row = client
         .query_opt(
-            "SELECT a.id, a.institution_id, i.name, a.account_no, a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.owed_changed_on, a.payee_index, a.detector::text FROM escrow_accounts a \
+            "SELECT a.id, a.institution_id, i.name, i.legal_person, a.account_no, a.mode, a.payee_index, \
+             ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
+             a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+             a.last_booked_at, a.statement_on, a.owed_changed_on, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
             &[&tenant, &id],
