@@ -6,6 +6,7 @@
 use chrono::{DateTime, FixedOffset, Timelike};
 use serde_json::{Map, Value};
 
+use super::oversight::words;
 use crate::{
     kernel::Fen,
     web::{Lang, show},
@@ -53,9 +54,10 @@ pub fn inputs(lang: Lang, evidence: &Value) -> Vec<Input> {
     let unit = fields.get("unit").and_then(Value::as_str).unwrap_or_default();
     let mut inputs: Vec<Input> = NAMES
         .iter()
+        .chain(words::NAMES)
         .filter_map(|(field, zh, en)| Some((*field, lang.t(zh, en), fields.get(*field)?)))
         .filter(|(field, _, value)| !value.is_null() && !said_before(field, value, fields))
-        .map(|(field, name, value)| Input { name, value: shown(field, value, unit) })
+        .map(|(field, name, value)| Input { name, value: shown(lang, field, value, unit) })
         .collect();
     if fields.get("capped") == Some(&Value::Bool(true)) {
         let reached = fields.get("reached_level").and_then(Value::as_str).unwrap_or_default();
@@ -76,7 +78,10 @@ fn said_before(field: &str, value: &Value, fields: &Map<String, Value>) -> bool 
         && fields.get("unit").and_then(Value::as_str) == Some(if field.ends_with("_bp") { "bp" } else { "fen" })
 }
 
-fn shown(field: &str, value: &Value, unit: &str) -> String {
+fn shown(lang: Lang, field: &str, value: &Value, unit: &str) -> String {
+    if let Some(said) = words::said(lang, field, value) {
+        return said;
+    }
     let unit = match field {
         "value" | "threshold" => unit,
         _ if field.ends_with("_fen") => "fen",
@@ -86,6 +91,7 @@ fn shown(field: &str, value: &Value, unit: &str) -> String {
     match (value.as_i64(), unit) {
         (Some(fen), "fen") => Fen(fen).yuan(),
         (Some(bp), "bp") => show::percent(bp),
+        (Some(number), unit) if let Some(counted) = words::counted(lang, number, unit) => counted,
         _ if field == "at" => instant(value.as_str().unwrap_or_default()),
         _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     }
@@ -124,7 +130,7 @@ pub fn formula(lang: Lang, evidence: &Value) -> String {
         "balance_fen < minimum_fen on consecutive bank days" => {
             ("日终余额连续多个银行工作日 < 最低余额", "balance < minimum on consecutive bank days")
         }
-        other => (other, other),
+        other => words::formula(other).unwrap_or((other, other)),
     };
     lang.t(zh, en).to_owned()
 }

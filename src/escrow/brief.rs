@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::oversight;
 use crate::{
     kernel::Fen,
     web::{Lang, show},
@@ -23,7 +24,7 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> String {
         "FUND-LARGE-SINGLE" => large_single(lang, evidence),
         "FUND-CUM-ROLLING" => cum_rolling(lang, evidence),
         "FUND-BELOW-MIN" => below_min(lang, evidence),
-        _ => None,
+        _ => oversight::words::claim(lang, kind, evidence),
     };
     found.unwrap_or_else(|| show::warning_kind(lang, kind).to_owned())
 }
@@ -106,6 +107,10 @@ pub fn action_word(lang: Lang, action: &str) -> &'static str {
         "explain" => lang.t("机构说明", "The institution answered"),
         "investigate" => lang.t("开始核查", "Investigation begun"),
         "resolve" => lang.t("办结", "Closed"),
+        "note" => lang.t("备注", "Note"),
+        "hand_over" => lang.t("移交", "Handed over"),
+        "overdue" => lang.t("逾期自动升级", "Overdue: one level up"),
+        "reopen" => lang.t("再次出现，升一级", "Raised again: one level up"),
         _ => lang.t("升级上报", "Escalated"),
     }
 }

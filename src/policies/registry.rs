@@ -1,5 +1,7 @@
 //! Every parameter that a bureau may set.
 
+pub mod oversight;
+
 use super::model::{
     Certainty::{L, S, V},
     Group, Kind, Parameter, Standing, Stricter, Word,
@@ -260,6 +262,29 @@ pub const PARAMETERS: &[Parameter] = &[
         Kind::Days(1, 366),
         "3",
     ),
+    oversight::FEED_CUTOFF,
+    oversight::FEED_BLUE,
+    oversight::FEED_YELLOW,
+    oversight::FEED_ORANGE,
+    oversight::FEED_RED,
+    oversight::FEED_BANK,
+    oversight::OVER_CAP_ORANGE_ORDERS,
+    oversight::OVER_CAP_ORANGE_SHARE,
+    oversight::OVER_CAP_RED_SHARE,
+    oversight::OUTSIDE_SHARE,
+    oversight::OUTSIDE_FLOOR,
+    oversight::OUTSIDE_SETTLED,
+    oversight::OUTSIDE_UNPAID,
+    oversight::OUTSIDE_ORANGE_PUPILS,
+    oversight::OUTSIDE_ORANGE_FEN,
+    oversight::OUTSIDE_RED_PUPILS,
+    oversight::OUTSIDE_RED_PERSONAL,
+    oversight::LOAN_RED,
+    oversight::BACKLOG_YELLOW,
+    oversight::BACKLOG_ORANGE,
+    oversight::BACKLOG_RED,
+    oversight::BACKLOG_SHARE,
+    oversight::FILING_WORKDAYS,
     parameter(
         DUE_YELLOW,
         Group::Procedure,
@@ -276,6 +301,11 @@ pub const PARAMETERS: &[Parameter] = &[
         "2",
     )
     .by(FUNDS, V),
+    oversight::REOPEN_DAYS,
+    oversight::QUIET_FROM,
+    oversight::QUIET_UNTIL,
+    oversight::DIGEST_LEVELS,
+    oversight::DIGEST_AT,
     parameter(
         APPROVAL_DAYS,
         Group::Procedure,

@@ -216,6 +216,10 @@ impl Work<'_> {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
             }
         }
+        let today = self.caller.today();
+        if self.delivery.format == PUSH && account.heard_on < Some(today) {
+            accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
+        }
         let sifted = self.leave_out_known(&account, &mut batch).await?;
         let claims = self.claims(&batch, &sifted);
         let standing = self.standing(&account, &batch, &claims).await?;

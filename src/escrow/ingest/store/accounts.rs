@@ -20,6 +20,7 @@ pub struct Account {
     pub id: i64,
     pub institution_id: i64,
     pub institution_name: String,
+    pub credit_code: String,
     pub account_no: String,
     pub active: bool,
     pub opening_fen: Option<i64>,
@@ -28,6 +29,8 @@ pub struct Account {
     pub entry_count: i64,
     pub last_booked_at: Option<DateTime<Utc>>,
     pub statement_on: Option<NaiveDate>,
+    /// The day on which the bank pushed something last.
+    pub heard_on: Option<NaiveDate>,
     /// `None` before the first entry, or where an older version wrote what this one cannot read: then it is replayed.
     pub detector: Option<AccountState>,
 }
@@ -39,6 +42,7 @@ impl From<Row> for Account {
             id: row.get("id"),
             institution_id: row.get("institution_id"),
             institution_name: row.get("name"),
+            credit_code: row.get("credit_code"),
             account_no: row.get("account_no"),
             active: row.get("active"),
             opening_fen: row.get("opening_fen"),
@@ -47,6 +51,7 @@ impl From<Row> for Account {
             entry_count: row.get("entry_count"),
             last_booked_at: row.get("last_booked_at"),
             statement_on: row.get("statement_on"),
+            heard_on: row.get("heard_on"),
             detector: detector.and_then(|text| serde_json::from_str(&text).ok()),
         }
     }
@@ -74,14 +79,22 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let row = client
         .query_opt(
-            "SELECT a.id, a.institution_id, i.name, a.account_no, a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.detector::text FROM escrow_accounts a \
+            "SELECT a.id, a.institution_id, i.name, i.credit_code, a.account_no, a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+             a.last_booked_at, a.statement_on, a.heard_on, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
             &[&tenant, &id],
         )
         .await?;
     Ok(row.map(Account::from))
+}
+
+/// Notes that the bank pushed something on a day, be it that nothing had happened.
+pub async fn heard(client: &Client, tenant: i32, id: i64, on: NaiveDate) -> Result<(), Error> {
+    client
+        .execute("UPDATE escrow_accounts SET heard_on = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &id, &on])
+        .await?;
+    Ok(())
 }
 
 /// What an ingest leaves behind on its account.
