@@ -101,6 +101,10 @@ pub struct Service {
     #[arg(long, env = "MINGJIAN_CLOCK", value_name = "INSTANT", hide = true)]
     pub clock: Option<DateTime<FixedOffset>>,
 
+    /// Private networks to which warnings may be sent, e.g. 10.8.0.0/16; else only addresses of the internet are called
+    #[arg(long, env = "MINGJIAN_WEBHOOK_PRIVATE", value_name = "NETWORKS", value_delimiter = ',')]
+    pub webhook_private: Vec<ipnet::IpNet>,
+
     #[command(flatten)]
     pub mail: Mail,
 }

@@ -78,7 +78,7 @@ pub async fn propose(
     let shared = Shared {
         kind,
         reason,
-        by: caller.actor.user_id,
+        by: Some(caller.actor.user_id).filter(|id| *id != 0),
         at: caller.now,
         expires_at: caller.now + life(conn, caller).await?,
     };

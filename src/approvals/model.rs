@@ -42,6 +42,8 @@ pub enum Kind {
     ChangePolicy,
     /// 查阅个人信息
     ReadPersonalData,
+    /// 机构转为红色预警
+    TurnRed,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::CloseWarning => ("办结预警", "Close a warning"),
             Kind::ChangePolicy => ("调整政策参数", "Change a policy"),
             Kind::ReadPersonalData => ("查阅个人信息", "Look at personal data"),
+            Kind::TurnRed => ("机构转为红色预警", "Turn an institution red"),
         }
     }
 }
@@ -120,6 +123,7 @@ pub struct Approval {
     /// As the feature of the kind wrote it.
     pub payload: Value,
     pub reason: String,
+    /// 0 for the system itself.
     pub proposed_by: i64,
     pub proposed_by_name: String,
     pub proposed_at: DateTime<Utc>,

@@ -91,11 +91,11 @@ impl TryFrom<Row> for Approval {
 /// The columns of [`Row`] for the post `$2` who looks at the instant `$1`; a proposal that has run out by then reads as
 /// expired. A person may have several posts: what one of them proposed is the person's own.
 const APPROVALS: &str = "SELECT a.tenant_id, a.id, a.kind, a.subject, a.institution_id, i.credit_code, i.name, a.payload, a.reason, \
-     a.proposed_by, p.display_name AS proposed_by_name, a.proposed_at, a.expires_at, \
+     coalesce(a.proposed_by, 0) AS proposed_by, coalesce(p.display_name, '明鉴') AS proposed_by_name, a.proposed_at, a.expires_at, \
      CASE WHEN a.state = 'pending' AND a.expires_at <= $1 THEN 'expired' ELSE a.state END AS state, \
      d.display_name AS decided_by_name, a.decided_at, a.comment, coalesce(a.proposed_person = (SELECT me.person_id FROM users me \
      WHERE me.tenant_id = a.tenant_id AND me.id = $2), false) AS own \
-     FROM approvals a JOIN users p ON p.tenant_id = a.tenant_id AND p.id = a.proposed_by \
+     FROM approvals a LEFT JOIN users p ON p.tenant_id = a.tenant_id AND p.id = a.proposed_by \
      LEFT JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
      LEFT JOIN users d ON d.tenant_id = a.tenant_id AND d.id = a.decided_by ";
 
@@ -274,7 +274,8 @@ pub async fn pending_subjects(
 pub struct Shared<'a> {
     pub kind: Kind,
     pub reason: &'a str,
-    pub by: i64,
+    /// `None`: the system itself, because a rule says so.
+    pub by: Option<i64>,
     pub at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -301,7 +302,7 @@ pub async fn add(
     .bind::<Array<Nullable<BigInt>>, _>(institutions)
     .bind::<Array<Jsonb>, _>(payloads)
     .bind::<Text, _>(shared.reason)
-    .bind::<BigInt, _>(shared.by)
+    .bind::<Nullable<BigInt>, _>(shared.by)
     .bind::<Timestamptz, _>(shared.at)
     .bind::<Timestamptz, _>(shared.expires_at)
     .load(conn.sql())

@@ -26,7 +26,9 @@ pub mod personal;
 pub mod serve;
 pub mod signing_key;
 pub mod simulate_escrow;
+pub mod sweep;
 pub mod user;
+pub mod worker;
 
 /// 明鉴: supervision of off-campus training institutions by county education bureaus.
 #[derive(Debug, Parser)]
@@ -40,6 +42,10 @@ struct Cli {
 enum Command {
     /// Run the service; without DATABASE_URL on its own private PostgreSQL
     Serve(serve::Args),
+    /// Run the background work alone, without HTTP
+    Worker(worker::Args),
+    /// Look over institutions, feeds and warnings now
+    Sweep(sweep::Args),
     /// Apply pending migrations
     Migrate(migrate::Args),
     /// Add a person's account and print a one-time password
@@ -132,6 +138,8 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Worker(args) => worker::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::User(command) => user::run(command),
         Command::Audit(command) => audit::run(command),

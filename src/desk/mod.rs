@@ -132,9 +132,9 @@ fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Tota
             value: grave.to_string(),
             unit: t("个", ""),
             context: if page.lang.is_en() {
-                format!("{} accounts with a warning", glance.warned())
+                format!("{} institutions with a warning", glance.warned())
             } else {
-                format!("有预警的账户 {} 个", glance.warned())
+                format!("有预警的机构 {} 家", glance.warned())
             },
             href: "/b/escrow",
             alarming: grave > 0,

@@ -11,7 +11,8 @@ use super::{
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, IngestError, Push, Target},
-    model::{Step, account_number},
+    model::{Status, Step, account_number},
+    oversight, shown,
     statement::Format,
     store::{
         accounts::{self, Account},
@@ -45,9 +46,11 @@ pub fn routes() -> Vec<Route> {
         }),
         Route::post("/api/v1/bank/entries", Access::Machine, || web::post().to(push)),
         Route::get("/api/v1/warnings", Access::May(ReadEscrow), || web::get().to(list_warnings)),
+        Route::get("/api/v1/warnings/{id}", Access::May(ReadEscrow), || web::get().to(read_warning)),
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
     routes.extend(api_policy::routes());
+    routes.extend(oversight::webhook::api::routes());
     routes
 }
 
@@ -103,8 +106,14 @@ async fn list_accounts(state: State, caller: Caller, paging: Query<Paging>) -> R
 async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
+    let open = warnings::of_account(&mut conn, account.tenant_id, account.id).await?;
     conn.commit().await?;
-    Ok(HttpResponse::Ok().json(document(&state, &caller, account)?))
+    let open = open.iter().filter(|warning| warning.status.parse().is_ok_and(Status::is_open));
+    let gaps = open.filter_map(shown::gap_of);
+    let undetermined: Vec<_> = gaps.flat_map(|(after, before)| oversight::rules::undetermined(after, before)).collect();
+    let mut document = serde_json::to_value(document(&state, &caller, account)?).map_err(|_| Problem::internal())?;
+    document["undetermined"] = json!(undetermined);
+    Ok(HttpResponse::Ok().json(document))
 }
 
 /// `microseconds.seq.reference` of the last entry of a page.
@@ -222,6 +231,9 @@ async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Resu
     let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
     let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
     let received = ingest::receive(&state, &caller, delivery).await?;
+    if received.iter().any(|part| !part.warnings.is_empty()) {
+        oversight::after_delivery(&state, caller.actor.tenant, &received, caller.now).await;
+    }
     let part = received.into_iter().next().ok_or_else(Problem::internal)?;
     let receipts: Vec<_> = refs
         .into_iter()
@@ -261,6 +273,8 @@ struct ActionRequest {
     comment: String,
     /// The version of the warning that the caller has read; one that has changed since is refused with 409.
     version: Option<i32>,
+    /// The user name of the colleague, for `hand_over`.
+    to: Option<String>,
 }
 
 async fn act(
@@ -270,17 +284,31 @@ async fn act(
     id: web::Path<i64>,
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: input.0.action, comment: &input.0.comment, version: input.0.version };
+    let request = &input.0;
+    let handling = Handling {
+        step: request.action,
+        comment: &request.comment,
+        version: request.version,
+        to: request.to.as_deref(),
+    };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;
     }
+    one_warning(&state, &caller, warning.id).await
+}
+
+async fn read_warning(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+    one_warning(&state, &caller, *id).await
+}
+
+/// A warning with what was done about it, as the caller may read that.
+async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let now = warnings::of_account(&mut conn, warning.tenant_id, warning.account_id).await?;
-    let now = now.into_iter().find(|row| row.id == warning.id).ok_or_else(Problem::not_found)?;
+    let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
     conn.commit().await?;
-    let mut document = serde_json::to_value(WarningDocument::from(now)).map_err(|_| Problem::internal())?;
+    let mut document = serde_json::to_value(WarningDocument::from(warning)).map_err(|_| Problem::internal())?;
     document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }

@@ -6,7 +6,7 @@
 use chrono::{DateTime, FixedOffset, Timelike};
 use serde_json::{Map, Value};
 
-use super::{brief, detector::lender_word_means};
+use super::{brief, detector::lender_word_means, oversight::words};
 use crate::{
     kernel::Fen,
     web::{Lang, show},
@@ -90,6 +90,7 @@ pub fn inputs(lang: Lang, evidence: &Value) -> Vec<Input> {
     let unit = fields.get("unit").and_then(Value::as_str).unwrap_or_default();
     let mut inputs: Vec<Input> = NAMES
         .iter()
+        .chain(words::NAMES)
         .filter_map(|(field, zh, en)| Some((*field, lang.t(zh, en), fields.get(*field)?)))
         .filter(|(field, _, value)| !value.is_null() && !said_before(field, value, fields))
         .map(|(field, name, value)| Input { name, value: shown(lang, field, value, unit) })
@@ -114,7 +115,7 @@ fn said_before(field: &str, value: &Value, fields: &Map<String, Value>) -> bool 
 }
 
 fn shown(lang: Lang, field: &str, value: &Value, unit: &str) -> String {
-    if let Some(word) = word(lang, field, value) {
+    if let Some(word) = word(lang, field, value).or_else(|| words::said(lang, field, value)) {
         return word;
     }
     let unit = match field {
@@ -130,6 +131,7 @@ fn shown(lang: Lang, field: &str, value: &Value, unit: &str) -> String {
         (Some(number), "families") => format!("{number} {}", lang.t("户", "families")),
         (Some(number), "withdrawals") => format!("{number} {}", lang.t("笔", "withdrawals")),
         (Some(number), "payees") => format!("{number} {}", lang.t("个", "recipients")),
+        (Some(number), unit) if let Some(counted) = words::counted(lang, number, unit) => counted,
         _ if field == "at" => instant(value.as_str().unwrap_or_default()),
         _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     }
@@ -190,7 +192,7 @@ pub fn formula(lang: Lang, evidence: &Value) -> String {
         "balance_fen < minimum_fen on consecutive bank days" => {
             ("日终余额连续多个银行工作日 < 最低余额", "balance < minimum on consecutive bank days")
         }
-        other => flow_formula(other),
+        other => words::formula(other).unwrap_or_else(|| flow_formula(other)),
     };
     lang.t(zh, en).to_owned()
 }

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::oversight;
 use crate::{
     kernel::Fen,
     web::{Lang, show},
@@ -27,10 +28,10 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> String {
         "FUND-COVERAGE" => coverage(lang, evidence),
         "FUND-RUNOFF-DATE" => runoff(lang, evidence),
         "FUND-UNUSUAL-COUNTERPARTY" => counterparty(lang, evidence),
-        "FUND-STRUCTURING" => structuring(lang, evidence),
-        "TRAINING-LOAN" => training_loan(lang, evidence),
+        "FUND-STRUCTURING" => structuring(lang, evidence).or_else(|| oversight::words::claim(lang, kind, evidence)),
+        "TRAINING-LOAN" => training_loan(lang, evidence).or_else(|| oversight::words::claim(lang, kind, evidence)),
         "ENROLMENT-SURGE" => surge(lang, evidence),
-        _ => None,
+        _ => oversight::words::claim(lang, kind, evidence),
     };
     found.unwrap_or_else(|| show::warning_kind(lang, kind).to_owned())
 }
@@ -254,6 +255,10 @@ pub fn action_word(lang: Lang, action: &str) -> &'static str {
         "explain" => lang.t("机构说明", "The institution answered"),
         "investigate" => lang.t("开始核查", "Investigation begun"),
         "resolve" => lang.t("办结", "Closed"),
+        "note" => lang.t("备注", "Note"),
+        "hand_over" => lang.t("移交", "Handed over"),
+        "overdue" => lang.t("逾期自动升级", "Overdue: one level up"),
+        "reopen" => lang.t("再次出现，升一级", "Raised again: one level up"),
         _ => lang.t("升级上报", "Escalated"),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     detector::Level,
     error::EscrowError,
     model::{self, Mode, Status, Step, account_number, due_workdays, needs_two},
+    oversight::store::telling::{self, Colleague},
     store::{
         accounts::{self, NewAccount},
         warnings::{self, Standing, Warning},
@@ -17,7 +18,7 @@ use crate::{
     approvals::{self, ApprovalError, Draft, Kind},
     audit::{self, Event},
     db::{DbError, ScopedConn},
-    identity::{Action, Caller, may},
+    identity::{Action, Caller, may, roles},
     kernel::{Calendar, CreditCode, Private},
     lists::{self, ListError, ListMove, Proposal},
     policies::{self, InForce},
@@ -145,6 +146,8 @@ pub struct Handling<'a> {
     pub comment: &'a str,
     /// The version that was read, where the caller says so.
     pub version: Option<i32>,
+    /// The user name of the colleague to whom it is handed over.
+    pub to: Option<&'a str>,
 }
 
 /// What became of a step.
@@ -164,7 +167,7 @@ pub async fn handle(
     id: i64,
     handling: Handling<'_>,
 ) -> Result<Handled, EscrowError> {
-    let Handling { step, comment, version } = handling;
+    let Handling { step, comment, version, to } = handling;
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
         return Err(EscrowError::Forbidden);
@@ -189,22 +192,67 @@ pub async fn handle(
         return Ok(Handled { warning, proposed: Some(id) });
     }
     let due_on = if level == before.1 { warning.due_on } else { due_on(&state.calendar, caller, &in_force, level) };
+    let colleague = if step == Step::HandOver { Some(colleague(&mut conn, to).await?) } else { None };
+    let handler = match (&colleague, step) {
+        (Some(colleague), _) => Some(colleague.display_name.as_str()),
+        (None, Step::Explain | Step::Note) => None,
+        _ => Some(caller.actor.display_name.as_str()),
+    };
     let standing = Standing {
         status: status.into(),
         level: level.into(),
         due_on,
-        handler: (step != Step::Explain).then_some(&caller.actor.display_name),
+        handler,
         resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
     };
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
-    warnings::add_action(&mut conn, caller, &warning, step.into(), comment).await?;
-    record(&mut conn, caller, &warning, step, (status, level), comment).await?;
-    if step == Step::Escalate && level == Level::Red {
-        propose_suspension(&mut conn, caller, warning.institution_id).await?;
+    let comment = match &colleague {
+        Some(colleague) if comment.is_empty() => format!("移交给{}", colleague.display_name),
+        Some(colleague) => format!("移交给{}：{comment}", colleague.display_name),
+        None => comment.to_owned(),
+    };
+    warnings::add_action(&mut conn, caller, &warning, step.into(), &comment).await?;
+    record(&mut conn, caller, &warning, step, (status, level), &comment).await?;
+    if let Some(colleague) = &colleague {
+        tell_colleague(state, &mut conn, caller, &warning, colleague).await?;
+    }
+    if let Some(institution) = warning.institution_id.filter(|_| step == Step::Escalate && level == Level::Red) {
+        propose_suspension(&mut conn, caller, institution).await?;
     }
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
     Ok(Handled { warning, proposed: None })
+}
+
+/// The colleague to whom a warning is handed over.
+async fn colleague(conn: &mut ScopedConn, to: Option<&str>) -> Result<Colleague, EscrowError> {
+    let roles: Vec<String> = roles(Action::HandleWarning).iter().map(ToString::to_string).collect();
+    let colleagues = telling::colleagues(conn, &roles).await?;
+    let wanted = to.unwrap_or_default().trim();
+    let unknown = || {
+        let (zh, en) = ("请选择本局能办理预警的同事", "choose a colleague of this bureau who may handle warnings");
+        EscrowError::Invalid(vec![FieldError::new("to", "to", zh, en)])
+    };
+    colleagues.into_iter().find(|colleague| colleague.username == wanted).ok_or_else(unknown)
+}
+
+/// The colleague hears of it by mail.
+async fn tell_colleague(
+    state: &AppState,
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    colleague: &Colleague,
+) -> Result<(), DbError> {
+    let Some(email) = &colleague.email else { return Ok(()) };
+    let (name, by) = (&warning.institution_name, &caller.actor.display_name);
+    let link = format!("{}/b/escrow/warnings/{}", state.public_url(), warning.id);
+    let subject = format!("【预警移交】{name} / A warning is handed over to you: {name}");
+    let body = format!(
+        "{by}把{name}的一条预警移交给您办理。\n查看：{link}\n\n{by} hands a warning about {name} over to you.\nSee it: {link}\n"
+    );
+    let key = format!("warning:{}:handed:{}:{}", warning.id, warning.version, colleague.username);
+    telling::mail_to(conn, (email, &key), (&subject, &body), caller.now).await
 }
 
 /// How a stored warning stands.
@@ -222,6 +270,7 @@ async fn propose_closing(
 ) -> Result<i64, EscrowError> {
     let payload = Closing {
         account: warning.account_id,
+        about: warning.institution_name.clone(),
         kind: warning.kind.clone(),
         level: warning.level.clone(),
         status: warning.status.clone(),
@@ -229,7 +278,7 @@ async fn propose_closing(
     };
     let draft = Draft {
         subject: warning.id.to_string(),
-        institution: Some(warning.institution_id),
+        institution: warning.institution_id,
         payload: json!(payload),
         told: json!({ "kind": warning.kind, "level": warning.level }),
     };
@@ -239,7 +288,11 @@ async fn propose_closing(
 
 /// A confirmed red asks a second official to suspend the listing (WL-SUSPEND). An institution that is not listed, or
 /// whose suspension waits already, needs none.
-async fn propose_suspension(conn: &mut ScopedConn, caller: &Caller, institution: i64) -> Result<(), EscrowError> {
+pub(super) async fn propose_suspension(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    institution: i64,
+) -> Result<(), EscrowError> {
     // Parents may read the reason, so it says nothing of what was found.
     let reason = "资金监管红色预警经核实".to_owned();
     let proposal = Proposal { institution, step: ListMove::Suspend, ground: None, reason };
@@ -289,12 +342,16 @@ pub(super) async fn record(
         Step::Investigate => "warning.investigated",
         Step::Resolve => "warning.resolved",
         Step::Escalate => "warning.escalated",
+        Step::Note => "warning.noted",
+        Step::HandOver => "warning.handed_over",
     };
+    // What officials say among themselves does not stand in the institution's own trail.
+    let among_officials = matches!(step, Step::Note | Step::HandOver);
     let event = Event {
         action,
         subject_kind: "warning",
         subject_id: warning.id.to_string(),
-        institution: Some(warning.institution_id),
+        institution: warning.institution_id.filter(|_| !among_officials),
         before: Some(json!({"status": warning.status, "level": warning.level})),
         after: Some(json!({"status": now.0, "level": now.1})),
         reason: (!comment.is_empty()).then_some(comment),
@@ -347,9 +404,10 @@ mod tests {
     }
 
     #[test]
-    fn every_step_but_seeing_needs_a_reason() {
+    fn every_step_but_seeing_and_handing_over_needs_a_reason() {
         assert!(checked_comment(Step::Acknowledge, " ").is_ok());
-        for step in [Step::Explain, Step::Investigate, Step::Resolve, Step::Escalate] {
+        assert!(checked_comment(Step::HandOver, "").is_ok());
+        for step in [Step::Explain, Step::Investigate, Step::Resolve, Step::Escalate, Step::Note] {
             assert!(checked_comment(step, " ").is_err() && checked_comment(step, "已核对合同").is_ok(), "{step}");
         }
         assert!(checked_comment(Step::Explain, &"字".repeat(2000)).is_ok());

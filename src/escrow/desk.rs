@@ -21,7 +21,11 @@ pub struct WarningDesk;
 /// What a proposal to close a warning keeps: the warning as its proposer saw it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Closing {
-    pub account: i64,
+    /// `None` for one about an institution as a whole, or about a bank.
+    pub account: Option<i64>,
+    /// Of the institution or the bank.
+    #[serde(default)]
+    pub about: String,
     pub kind: String,
     pub level: String,
     pub status: String,
@@ -41,9 +45,8 @@ impl Desk for WarningDesk {
 
     fn show(&self, approval: &Approval) -> Shown {
         let closing = serde_json::from_value::<Closing>(approval.payload.clone());
-        let (Ok(closing), Some(institution)) = (closing, approval.institution.as_ref()) else {
-            return Shown::default();
-        };
+        let Ok(closing) = closing else { return Shown::default() };
+        let name = approval.institution.as_ref().map_or(&closing.about, |institution| &institution.name);
         let what =
             |lang| format!("{} {}", show::level_word(lang, &closing.level), show::warning_kind(lang, &closing.kind));
         let status = |lang, status: &str| brief::status_word(lang, status).to_owned();
@@ -52,8 +55,11 @@ impl Desk for WarningDesk {
             "id": approval.subject.parse::<i64>().ok(), "account_id": closing.account, "kind": closing.kind, "level": closing.level,
         }));
         Shown {
-            subject: (institution.name.clone(), institution.name.clone()),
-            href: Some(format!("/b/escrow/{}#w{}", closing.account, approval.subject)),
+            subject: (name.clone(), name.clone()),
+            href: Some(match closing.account {
+                Some(account) => format!("/b/escrow/{account}#w{}", approval.subject),
+                None => format!("/b/escrow/warnings/{}", approval.subject),
+            }),
             changes: vec![Change {
                 what_zh: what(Lang::Zh),
                 what_en: what(Lang::En),

@@ -133,10 +133,13 @@ pub struct Balance {
 pub struct WarningDocument {
     id: i64,
     region: String,
-    account_id: i64,
-    account: String,
-    credit_code: String,
-    institution: String,
+    /// Null for a warning about an institution as a whole, or about a bank.
+    account_id: Option<i64>,
+    account: Option<String>,
+    credit_code: Option<String>,
+    institution: Option<String>,
+    /// Of a warning about a bank.
+    bank: Option<String>,
     kind: String,
     level: String,
     status: String,
@@ -155,13 +158,18 @@ pub struct WarningDocument {
 
 impl From<Warning> for WarningDocument {
     fn from(warning: Warning) -> WarningDocument {
+        let (institution, bank) = match warning.institution_id {
+            Some(_) => (Some(warning.institution_name), None),
+            None => (None, Some(warning.institution_name)),
+        };
         WarningDocument {
             id: warning.id,
             region: format!("{:06}", warning.tenant_id),
             account_id: warning.account_id,
             account: warning.account_no,
             credit_code: warning.credit_code,
-            institution: warning.institution_name,
+            institution,
+            bank,
             kind: warning.kind,
             level: warning.level,
             status: warning.status,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    brief,
+    brief, shown,
     store::{accounts, warnings},
 };
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
 /// The state of escrow in the caller's range.
 #[derive(Debug, Clone)]
 pub struct Glance {
-    /// Accounts whose gravest open warning is red.
+    /// Institutions and banks whose gravest open warning is red.
     pub red: i64,
-    /// Accounts whose gravest open warning is orange.
+    /// Institutions and banks whose gravest open warning is orange.
     pub orange: i64,
-    /// Accounts whose gravest open warning is yellow or blue.
+    /// Institutions and banks whose gravest open warning is yellow or blue.
     pub lesser: i64,
     /// All balances together.
     pub balance_fen: i64,
@@ -28,10 +28,11 @@ pub struct Glance {
     pub rows: Vec<GlanceRow>,
 }
 
-/// One account with an open warning.
+/// One institution, or bank, with an open warning.
 #[derive(Debug, Clone)]
 pub struct GlanceRow {
-    pub account_id: i64,
+    /// The page of its gravest warning.
+    pub href: String,
     pub institution_name: String,
     pub level: String,
     pub reason: String,
@@ -39,7 +40,7 @@ pub struct GlanceRow {
 }
 
 impl Glance {
-    /// Accounts with an open warning.
+    /// Institutions and banks with an open warning.
     pub fn warned(&self) -> i64 {
         self.red + self.orange + self.lesser
     }
@@ -48,7 +49,7 @@ impl Glance {
 /// The state of escrow in the caller's range, with at most `limit` rows.
 pub async fn glance(conn: &mut ScopedConn, lang: Lang, limit: i64) -> Result<Glance, DbError> {
     let counts = warnings::counts(conn).await?;
-    let of = |level: &str| counts.iter().filter(|count| count.level == level).map(|count| count.accounts).sum::<i64>();
+    let of = |level: &str| counts.iter().filter(|count| count.level == level).map(|count| count.subjects).sum::<i64>();
     let extent = accounts::extent(conn).await?;
     let rows = warnings::watch(conn, None, "", limit).await?;
     Ok(Glance {
@@ -60,7 +61,7 @@ pub async fn glance(conn: &mut ScopedConn, lang: Lang, limit: i64) -> Result<Gla
         rows: rows
             .into_iter()
             .map(|row| GlanceRow {
-                account_id: row.account_id,
+                href: shown::href(&row),
                 reason: brief::reason(lang, &row.kind, &row.evidence),
                 institution_name: row.institution_name,
                 level: row.level,

@@ -60,6 +60,10 @@ pub enum Step {
     Investigate,
     Resolve,
     Escalate,
+    /// Something for colleagues to know.
+    Note,
+    /// A colleague goes on with it.
+    HandOver,
 }
 
 /// Why a step cannot be taken.
@@ -76,7 +80,7 @@ pub enum Refusal {
 impl Step {
     /// Whether the step must say why.
     pub fn needs_comment(self) -> bool {
-        self != Step::Acknowledge
+        !matches!(self, Step::Acknowledge | Step::HandOver)
     }
 }
 
@@ -96,11 +100,12 @@ pub fn after(status: Status, level: Level, step: Step) -> Result<(Status, Level)
         Step::Resolve => Ok((Status::Resolved, level)),
         Step::Escalate if level == Level::Red && status == Status::Escalated => Err(Refusal::AtTheTop),
         Step::Escalate => Ok((Status::Escalated, graver(level))),
+        Step::Note | Step::HandOver => Ok((status, level)),
     }
 }
 
 /// One level up; red stays red.
-fn graver(level: Level) -> Level {
+pub fn graver(level: Level) -> Level {
     match level {
         Level::Blue => Level::Yellow,
         Level::Yellow => Level::Orange,
@@ -166,6 +171,9 @@ mod tests {
             ("one level up", Acknowledged, Orange, Step::Escalate, Ok((Escalated, Red))),
             ("red escalated", Investigating, Red, Step::Escalate, Ok((Escalated, Red))),
             ("red escalated twice", Escalated, Red, Step::Escalate, Err(AtTheTop)),
+            ("a note", Explained, Orange, Step::Note, Ok((Explained, Orange))),
+            ("handed over", Raised, Orange, Step::HandOver, Ok((Raised, Orange))),
+            ("a note on a closed one", Resolved, Orange, Step::Note, Err(Closed)),
         ] {
             assert_eq!(after(status, level, step), expected, "{case}");
         }

@@ -11,7 +11,7 @@ use super::{
     shown::{self, ShownEntry, ShownWarning},
     store::{
         accounts::{self, Account},
-        warnings::Action as Done,
+        warnings::{self, Action as Done},
     },
 };
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
         show,
     },
 };
+
+/// What an institution may do about a warning.
+const STEPS: &[Step] = &[Step::Explain];
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -54,6 +57,8 @@ struct Refused {
 struct OrgPage<'a> {
     page: &'a Page,
     own: &'a [Own],
+    /// Warnings about the institution as a whole.
+    whole: &'a [ShownWarning],
     refused: &'a Refused,
 }
 
@@ -138,14 +143,18 @@ async fn render(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut own = Vec::new();
     for account in accounts::of_institution(&mut conn, institution).await? {
-        let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, &[Step::Explain]).await?;
+        let rows = warnings::of_account(&mut conn, account.tenant_id, account.id).await?;
+        let warnings = shown::shown(&mut conn, page.lang, caller, account.tenant_id, rows, STEPS).await?;
         let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
         let payee = account.payee(state.pools.vault())?.map(|payee| payee.expose().to_owned());
         own.push(Own { account, payee, warnings, latest, older });
     }
+    let tenant = caller.actor.tenant;
+    let rows = warnings::of_institution(&mut conn, tenant, institution).await?;
+    let whole = shown::shown(&mut conn, page.lang, caller, tenant, rows, STEPS).await?;
     conn.commit().await?;
     let status = if refused.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    page.render_as(status, &OrgPage { page: &page, own: &own, refused: &refused })
+    page.render_as(status, &OrgPage { page: &page, own: &own, whole: &whole, refused: &refused })
 }
 
 /// POST /org/escrow/accounts
@@ -187,7 +196,7 @@ async fn post_answer(
     id: web::Path<i64>,
     form: SafeForm,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None };
+    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {

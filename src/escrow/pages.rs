@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     EscrowError, brief,
+    card::{Card, Refused},
     commands::{self, Handled, Handling},
     detector::WarningKind,
     documents::Balance,
@@ -15,6 +16,7 @@ use super::{
     ingest::{IngestError, Received, Target},
     model::Step,
     org,
+    oversight::{self, Undetermined, store::telling::Colleague},
     shown::{self, ShownEntry, ShownWarning},
     store::{
         accounts::{self, Account, Statement},
@@ -28,12 +30,16 @@ use crate::{
     identity::{Action, Caller, may},
     kernel::{Private, private::AccountNumber},
     web::{
-        Access, FieldError, Lang, Page, Problem, Query, Route, SafeForm,
+        Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
         show,
         upload::Upload,
     },
 };
+
+/// The steps that officials may take.
+pub(super) const OFFICIALS: &[Step] =
+    &[Step::Acknowledge, Step::Investigate, Step::Escalate, Step::Resolve, Step::Note, Step::HandOver];
 
 /// The feature's pages.
 pub fn routes() -> Vec<Route> {
@@ -50,14 +56,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ];
     routes.extend(org::routes());
+    routes.extend(oversight::pages::routes());
     routes
-}
-
-/// A refused form: of which warning, what was typed, and what to mend.
-struct Refused<'a> {
-    warning: i64,
-    comment: &'a str,
-    errors: Vec<FieldError>,
 }
 
 #[derive(Template)]
@@ -80,9 +80,25 @@ struct AccountPage<'a> {
     /// Whether a colleague could be asked to suspend the listing.
     may_propose: bool,
     refused: Option<&'a Refused<'a>>,
+    colleagues: &'a [Colleague],
+    /// What cannot be judged while statements do not fit together.
+    held: Vec<Undetermined>,
 }
 
 impl AccountPage<'_> {
+    /// An open warning with what may be done about it.
+    fn card(&self, warning: &ShownWarning, first: &bool) -> String {
+        let card = Card {
+            page: self.page,
+            w: warning,
+            refused: self.refused,
+            colleagues: self.colleagues,
+            account: Some(self.account.id),
+            unfolded: *first,
+        };
+        card.html().unwrap_or_default()
+    }
+
     fn open(&self) -> Vec<&ShownWarning> {
         self.warnings.iter().filter(|warning| warning.is_open()).collect()
     }
@@ -105,6 +121,10 @@ impl AccountPage<'_> {
         self.undetermined.iter().map(said).collect()
     }
 
+    fn held_kind(&self, held: &Undetermined) -> &'static str {
+        show::warning_kind(self.page.lang, held.kind.into())
+    }
+
     fn status(&self, status: &str) -> &'static str {
         brief::status_word(self.page.lang, status)
     }
@@ -122,53 +142,6 @@ impl AccountPage<'_> {
         }
     }
 
-    /// What follows from the steps that cannot be taken back.
-    fn follows(&self, warning: &ShownWarning) -> Vec<&'static str> {
-        let page = self.page;
-        let mut told = Vec::new();
-        if warning.open.contains(&Step::Escalate) {
-            told.push(if warning.warning.level == "red" {
-                page.lang.t(
-                    "升级上报：报上级，并提议暂停公示，由同事审批。",
-                    "Escalate: reported upwards, and a suspension of the listing is proposed to a colleague.",
-                )
-            } else {
-                page.lang.t("升级上报：提高一级，期限重新计算。", "Escalate: one level up, with a new due date.")
-            });
-        }
-        if warning.open.contains(&Step::Resolve) && warning.needs_two {
-            told.push(page.lang.t(
-                "办结：须两人办理，先提议，由另一位同事审批后关闭。",
-                "Close: takes two officials; it is proposed first, and closed once a colleague approves.",
-            ));
-        } else if warning.open.contains(&Step::Resolve) {
-            told.push(
-                page.lang.t("办结：预警关闭，不能撤回。", "Close: the warning is closed and cannot be reopened."),
-            );
-        }
-        told
-    }
-
-    fn step(&self, step: &Step) -> &'static str {
-        let page = self.page;
-        match step {
-            Step::Acknowledge => page.lang.t("签收", "Acknowledge"),
-            Step::Investigate => page.lang.t("开始核查", "Investigate"),
-            Step::Escalate => page.lang.t("升级上报", "Escalate"),
-            Step::Resolve => page.lang.t("办结", "Close"),
-            Step::Explain => page.lang.t("说明情况", "Answer"),
-        }
-    }
-
-    /// What is to be mended in the form of a warning.
-    fn errors(&self, id: &i64) -> Vec<&FieldError> {
-        self.refused.iter().filter(|refused| refused.warning == *id).flat_map(|refused| &refused.errors).collect()
-    }
-
-    fn typed(&self, id: &i64) -> &str {
-        self.refused.filter(|refused| refused.warning == *id).map_or("", |refused| refused.comment)
-    }
-
     /// The table beneath the chart: fewer points than the line, the latest first.
     fn table(&self) -> Vec<&Balance> {
         self.points.iter().rev().step_by(self.points.len().div_ceil(20).max(1)).collect()
@@ -180,7 +153,7 @@ impl AccountPage<'_> {
 }
 
 /// What is said after a step.
-fn told_of(page: &Page, step: Step) -> Note {
+pub(super) fn told_of(page: &Page, step: Step) -> Note {
     let (title, text) = match step {
         Step::Acknowledge => {
             (page.t("已签收", "Acknowledged"), page.t("请在期限内核查或办结。", "Investigate or close it in time."))
@@ -195,6 +168,13 @@ fn told_of(page: &Page, step: Step) -> Note {
         ),
         Step::Resolve => (page.t("已办结", "Closed"), page.t("经过保留在本页。", "Its history stays on this page.")),
         Step::Explain => (page.t("说明已保存", "The answer is kept"), ""),
+        Step::Note => {
+            (page.t("备注已保存", "The note is kept"), page.t("机构看不到。", "The institution does not see it."))
+        }
+        Step::HandOver => (
+            page.t("已移交", "Handed over"),
+            page.t("同事会收到邮件，由其继续办理。", "Your colleague hears of it by mail and goes on with it."),
+        ),
     };
     Note::new(title, text).with_link("/b/escrow", page.t("回预警清单", "Back to the warnings"))
 }
@@ -254,8 +234,7 @@ async fn render_account(
     // Upper levels look and change nothing.
     let own = account.tenant_id == caller.actor.tenant;
     let may_handle = own && may(caller.actor.role, Action::HandleWarning);
-    let steps: &[Step] =
-        if may_handle { &[Step::Acknowledge, Step::Investigate, Step::Escalate, Step::Resolve] } else { &[] };
+    let steps: &[Step] = if may_handle { OFFICIALS } else { &[] };
     let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
     let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
     let points = shown::balances_of(&mut conn, &account, page.today()).await?;
@@ -263,6 +242,7 @@ async fn render_account(
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
+    let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
     conn.commit().await?;
     let template = AccountPage {
         page: &page,
@@ -280,6 +260,8 @@ async fn render_account(
         may_upload: own && may(caller.actor.role, Action::UploadStatement),
         may_propose: own && may(caller.actor.role, Action::ProposeListing),
         refused,
+        colleagues: &colleagues,
+        held: shown::undetermined(&warnings),
     };
     page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
 }
@@ -295,21 +277,30 @@ async fn post_warning(
     let Ok(step) = form.get("action").parse::<Step>() else {
         return Err(Problem::bad_request("没有选办理动作。", "Choose what to do."));
     };
-    let handling = Handling { step, comment: form.get("comment"), version: form.get("version").parse().ok() };
-    match commands::handle(&state, &caller, *id, handling).await {
-        Ok(Handled { proposed: Some(id), .. }) => Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
-        Ok(Handled { warning, .. }) => Ok(see_other(&format!("/b/escrow/{}?done={step}", warning.account_id))),
-        Err(EscrowError::Invalid(errors)) => {
-            let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
-            let refused = Refused { warning: *id, comment: form.get("comment"), errors };
-            render_account(&request, &state, &caller, account, Some(&refused)).await
+    let handling = Handling {
+        step,
+        comment: form.get("comment"),
+        version: form.get("version").parse().ok(),
+        to: Some(form.get("to")),
+    };
+    // The page on which the form stood: an account's, or the warning's own.
+    let account = form.get("account").parse::<i64>().ok();
+    let errors = match commands::handle(&state, &caller, *id, handling).await {
+        Ok(Handled { proposed: Some(id), .. }) => return Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
+        Ok(Handled { .. }) => {
+            let back = account.map_or_else(|| format!("/b/escrow/warnings/{id}"), |id| format!("/b/escrow/{id}"));
+            return Ok(see_other(&format!("{back}?done={step}")));
         }
+        Err(EscrowError::Invalid(errors)) => errors,
         Err(EscrowError::Approval(error @ (ApprovalError::TooLong(_) | ApprovalError::ReasonMissing))) => {
-            let account = form.get("account").parse().map_err(|_| Problem::not_found())?;
-            let refused = Refused { warning: *id, comment: form.get("comment"), errors: Problem::from(error).errors };
-            render_account(&request, &state, &caller, account, Some(&refused)).await
+            Problem::from(error).errors
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let refused = Refused { warning: *id, comment: form.get("comment"), errors };
+    match account {
+        Some(account) => render_account(&request, &state, &caller, account, Some(&refused)).await,
+        None => oversight::pages::render(&request, &state, &caller, *id, Some(&refused)).await,
     }
 }
 

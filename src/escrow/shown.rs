@@ -9,6 +9,7 @@ use super::{
     brief, detector,
     documents::Balance,
     model::{self, Status, Step},
+    oversight::{self, Undetermined},
     store::{
         accounts::Account,
         entries::{self, Entry},
@@ -125,7 +126,15 @@ fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step], tod
     }
 }
 
-/// The warnings of an account, open ones first.
+/// The page on which a warning is handled.
+pub fn href(warning: &Warning) -> String {
+    match warning.account_id {
+        Some(account) => format!("/b/escrow/{account}"),
+        None => format!("/b/escrow/warnings/{}", warning.id),
+    }
+}
+
+/// The warnings of an account and of its institution as a whole, open ones first, the gravest of them first.
 pub async fn warnings_of(
     conn: &mut ScopedConn,
     lang: Lang,
@@ -133,12 +142,30 @@ pub async fn warnings_of(
     account: &Account,
     steps: &[Step],
 ) -> Result<Vec<ShownWarning>, DbError> {
-    let rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
-    let actions = warnings::actions_of_account(conn, account.tenant_id, account.id).await?;
+    let mut rows = warnings::of_account(conn, account.tenant_id, account.id).await?;
+    rows.extend(warnings::of_institution(conn, account.tenant_id, account.institution_id).await?);
+    rows.sort_by_key(|row| {
+        let level = row.level.parse::<detector::Level>().ok();
+        (row.status == "resolved", std::cmp::Reverse(level), std::cmp::Reverse(row.raised_at))
+    });
+    shown(conn, lang, caller, account.tenant_id, rows, steps).await
+}
+
+/// Warnings of one bureau made ready in their order.
+pub async fn shown(
+    conn: &mut ScopedConn,
+    lang: Lang,
+    caller: &Caller,
+    tenant: i32,
+    rows: Vec<Warning>,
+    steps: &[Step],
+) -> Result<Vec<ShownWarning>, DbError> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let actions = warnings::actions_of(conn, tenant, &ids).await?;
     let mut shown: Vec<ShownWarning> =
         rows.into_iter().map(|row| warning(lang, row, &actions, steps, caller.today())).collect();
     if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
-        let in_force = policies::in_force(conn, account.tenant_id, caller.today()).await?;
+        let in_force = policies::in_force(conn, tenant, caller.today()).await?;
         let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();
         let waiting = approvals::waiting_about(conn, Kind::CloseWarning, &ids, caller.now).await?;
         for one in &mut shown {
@@ -151,6 +178,19 @@ pub async fn warnings_of(
         }
     }
     Ok(shown)
+}
+
+/// What cannot be judged while statements do not fit together: by the open warnings about it.
+pub fn undetermined(shown: &[ShownWarning]) -> Vec<Undetermined> {
+    let rows = shown.iter().filter(|one| one.is_open()).map(|one| &one.warning);
+    rows.filter_map(gap_of).flat_map(|(after, before)| oversight::rules::undetermined(after, before)).collect()
+}
+
+/// The days between which movements are missing, by a warning about it.
+pub fn gap_of(warning: &Warning) -> Option<(NaiveDate, NaiveDate)> {
+    let day = |field: &str| warning.evidence.get(field)?.as_str()?.parse().ok();
+    matches!(warning.kind.as_str(), "STMT-GAP" | "STMT-CHAIN-BREAK").then_some(())?;
+    Some((day("gap_after")?, day("gap_before")?))
 }
 
 /// The latest entries of an account, and those behind its open warnings that are older, as the caller may see them.

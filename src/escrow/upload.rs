@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ingest::{self, Delivery, IngestError, Received, Target},
+    oversight,
     statement::{self, Format, Limits},
 };
 use crate::{
@@ -49,5 +50,7 @@ pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Ve
         Ok(Delivery::of_document(document, &file.name, sha256, file.target))
     });
     let delivery = reading.await.map_err(|e| DbError::Pool(e.to_string()))??;
-    ingest::receive(state, caller, delivery).await
+    let received = ingest::receive(state, caller, delivery).await?;
+    oversight::after_delivery(state, caller.actor.tenant, &received, caller.now).await;
+    Ok(received)
 }

@@ -1,11 +1,11 @@
-//! The watch page: every account of the range with an open warning, the gravest first, kept up to date while it is open.
+//! The watch page: every institution and bank of the range with an open warning, the gravest first, kept up to date while it is open.
 
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
 use super::{
-    brief, events,
+    brief, events, shown,
     store::{
         accounts::{self, Extent},
         warnings::{self, LevelCount, Warning},
@@ -109,7 +109,7 @@ fn counters(counts: &[LevelCount], query: &WatchQuery) -> Vec<Counter> {
         let current = query.level() == Some(level);
         Counter {
             level,
-            count: counts.iter().find(|count| count.level == level).map_or(0, |count| count.accounts),
+            count: counts.iter().find(|count| count.level == level).map_or(0, |count| count.subjects),
             // A second press takes the filter off.
             href: format!("/b/escrow?{}", query.with_level(if current { "" } else { level })),
             current,
@@ -128,6 +128,18 @@ struct Fragment<'a> {
 impl Fragment<'_> {
     fn reason(&self, row: &Warning) -> String {
         brief::reason(self.page.lang, &row.kind, &row.evidence)
+    }
+
+    fn href(&self, row: &Warning) -> String {
+        shown::href(row)
+    }
+
+    /// Names a row from one state of the page to the next.
+    fn row_id(&self, row: &Warning) -> String {
+        match row.institution_id {
+            Some(institution) => format!("row-{institution}"),
+            None => format!("row-w{}", row.id),
+        }
     }
 
     fn county(&self, row: &Warning) -> String {
@@ -188,7 +200,7 @@ mod tests {
     #[test]
     fn a_counter_is_a_filter_and_a_second_press_takes_it_off() {
         let query = WatchQuery { level: "red".to_owned(), q: "启明".to_owned() };
-        let counts = [LevelCount { level: "orange".to_owned(), accounts: 3 }];
+        let counts = [LevelCount { level: "orange".to_owned(), subjects: 3 }];
         let counters = counters(&counts, &query);
         assert_eq!(
             counters.iter().map(|c| (c.level, c.count)).collect::<Vec<_>>(),

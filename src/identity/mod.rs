@@ -20,5 +20,5 @@ pub mod tokens;
 
 pub use crate::kernel::Department;
 pub use model::{Actor, Caller, Role};
-pub use permissions::{Action, may};
+pub use permissions::{Action, may, roles};
 pub use store::add_person;

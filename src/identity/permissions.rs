@@ -48,6 +48,8 @@ pub enum Action {
     HandleWarning,
     /// Answer a warning on the institution's behalf.
     ExplainWarning,
+    /// Set the address to which the bureau's warnings are sent.
+    KeepWebhook,
     /// See the audit trail.
     ReadAudit,
     /// See who looked at the institution's own data, and what was changed about it.
@@ -123,6 +125,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
         }
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
+        Action::KeepWebhook => &[BureauAdmin],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::UnmaskPersonal => {

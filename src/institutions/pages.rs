@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     approvals::Approval,
+    escrow,
     identity::{Action, Caller},
     kernel::{
         Finding, Private, credit_code,
@@ -149,6 +150,8 @@ struct OnePage<'a> {
     may_propose: bool,
     may_decide: bool,
     typed: Typed,
+    /// The institution's warning level and how many warnings are open, for those who may see them.
+    level: Option<(String, i64)>,
 }
 
 impl OnePage<'_> {
@@ -222,8 +225,12 @@ async fn show(
     let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
     let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller).await?;
-    conn.commit().await?;
     let mut page = Page::new(request, &row.name, &row.name);
+    let level = match page.may(Action::ReadEscrow) {
+        true => escrow::level_of(&mut conn, row.tenant_id, row.id).await?,
+        false => None,
+    };
+    conn.commit().await?;
     page.note = page.done().filter(|done| *done == "proposed").map(|_| {
         Note::new(
             page.t("已提议，等待同事审批", "Proposed; a colleague decides on it next"),
@@ -242,6 +249,7 @@ async fn show(
         row: &row,
         accounts,
         overview,
+        level,
         grounds,
         phone: row.phone(state.pools.vault())?,
         legal_person_id: row.legal_person_id(state.pools.vault())?,

@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::{
     approvals,
     audit::keep::Keeper,
+    escrow::oversight,
     identity::{machine, sessions, sign_in, tokens::signing},
     web::{AppState, once},
 };
 
 pub mod mail;
 pub mod outbox;
+pub mod webhook;
 
 /// How often the queue is looked at when nothing is known to wait.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -21,6 +23,8 @@ const SWEEP_EVERY: chrono::Duration = chrono::Duration::hours(1);
 const NIGHTLY: chrono::Duration = chrono::Duration::hours(24);
 /// How often it is looked whether proposals have run out; until then they read as run out all the same.
 const EXPIRE_EVERY: chrono::Duration = chrono::Duration::minutes(1);
+/// How often it is looked whose turn it is to be looked over.
+const OVERSEE_EVERY: Duration = Duration::from_secs(60);
 
 /// Works until the process ends. A failing round is logged and tried again.
 pub async fn run(state: AppState) {
@@ -31,7 +35,16 @@ pub async fn run(state: AppState) {
             return;
         }
     };
+    let webhooks = match webhook::Webhooks::new(&state.service.webhook_private) {
+        Ok(webhooks) => webhooks,
+        Err(error) => {
+            tracing::error!(%error, "the client for webhooks cannot be made; nothing will be sent");
+            return;
+        }
+    };
+    let ways = outbox::Ways { mailer, webhooks, secrets: state.secrets.clone() };
     tokio::spawn(keep_trail(state.clone()));
+    tokio::spawn(oversee(state.clone()));
     let mut swept = state.clock.now() - SWEEP_EVERY;
     let mut expired = state.clock.now() - EXPIRE_EVERY;
     loop {
@@ -60,7 +73,7 @@ pub async fn run(state: AppState) {
             }
         }
         state.pace.forget();
-        match outbox::deliver_due(&state.pools, &mailer, state.clock.now()).await {
+        match outbox::deliver_due(&state.pools, &ways, state.clock.now()).await {
             Ok(0) => tokio::time::sleep(PAUSE).await,
             Ok(_) => {}
             Err(error) => {
@@ -68,6 +81,24 @@ pub async fn run(state: AppState) {
                 tokio::time::sleep(PAUSE * 4).await;
             }
         }
+    }
+}
+
+/// Looks over every bureau each hour, and tells how long the one has waited whose turn is next.
+async fn oversee(state: AppState) {
+    loop {
+        if let Err(error) = oversight::sweep(&state, state.clock.now()).await {
+            tracing::error!(%error, "it could not be found out which bureaus are to be looked over; trying again in a minute");
+        }
+        match oversight::oldest(&state.pools).await {
+            Ok(Some(oldest)) => {
+                let age = (state.clock.now() - oldest).num_seconds().max(0);
+                metrics::gauge!("oversight_sweep_age_seconds").set(age as f64);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the age of the oldest sweep could not be read"),
+        }
+        tokio::time::sleep(OVERSEE_EVERY).await;
     }
 }
 

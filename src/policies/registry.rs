@@ -1,6 +1,7 @@
 //! Every parameter that a bureau may set.
 
 mod flows;
+pub mod oversight;
 
 use super::model::{
     Certainty::{L, S, V},
@@ -335,8 +336,35 @@ const FIRST: [Parameter; 24] = [
     ),
 ];
 
+/// Of feeds, and of institutions rather than their entries.
+const FEEDS: [Parameter; 23] = [
+    oversight::FEED_CUTOFF,
+    oversight::FEED_BLUE,
+    oversight::FEED_YELLOW,
+    oversight::FEED_ORANGE,
+    oversight::FEED_RED,
+    oversight::FEED_BANK,
+    oversight::OVER_CAP_ORANGE_ORDERS,
+    oversight::OVER_CAP_ORANGE_SHARE,
+    oversight::OVER_CAP_RED_SHARE,
+    oversight::OUTSIDE_SHARE,
+    oversight::OUTSIDE_FLOOR,
+    oversight::OUTSIDE_SETTLED,
+    oversight::OUTSIDE_UNPAID,
+    oversight::OUTSIDE_ORANGE_PUPILS,
+    oversight::OUTSIDE_ORANGE_FEN,
+    oversight::OUTSIDE_RED_PUPILS,
+    oversight::OUTSIDE_RED_PERSONAL,
+    oversight::LOAN_RED,
+    oversight::BACKLOG_YELLOW,
+    oversight::BACKLOG_ORANGE,
+    oversight::BACKLOG_RED,
+    oversight::BACKLOG_SHARE,
+    oversight::FILING_WORKDAYS,
+];
+
 /// Of procedure and security.
-const LAST: [Parameter; 7] = [
+const LAST: [Parameter; 12] = [
     parameter(
         DUE_YELLOW,
         Group::Procedure,
@@ -353,6 +381,11 @@ const LAST: [Parameter; 7] = [
         "2",
     )
     .by(FUNDS, V),
+    oversight::REOPEN_DAYS,
+    oversight::QUIET_FROM,
+    oversight::QUIET_UNTIL,
+    oversight::DIGEST_LEVELS,
+    oversight::DIGEST_AT,
     parameter(
         APPROVAL_DAYS,
         Group::Procedure,
@@ -399,11 +432,11 @@ const LAST: [Parameter; 7] = [
     .by("个人信息保护法第六条（最小必要）；平台缺省值", V),
 ];
 
-const COUNT: usize = FIRST.len() + flows::FLOWS.len() + LAST.len();
+const COUNT: usize = FIRST.len() + flows::FLOWS.len() + FEEDS.len() + LAST.len();
 
 const ALL: [Parameter; COUNT] = {
     let mut all = [FIRST[0]; COUNT];
-    let (parts, mut place, mut part) = ([&FIRST as &[Parameter], &flows::FLOWS, &LAST], 0, 0);
+    let (parts, mut place, mut part) = ([&FIRST as &[Parameter], &flows::FLOWS, &FEEDS, &LAST], 0, 0);
     while part < parts.len() {
         let mut index = 0;
         while index < parts[part].len() {

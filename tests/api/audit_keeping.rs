@@ -133,12 +133,14 @@ const TOLD: &[(&str, &[&str])] = &[
     // Sums of contracts, payments, lessons and refunds.
     ("owed_days", &[]),
     ("warning_actions", &["warning"]),
+    ("webhooks", &["webhook"]),
     // Drawn from facts whose changes are told.
     ("public_institutions", &[]),
     ("outbox", &[]),
     // Of the technique: each is used once or goes by itself, and none says anything about anybody.
     ("refresh_tokens", &[]),
     ("machine_nonces", &[]),
+    ("sweeps", &[]),
     ("idempotency_keys", &[]),
     ("attempts", &[]),
     ("steps", &[]),

@@ -16,6 +16,7 @@ mod isolation;
 mod machines;
 mod mail;
 mod oidc;
+mod oversight;
 mod passkeys;
 mod personal;
 mod personal_leaks;

@@ -97,6 +97,8 @@ impl Target {
         assert_eq!(status, StatusCode::ACCEPTED, "{asked}");
         let requests = world.approver.json("/personal/requests").await;
         let request = requests["items"][0]["id"].to_string();
+        // Its turn is over, so that the background work changes nothing of it meanwhile.
+        app().run(&["sweep", "--region", &world.county.to_string()], "");
         let ids = BTreeMap::from([
             ("post", post),
             ("staff", staff),
@@ -206,6 +208,8 @@ impl Target {
                 "payee_account": "888888888"})),
             "/b/approvals" => form(&[("id", &self.ids["approval"]), ("decision", "approve"), ("comment", "攻击")]),
             "/b/courses/{id}" => form(&[("decision", "approve"), ("comment", "攻击")]),
+            "/b/escrow/webhook" => form(&[("action", "set"), ("url", "https://8.8.8.8/attack")]),
+            "/api/v1/webhook" => Body::Json(json!({"url": "https://8.8.8.8/attack"})),
             "/b/escrow/warnings/{id}" => form(&[("action", "acknowledge"), ("comment", "攻击")]),
             "/org/escrow/warnings/{id}" => form(&[("action", "explain"), ("comment", "攻击")]),
             "/b/lists/propose" | "/b/institutions/{credit_code}/proposals" => {

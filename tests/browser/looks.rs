@@ -53,6 +53,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/approvals",
             "/b/courses",
             "/b/escrow",
+            "/b/escrow/webhook",
             "/b/institutions",
             "/b/imports",
             "/b/calendar",

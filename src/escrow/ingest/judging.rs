@@ -40,8 +40,7 @@ impl Work<'_> {
             && let Some(mut detector) = account.detector.clone()
         {
             let facts = account.facts(&self.vault);
-            let grounds =
-                Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
+            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -127,8 +126,7 @@ impl Work<'_> {
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
         let facts = account.facts(&self.vault);
-        let grounds =
-            Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
+        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);

@@ -15,6 +15,7 @@ use crate::{
     escrow::{
         detector::{Level, Warning},
         model::{Status, due_workdays},
+        oversight::{TellingLimits, tell_at},
     },
     identity::Caller,
     kernel::Calendar,
@@ -150,11 +151,20 @@ impl Teller<'_> {
         };
         let bureau = format!("{}/b/escrow/{}", self.public_url, account.id);
         let own = format!("{}/org/escrow", self.public_url);
+        let limits = TellingLimits::of(self.in_force);
+        let for_bureau = body(&bureau, "查看依据并办理", "See the evidence and act");
+        let call = json!({
+            "event": "warning", "id": id, "kind": warning.kind, "level": warning.level,
+            "region": format!("{:06}", self.caller.actor.tenant), "institution": name, "credit_code": account.credit_code,
+            "bank": null, "url": bureau, "at": self.caller.now,
+        });
         let mail = Mail {
             key: &format!("warning:{id}:{level}"),
             subject: &format!("【{level_zh}预警】{name}：{kind_zh} / {level_en} warning: {kind_en}"),
-            body_for_bureau: &body(&bureau, "查看依据并办理", "See the evidence and act"),
+            body_for_bureau: (!limits.digests(warning.level)).then_some(&for_bureau),
             body_for_institution: &body(&own, "查看并说明情况", "See it and answer"),
+            due_at: tell_at(warning.level, &limits, self.caller.now),
+            call: &call.to_string(),
         };
         store::mail(client, self.about(account, warning, None), &mail).await?;
         Ok(())

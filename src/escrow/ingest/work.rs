@@ -220,6 +220,10 @@ impl Work<'_> {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
             }
         }
+        let today = self.caller.today();
+        if self.delivery.format == PUSH && account.heard_on < Some(today) {
+            accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
+        }
         let sifted = self.leave_out_known(&account, &mut batch).await?;
         let known = orders::known(&self.tx, self.tenant(), &account).await?;
         self.settle(&account, known, &mut batch.entries).await?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -14,27 +14,28 @@ use crate::{
     web::live::CHANNEL,
 };
 
-/// A warning with its institution and account.
+/// A warning with whom it is about: an account, an institution as a whole, or a bank.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Warning {
     #[diesel(sql_type = Integer)]
     pub tenant_id: i32,
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub account_id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub institution_id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub account_id: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub institution_id: Option<i64>,
+    /// The bank's, where it is about one.
     #[diesel(sql_type = Text)]
     pub institution_name: String,
-    #[diesel(sql_type = Text)]
-    pub credit_code: String,
-    #[diesel(sql_type = Text)]
-    pub category: String,
-    #[diesel(sql_type = Text)]
-    pub account_no: String,
-    #[diesel(sql_type = BigInt)]
-    pub balance_fen: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub credit_code: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub category: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub account_no: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub balance_fen: Option<i64>,
     #[diesel(sql_type = Text)]
     pub kind: String,
     #[diesel(sql_type = Text)]
@@ -65,13 +66,15 @@ pub struct Warning {
     pub version: i32,
 }
 
-const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, i.name AS institution_name, i.credit_code, i.category, \
+const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, coalesce(i.name, w.bank, '') AS institution_name, i.credit_code, i.category, \
      a.account_no, a.balance_fen, w.kind, w.level, w.status, w.raised_at, w.bank_ref, w.evidence, w.history, w.policy_version, \
      w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.version FROM warnings w \
-     JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
-     JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
+     LEFT JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
+     LEFT JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
 /// Of `w.level`, the gravest greatest.
 const GRAVITY: &str = "array_position(ARRAY['blue', 'yellow', 'orange', 'red'], w.level)";
+/// Whom a warning is about, as a row of the watch page.
+const SUBJECT: &str = "w.tenant_id, w.institution_id, w.bank";
 const OPEN: &str = "w.status NOT IN ('resolved', 'withdrawn')";
 
 /// What to list.
@@ -108,8 +111,8 @@ pub async fn warnings(
     .await?)
 }
 
-/// The gravest open warning of each account of the caller's range, the gravest first; `text` is part of the
-/// institution's name or credit code, empty for all.
+/// The gravest open warning of each institution and bank of the caller's range, which is its level; the gravest first. `text`
+/// is part of the institution's name or credit code, or of the bank's name, empty for all.
 pub async fn watch(
     conn: &mut ScopedConn,
     level: Option<&str>,
@@ -118,10 +121,10 @@ pub async fn watch(
 ) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) w.*, \
+        "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON ({SUBJECT}) w.*, \
               {GRAVITY} AS gravity FROM warnings w WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} \
-              ORDER BY w.tenant_id, w.account_id, gravity DESC, w.raised_at) g \
-            WHERE ($3 IS NULL OR g.level = $3) AND ($4 = '' OR (g.tenant_id, g.institution_id) IN (SELECT o.tenant_id, o.id \
+              ORDER BY {SUBJECT}, gravity DESC, w.raised_at) g \
+            WHERE ($3 IS NULL OR g.level = $3) AND ($4 = '' OR strpos(g.bank, $4) > 0 OR (g.tenant_id, g.institution_id) IN (SELECT o.tenant_id, o.id \
               FROM institutions o WHERE o.tenant_id BETWEEN $1 AND $2 \
               AND (strpos(o.name, $4) > 0 OR strpos(o.credit_code, upper($4)) > 0))) \
             ORDER BY g.gravity DESC, g.due_on NULLS LAST, g.raised_at LIMIT $5) \
@@ -136,21 +139,21 @@ pub async fn watch(
     .await?)
 }
 
-/// Accounts by the level of their gravest open warning.
+/// Institutions and banks by the level of their gravest open warning.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct LevelCount {
     #[diesel(sql_type = Text)]
     pub level: String,
     #[diesel(sql_type = BigInt)]
-    pub accounts: i64,
+    pub subjects: i64,
 }
 
-/// How many accounts of the caller's range stand at each level.
+/// How many institutions and banks of the caller's range stand at each level.
 pub async fn counts(conn: &mut ScopedConn) -> Result<Vec<LevelCount>, DbError> {
     let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
-        "SELECT level, count(*) AS accounts FROM (SELECT DISTINCT ON (w.tenant_id, w.account_id) w.level FROM warnings w \
-         WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY w.tenant_id, w.account_id, {GRAVITY} DESC) g GROUP BY level"
+        "SELECT level, count(*) AS subjects FROM (SELECT DISTINCT ON ({SUBJECT}) w.level FROM warnings w \
+         WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY {SUBJECT}, {GRAVITY} DESC) g GROUP BY level"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -168,6 +171,51 @@ pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Res
     .bind::<BigInt, _>(account)
     .load(conn.sql())
     .await?)
+}
+
+/// The level of an institution: that of its gravest open warning, with their number; `None` without any.
+pub async fn level_of(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Option<(String, i64)>, DbError> {
+    #[derive(QueryableByName)]
+    struct Standing {
+        #[diesel(sql_type = Text)]
+        level: String,
+        #[diesel(sql_type = BigInt)]
+        open: i64,
+    }
+    let row: Option<Standing> = sql_query(format!(
+        "SELECT w.level, count(*) OVER () AS open FROM warnings w WHERE w.tenant_id = $1 AND w.institution_id = $2 AND {OPEN} \
+         ORDER BY {GRAVITY} DESC LIMIT 1"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .get_result(conn.sql())
+    .await
+    .optional()?;
+    Ok(row.map(|row| (row.level, row.open)))
+}
+
+/// All warnings of an institution as a whole but those withdrawn: open ones first, the gravest first.
+pub async fn of_institution(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<Warning>, DbError> {
+    Ok(sql_query(format!(
+        "{WARNING} WHERE w.tenant_id = $1 AND w.institution_id = $2 AND w.account_id IS NULL AND w.status <> 'withdrawn' \
+         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC LIMIT 100"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .load(conn.sql())
+    .await?)
+}
+
+/// One warning of the caller's range.
+pub async fn warning(conn: &mut ScopedConn, id: i64) -> Result<Option<Warning>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!("{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND w.id = $3 AND w.status <> 'withdrawn'"))
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(id)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
 }
 
 /// Locks a warning of the caller's own bureau.
@@ -197,10 +245,10 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now:
     sql_query(
         "UPDATE warnings w SET status = $3, level = $4, due_on = $5, handler = coalesce($6, w.handler), \
          resolved_by = $7, resolved_at = CASE WHEN $7 IS NOT NULL THEN $8 END, \
-         resolved_through = CASE WHEN $7 IS NOT NULL THEN greatest(a.last_booked_at, \
-           ((a.statement_on + 1)::timestamp AT TIME ZONE interval '8 hours') - interval '1 microsecond') END, \
-         version = w.version + 1 \
-         FROM escrow_accounts a WHERE a.tenant_id = w.tenant_id AND a.id = w.account_id AND w.tenant_id = $1 AND w.id = $2",
+         resolved_through = CASE WHEN $7 IS NOT NULL THEN (SELECT greatest(a.last_booked_at, \
+           ((a.statement_on + 1)::timestamp AT TIME ZONE interval '8 hours') - interval '1 microsecond') FROM escrow_accounts a \
+           WHERE a.tenant_id = w.tenant_id AND a.id = w.account_id) END, \
+         version = w.version + 1 WHERE w.tenant_id = $1 AND w.id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(id)
@@ -246,19 +294,16 @@ pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result
         .await?)
 }
 
-/// Actions on all warnings of an account, in order.
-pub async fn actions_of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<Vec<Action>, DbError> {
-    Ok(sql_query(format!(
-        "{ACTION} JOIN warnings w ON w.tenant_id = c.tenant_id AND w.id = c.warning_id \
-         WHERE c.tenant_id = $1 AND w.account_id = $2 ORDER BY c.id"
-    ))
-    .bind::<Integer, _>(tenant)
-    .bind::<BigInt, _>(account)
-    .load(conn.sql())
-    .await?)
+/// Actions on several warnings of a bureau, in order.
+pub async fn actions_of(conn: &mut ScopedConn, tenant: i32, warnings: &[i64]) -> Result<Vec<Action>, DbError> {
+    Ok(sql_query(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = ANY($2) ORDER BY c.id"))
+        .bind::<Integer, _>(tenant)
+        .bind::<Array<BigInt>, _>(warnings)
+        .load(conn.sql())
+        .await?)
 }
 
-/// Records what the caller did.
+/// Records what the caller did; a note among officials is not the institution's to read.
 pub async fn add_action(
     conn: &mut ScopedConn,
     caller: &Caller,
@@ -267,12 +312,12 @@ pub async fn add_action(
     comment: &str,
 ) -> Result<(), DbError> {
     sql_query(
-        "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at, \
+         internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4 IN ('note', 'hand_over'))",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(warning.id)
-    .bind::<BigInt, _>(warning.institution_id)
+    .bind::<Nullable<BigInt>, _>(warning.institution_id)
     .bind::<Text, _>(action)
     .bind::<Text, _>(comment)
     .bind::<BigInt, _>(caller.actor.user_id)

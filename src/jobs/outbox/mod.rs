@@ -4,31 +4,65 @@ mod store;
 
 use chrono::{DateTime, Duration, Utc};
 
+use sha2::{Digest, Sha256};
+use tokio_postgres::Client;
+
 use self::store::Due;
-use super::mail::Mailer;
-use crate::db::{DbError, Pools};
+use super::{
+    mail::Mailer,
+    webhook::{CallError, Webhooks},
+};
+use crate::{
+    db::{DbError, Pools},
+    escrow::oversight::webhook::receiver,
+    secrets::Secrets,
+};
 
 const BATCH: i64 = 20;
 const ATTEMPTS_MAX: i32 = 8;
 /// A message taken by a process that died is due again after this time.
 const LEASE: Duration = Duration::seconds(60);
 
+/// The ways in which messages leave.
+pub struct Ways {
+    pub mailer: Mailer,
+    pub webhooks: Webhooks,
+    pub secrets: Secrets,
+}
+
 /// Sends what is due at `now`; returns how many messages were tried.
-pub async fn deliver_due(pools: &Pools, mailer: &Mailer, now: DateTime<Utc>) -> Result<usize, DbError> {
+pub async fn deliver_due(pools: &Pools, ways: &Ways, now: DateTime<Utc>) -> Result<usize, DbError> {
     let client = pools.worker().get().await?;
     let due = store::lease(&client, now, now + LEASE, BATCH).await?;
     for message in &due {
-        let outcome = mailer.send(&message.recipient, &message.subject, &message.body, &message_id(message)).await;
-        match outcome {
+        match send(&client, ways, message, now).await? {
             Ok(()) => store::sent(&client, message, now).await?,
             Err(error) => {
-                tracing::warn!(%error, id = message.id, "a mail was not sent");
+                tracing::warn!(error, id = message.id, kind = message.kind, "a message was not sent");
                 let dead = message.attempts >= ATTEMPTS_MAX;
-                store::failed(&client, message, dead, now + pause_after(message.attempts), &error.to_string()).await?;
+                store::failed(&client, message, dead, now + pause_after(message.attempts), &error).await?;
             }
         }
     }
     Ok(due.len())
+}
+
+/// Sends one message by its way; why it did not arrive.
+async fn send(client: &Client, ways: &Ways, message: &Due, now: DateTime<Utc>) -> Result<Result<(), String>, DbError> {
+    if message.kind != "webhook" {
+        let sent = ways.mailer.send(&message.recipient, &message.subject, &message.body, &message_id(message)).await;
+        return Ok(sent.map_err(|error| error.to_string()));
+    }
+    let sent = match receiver(client, &ways.secrets, message.tenant).await? {
+        Some(receiver) => ways.webhooks.send(&receiver, &call_id(message), &message.body, now).await,
+        None => Err(CallError::NoReceiver),
+    };
+    Ok(sent.map_err(|error| error.to_string()))
+}
+
+/// Names a call, however often it is tried.
+fn call_id(message: &Due) -> String {
+    hex::encode(&Sha256::digest(message_id(message))[..16])
 }
 
 /// 15 seconds after the first failure, doubling, an hour at most.

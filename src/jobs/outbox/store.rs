@@ -7,6 +7,8 @@ use tokio_postgres::{Client, Error, Row};
 pub(super) struct Due {
     pub tenant: i32,
     pub id: i64,
+    /// `mail` or `webhook`.
+    pub kind: String,
     pub recipient: String,
     pub subject: String,
     pub body: String,
@@ -24,6 +26,7 @@ impl From<Row> for Due {
             body: row.get(4),
             attempts: row.get(5),
             key: row.get(6),
+            kind: row.get(7),
         }
     }
 }
@@ -41,7 +44,7 @@ pub(super) async fn lease(
                SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at, id LIMIT $3 \
                FOR UPDATE SKIP LOCKED) d \
              WHERE o.tenant_id = d.tenant_id AND o.id = d.id \
-             RETURNING o.tenant_id, o.id, o.recipient, o.subject, o.body, o.attempts, o.idempotency_key",
+             RETURNING o.tenant_id, o.id, o.recipient, o.subject, o.body, o.attempts, o.idempotency_key, o.kind",
             &[&now, &until, &limit],
         )
         .await?;

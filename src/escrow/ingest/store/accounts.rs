@@ -22,10 +22,11 @@ pub struct Account {
     pub id: i64,
     pub institution_id: i64,
     pub institution_name: String,
+    pub credit_code: String,
     pub account_no: String,
     pub mode: String,
     /// Keyed hash of the account that releases go to.
-    payee_index: Option<Vec<u8>>,
+    pub payee_index: Option<Vec<u8>>,
     /// Numbers of the institution's other dedicated accounts, closed ones among them.
     other_accounts: Vec<String>,
     legal_person: String,
@@ -38,8 +39,8 @@ pub struct Account {
     pub statement_on: Option<NaiveDate>,
     /// The earliest day of which it was learned anew what is owed since the account was judged last.
     pub owed_changed_on: Option<NaiveDate>,
-    /// Keyed hash of the account that releases go to, where that is filed.
-    pub payee_index: Option<Vec<u8>>,
+    /// The day on which the bank pushed something last.
+    pub heard_on: Option<NaiveDate>,
     /// `None` before the first entry, or where an older version wrote what this one cannot read: then it is replayed.
     pub detector: Option<AccountState>,
 }
@@ -51,6 +52,7 @@ impl From<Row> for Account {
             id: row.get("id"),
             institution_id: row.get("institution_id"),
             institution_name: row.get("name"),
+            credit_code: row.get("credit_code"),
             account_no: row.get("account_no"),
             mode: row.get("mode"),
             payee_index: row.get("payee_index"),
@@ -64,7 +66,7 @@ impl From<Row> for Account {
             last_booked_at: row.get("last_booked_at"),
             statement_on: row.get("statement_on"),
             owed_changed_on: row.get("owed_changed_on"),
-            payee_index: row.get("payee_index"),
+            heard_on: row.get("heard_on"),
             detector: detector.and_then(|text| serde_json::from_str(&text).ok()),
         }
     }
@@ -104,17 +106,25 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let row = client
         .query_opt(
-            "SELECT a.id, a.institution_id, i.name, i.legal_person, a.account_no, a.mode, a.payee_index, \
+            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
              ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
              AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
              a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.owed_changed_on, a.detector::text FROM escrow_accounts a \
+             a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
             &[&tenant, &id],
         )
         .await?;
     Ok(row.map(Account::from))
+}
+
+/// Notes that the bank pushed something on a day, be it that nothing had happened.
+pub async fn heard(client: &Client, tenant: i32, id: i64, on: NaiveDate) -> Result<(), Error> {
+    client
+        .execute("UPDATE escrow_accounts SET heard_on = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &id, &on])
+        .await?;
+    Ok(())
 }
 
 /// What an ingest leaves behind on its account.

@@ -13,12 +13,12 @@ use crate::{
     web::live::CHANNEL,
 };
 
-/// All warnings of an account, locked; a row that this version cannot read is left alone.
+/// All warnings of an account that the detector found, locked; a row that this version cannot read is left alone.
 pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
     let rows = client
         .query(
             "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through \
-             FROM warnings WHERE tenant_id = $1 AND account_id = $2 ORDER BY id FOR UPDATE",
+             FROM warnings WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE",
             &[&tenant, &account],
         )
         .await?;
@@ -97,7 +97,8 @@ pub async fn update(
     client
         .execute(
             "UPDATE warnings SET level = $3, status = $4, raised_at = $5, bank_ref = $6, evidence = $7, history = $8, \
-             policy_version = $9, due_on = coalesce($10, due_on), resolved_at = $11, version = version + 1 \
+             policy_version = $9, due_on = coalesce($10, due_on), \
+             digested_on = CASE WHEN level = $3 THEN digested_on END, resolved_at = $11, version = version + 1 \
              WHERE tenant_id = $1 AND id = $2",
             &[
                 &about.tenant,
@@ -123,18 +124,23 @@ pub struct Mail<'a> {
     /// Tells this news of this warning from any other; one mail for each recipient and key.
     pub key: &'a str,
     pub subject: &'a str,
-    pub body_for_bureau: &'a str,
+    /// `None`: the officials read of it in their daily mail.
+    pub body_for_bureau: Option<&'a str>,
     pub body_for_institution: &'a str,
+    pub due_at: DateTime<Utc>,
+    /// What the bureau's own systems are told, where it has set an address.
+    pub call: &'a str,
 }
 
-/// Puts the mail into the outbox for the bureau's officers who handle funds and for the institution's administrators.
+/// Puts the mail into the outbox for the bureau's officers who handle funds and for the institution's administrators, and a
+/// message for the bureau's own systems.
 pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<(), Error> {
     client
         .execute(
             "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
-             SELECT tenant_id, 'mail', email, $3, CASE WHEN institution_id IS NULL THEN $4 ELSE $5 END, $6::text || ':' || id, $7, $7 \
+             SELECT tenant_id, 'mail', email, $3, CASE WHEN institution_id IS NULL THEN $4 ELSE $5 END, $6::text || ':' || id, $8, $7 \
              FROM users WHERE tenant_id = $1 AND status = 'active' AND email IS NOT NULL \
-             AND ((institution_id IS NULL AND role IN ('finance_officer', 'bureau_admin')) \
+             AND (($4::text IS NOT NULL AND institution_id IS NULL AND role IN ('finance_officer', 'bureau_admin')) \
                   OR (institution_id = $2 AND role = 'institution_admin')) ON CONFLICT DO NOTHING",
             &[
                 &about.tenant,
@@ -144,7 +150,15 @@ pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<
                 &mail.body_for_institution,
                 &mail.key,
                 &about.now,
+                &mail.due_at,
             ],
+        )
+        .await?;
+    client
+        .execute(
+            "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
+             SELECT tenant_id, 'webhook', '', '', $2, $3, $4, $4 FROM webhooks WHERE tenant_id = $1 ON CONFLICT DO NOTHING",
+            &[&about.tenant, &mail.call, &format!("webhook:{}", mail.key), &about.now],
         )
         .await?;
     Ok(())

@@ -1,0 +1,110 @@
+//! One warning as officials handle it: evidence, history, and what may be done, the same on every page.
+
+use askama::Template;
+
+use super::{
+    brief, model::Step, oversight::store::telling::Colleague, shown::ShownWarning, store::warnings::Action as Done,
+};
+use crate::web::{FieldError, Page, Problem, show};
+
+/// A refused form: of which warning, what was typed, and what to mend.
+pub(super) struct Refused<'a> {
+    pub warning: i64,
+    pub comment: &'a str,
+    pub errors: Vec<FieldError>,
+}
+
+impl Refused<'_> {
+    /// The id of the field that an error speaks of.
+    pub fn anchor(&self, error: &FieldError) -> String {
+        let field = if error.path == "to" { "to" } else { "comment" };
+        format!("{field}-{}", self.warning)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "escrow/card.html")]
+pub(super) struct Card<'a> {
+    pub page: &'a Page,
+    pub w: &'a ShownWarning,
+    pub refused: Option<&'a Refused<'a>>,
+    /// Those to whom it may be handed over; none where the one who looks may not handle it.
+    pub colleagues: &'a [Colleague],
+    /// The account's page on which it is shown, to which the one who acts returns.
+    pub account: Option<i64>,
+    /// Whether the evidence lies open at once.
+    pub unfolded: bool,
+}
+
+impl Card<'_> {
+    /// As HTML.
+    pub fn html(&self) -> Result<String, Problem> {
+        self.render().map_err(|error| {
+            tracing::error!(%error, "a warning could not be rendered");
+            Problem::internal()
+        })
+    }
+
+    fn kind(&self, kind: &str) -> &'static str {
+        show::warning_kind(self.page.lang, kind)
+    }
+
+    fn done(&self, done: &Done) -> &'static str {
+        brief::action_word(self.page.lang, &done.action)
+    }
+
+    /// The steps that have buttons of their own.
+    fn steps(&self) -> Vec<&Step> {
+        self.w.open.iter().filter(|step| !matches!(step, Step::Note | Step::HandOver)).collect()
+    }
+
+    fn step(&self, step: &Step) -> &'static str {
+        let page = self.page;
+        match step {
+            Step::Acknowledge => page.lang.t("签收", "Acknowledge"),
+            Step::Investigate => page.lang.t("开始核查", "Investigate"),
+            Step::Escalate => page.lang.t("升级上报", "Escalate"),
+            Step::Resolve => page.lang.t("办结", "Close"),
+            Step::Explain => page.lang.t("说明情况", "Answer"),
+            Step::Note => page.lang.t("记备注", "Keep a note"),
+            Step::HandOver => page.lang.t("移交", "Hand over"),
+        }
+    }
+
+    /// What follows from the steps that cannot be taken back.
+    fn follows(&self) -> Vec<&'static str> {
+        let (page, warning) = (self.page, self.w);
+        let mut told = Vec::new();
+        if warning.open.contains(&Step::Escalate) {
+            told.push(if warning.warning.level == "red" {
+                page.lang.t(
+                    "升级上报：报上级，并提议暂停公示，由同事审批。",
+                    "Escalate: reported upwards, and a suspension of the listing is proposed to a colleague.",
+                )
+            } else {
+                page.lang.t("升级上报：提高一级，期限重新计算。", "Escalate: one level up, with a new due date.")
+            });
+        }
+        if warning.open.contains(&Step::Resolve) && warning.needs_two {
+            told.push(page.lang.t(
+                "办结：须两人办理，先提议，由另一位同事审批后关闭。",
+                "Close: takes two officials; it is proposed first, and closed once a colleague approves.",
+            ));
+        } else if warning.open.contains(&Step::Resolve) {
+            told.push(
+                page.lang.t("办结：预警关闭，不能撤回。", "Close: the warning is closed and cannot be reopened."),
+            );
+        }
+        told
+    }
+
+    /// What is to be mended of a field.
+    fn errors(&self, field: &str) -> Vec<&FieldError> {
+        let own = self.refused.iter().filter(|refused| refused.warning == self.w.warning.id);
+        own.flat_map(|refused| &refused.errors).filter(|error| (error.path == "to") == (field == "to")).collect()
+    }
+
+    fn typed(&self) -> &str {
+        self.refused.filter(|refused| refused.warning == self.w.warning.id).map_or("", |refused| refused.comment)
+    }
+}

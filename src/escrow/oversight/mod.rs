@@ -1,0 +1,23 @@
+//! The watch over institutions, banks and time: what is judged of an institution and of the feed rather than of an account's
+//! entries, and what becomes of warnings while nobody acts.
+//!
+//! [`rules`] are pure; [`sweep`] reads the facts of one bureau after the other, writes what changed, and may be repeated or
+//! broken off at any place. What it does to a warning's level is people's level: the detector's history stays as it is.
+
+mod desk;
+mod judge;
+mod life;
+mod limits;
+mod model;
+pub mod pages;
+pub mod rules;
+pub mod store;
+mod sweep;
+mod tell;
+pub mod webhook;
+pub mod words;
+
+pub use desk::RedDesk;
+pub use limits::TellingLimits;
+pub use rules::{Undetermined, tell_at};
+pub use sweep::{SWEEP_EVERY, after_delivery, oldest, sweep, sweep_bureau};

@@ -1,0 +1,95 @@
+//! Pages of a warning by itself, which is the only one of a warning about an institution without an account or about a bank.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+
+use super::{store::telling, webhook};
+use crate::{
+    db::{DbError, ScopedConn},
+    escrow::{
+        brief,
+        card::{Card, Refused},
+        pages::{OFFICIALS, told_of},
+        shown::{self, ShownWarning},
+        store::warnings,
+    },
+    identity::{Action, Caller, may, roles},
+    web::{Access, FieldError, Page, Problem, Route, page::State, show},
+};
+
+/// Its routes.
+pub fn routes() -> Vec<Route> {
+    let mut routes = vec![Route::get("/b/escrow/warnings/{id}", Access::Official(Action::ReadEscrow), || {
+        web::get().to(warning_page)
+    })];
+    routes.extend(webhook::pages::routes());
+    routes
+}
+
+#[derive(Template)]
+#[template(path = "escrow/one.html")]
+struct OnePage<'a> {
+    page: &'a Page,
+    shown: &'a ShownWarning,
+    card: String,
+    refused: bool,
+    errors: &'a [FieldError],
+}
+
+impl OnePage<'_> {
+    fn kind(&self) -> &'static str {
+        show::warning_kind(self.page.lang, &self.shown.warning.kind)
+    }
+
+    fn status(&self) -> &'static str {
+        brief::status_word(self.page.lang, &self.shown.warning.status)
+    }
+
+    fn anchor(&self, error: &FieldError) -> String {
+        let field = if error.path == "to" { "to" } else { "comment" };
+        format!("{field}-{}", self.shown.warning.id)
+    }
+}
+
+async fn warning_page(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    render(&request, &state, &caller, *id, None).await
+}
+
+/// The officials to whom a warning may be handed over.
+pub(in crate::escrow) async fn colleagues(conn: &mut ScopedConn) -> Result<Vec<telling::Colleague>, DbError> {
+    let roles: Vec<String> = roles(Action::HandleWarning).iter().map(ToString::to_string).collect();
+    telling::colleagues(conn, &roles).await
+}
+
+/// The page of one warning of the caller's range.
+pub(in crate::escrow) async fn render(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    id: i64,
+    refused: Option<&Refused<'_>>,
+) -> Result<HttpResponse, Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
+    let tenant = warning.tenant_id;
+    let name = warning.institution_name.clone();
+    let mut page = Page::new(request, &name, &name);
+    page.note = page.done().and_then(|done| done.parse().ok()).map(|step| told_of(&page, step));
+    // Upper levels look and change nothing.
+    let may_handle = tenant == caller.actor.tenant && may(caller.actor.role, Action::HandleWarning);
+    let steps = if may_handle { OFFICIALS } else { &[] };
+    let shown = shown::shown(&mut conn, page.lang, caller, tenant, vec![warning], steps).await?;
+    let colleagues = if may_handle { colleagues(&mut conn).await? } else { Vec::new() };
+    conn.commit().await?;
+    let shown = shown.into_iter().next().ok_or_else(Problem::not_found)?;
+    let card =
+        Card { page: &page, w: &shown, refused, colleagues: &colleagues, account: None, unfolded: true }.html()?;
+    let errors = refused.map(|refused| refused.errors.as_slice()).unwrap_or_default();
+    let template = OnePage { page: &page, shown: &shown, card, refused: refused.is_some(), errors };
+    page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+}

@@ -1,0 +1,149 @@
+//! W8 `STMT-GAP`, `STMT-CHAIN-BREAK` (流水断档, 余额不连续): what the chain of an account's statements says is missing.
+//!
+//! A gap with a bank day in it is a statement that did not come; balances that do not connect without one are a break.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::midnight;
+use crate::{
+    escrow::{
+        detector::{Level, WarningKind},
+        oversight::model::{Alarm, evidence},
+    },
+    kernel::Calendar,
+};
+
+/// A place at which an account's statements do not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Break {
+    /// The last day before it.
+    pub after: NaiveDate,
+    /// The first day after it; the same day where a statement contradicts itself or others of its days.
+    pub before: NaiveDate,
+    /// What is missing: positive where money came in that no statement shows.
+    pub fen: i64,
+    /// The balances on both sides, where they are known.
+    pub closing_fen: Option<i64>,
+    pub opening_fen: Option<i64>,
+}
+
+/// The bank days that lie wholly within a break; `None` where the holidays are not known.
+fn bank_days_within(calendar: &Calendar, broken: &Break) -> Option<usize> {
+    let within = broken.after.iter_days().skip(1).take_while(|day| *day < broken.before);
+    within.map(|day| calendar.is_workday(day)).try_fold(0, |count, works| Some(count + usize::from(works?)))
+}
+
+/// W8: at most one alarm of either kind for an account, of the latest place of that kind.
+pub fn broken_chain(breaks: &[Break], calendar: &Calendar) -> Vec<Alarm> {
+    let mut gaps: Vec<(&Break, usize)> = Vec::new();
+    let mut jumps: Vec<(&Break, usize)> = Vec::new();
+    for broken in breaks {
+        // Days of an unknown year may be bank days: then no statement is known to be missing, and the balances still do
+        // not connect.
+        match bank_days_within(calendar, broken) {
+            Some(days) if days > 0 => gaps.push((broken, days)),
+            _ => jumps.push((broken, 0)),
+        }
+    }
+    let alarms = [
+        (WarningKind::StatementGap, Level::Yellow, gaps, "a bank day without a statement, and balances that differ"),
+        (WarningKind::ChainBreak, Level::Orange, jumps, "opening_fen != closing_fen of the bank day before"),
+    ];
+    alarms.into_iter().filter_map(|(kind, level, places, formula)| alarm(kind, level, &places, formula)).collect()
+}
+
+fn alarm(kind: WarningKind, level: Level, places: &[(&Break, usize)], formula: &str) -> Option<Alarm> {
+    let (latest, days) = places.iter().max()?;
+    let inputs = [
+        ("gap_after", latest.after.to_string().into()),
+        ("gap_before", latest.before.to_string().into()),
+        ("closing_fen", latest.closing_fen.into()),
+        ("opening_fen", latest.opening_fen.into()),
+        ("bank_days_missing", (*days).into()),
+        ("places", places.len().into()),
+    ];
+    let mut all: Vec<String> =
+        places.iter().map(|(place, _)| format!("{}..{}:{}", place.after, place.before, place.fen)).collect();
+    all.sort();
+    Some(Alarm {
+        kind,
+        level,
+        at: midnight(latest.before),
+        evidence: evidence((latest.fen.saturating_abs(), 0, "fen"), formula, inputs),
+        basis: all.join(" "),
+    })
+}
+
+/// What cannot be judged while a place is open, and for which days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undetermined {
+    pub kind: WarningKind,
+    /// The days between which movements are missing.
+    pub after: NaiveDate,
+    pub before: NaiveDate,
+}
+
+/// W3, W5 and W6 while a warning of W8 about the place is open.
+pub fn undetermined(after: NaiveDate, before: NaiveDate) -> [Undetermined; 3] {
+    [WarningKind::BelowMin, WarningKind::Coverage, WarningKind::RunoffDate].map(|kind| Undetermined {
+        kind,
+        after,
+        before,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::day, *};
+
+    fn broken(after: &str, before: &str, fen: i64) -> Break {
+        Break { after: day(after), before: day(before), fen, closing_fen: None, opening_fen: None }
+    }
+
+    fn told(breaks: &[Break]) -> Vec<(WarningKind, Level, i64)> {
+        let alarms = broken_chain(breaks, Calendar::statutory());
+        alarms.iter().map(|alarm| (alarm.kind, alarm.level, alarm.evidence["value"].as_i64().unwrap())).collect()
+    }
+
+    const BREAK: (WarningKind, Level) = (WarningKind::ChainBreak, Level::Orange);
+    const GAP: (WarningKind, Level) = (WarningKind::StatementGap, Level::Yellow);
+
+    #[test]
+    fn a_missing_bank_day_is_a_gap_and_balances_that_jump_are_a_break() {
+        for (case, place, (kind, level)) in [
+            ("the next day", broken("2026-03-10", "2026-03-11", -4_500), BREAK),
+            ("over a weekend", broken("2026-03-13", "2026-03-16", 1), BREAK),
+            ("a bank day between", broken("2026-03-10", "2026-03-12", 1), GAP),
+            ("over the May holiday", broken("2026-04-30", "2026-05-06", 1), BREAK),
+            ("the day after it is missing", broken("2026-04-30", "2026-05-07", 1), GAP),
+            ("within its own day", broken("2026-03-10", "2026-03-10", 7), BREAK),
+            ("over a year without a notice", broken("2026-12-30", "2027-01-05", 7), BREAK),
+        ] {
+            assert_eq!(told(&[place]), [(kind, level, place.fen.abs())], "{case}");
+        }
+        assert_eq!(told(&[]), []);
+    }
+
+    #[test]
+    fn f14_the_opening_is_not_the_closing_of_the_day_before() {
+        // Closing of 10 March 312,450.00, opening of 11 March 312,405.00.
+        let jump = broken("2026-03-10", "2026-03-11", -4_500);
+        let place = Break { closing_fen: Some(31_245_000), opening_fen: Some(31_240_500), ..jump };
+        let alarms = broken_chain(&[place], Calendar::statutory());
+        assert_eq!((alarms[0].kind, alarms[0].level), BREAK);
+        assert_eq!(alarms[0].evidence["value"], 4_500, "45.00");
+        let held = undetermined(place.after, place.before);
+        assert_eq!(held.map(|one| one.kind.to_string()), ["FUND-BELOW-MIN", "FUND-COVERAGE", "FUND-RUNOFF-DATE"]);
+    }
+
+    #[test]
+    fn several_places_are_one_warning_of_the_latest_and_another_place_is_news() {
+        let (one, other) = (broken("2026-03-10", "2026-03-11", 1), broken("2026-03-12", "2026-03-13", -9));
+        let both = broken_chain(&[other, one], Calendar::statutory());
+        assert_eq!((both.len(), &both[0].evidence["value"], &both[0].evidence["places"]), (1, &9.into(), &2.into()));
+        let alone = broken_chain(&[other], Calendar::statutory());
+        assert_ne!(both[0].basis, alone[0].basis);
+        assert_eq!(both, broken_chain(&[one, other], Calendar::statutory()), "in whichever order they are read");
+    }
+}

@@ -1,0 +1,294 @@
+//! SQL of what the rules ask of contracts, payments, lessons and refunds, for some institutions of a bureau at a time.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+
+use crate::{
+    db::{DbError, ScopedConn},
+    escrow::oversight::rules::{Dues, Elsewhere, OverCap, Payment},
+};
+
+/// A fact and the institution that it is of.
+pub type Of<T> = (i64, T);
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+/// How many pupils have lessons to come.
+pub async fn pupils(conn: &mut ScopedConn, of: &[i64], today: NaiveDate) -> Result<Vec<Of<i64>>, DbError> {
+    let rows: Vec<Count> = sql_query(
+        "SELECT institution_id, count(DISTINCT pupil_index) AS n FROM contracts WHERE tenant_id = $1 AND institution_id = ANY($2) \
+         AND status = 'open' AND last_lesson_on >= $3 GROUP BY institution_id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(today)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, row.n)).collect())
+}
+
+#[derive(QueryableByName)]
+struct OverCapRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Binary)]
+    pupil_index: Vec<u8>,
+    #[diesel(sql_type = Timestamptz)]
+    paid_at: DateTime<Utc>,
+}
+
+/// Paid contracts that break a limit of prepayment, of which the excess was not paid back.
+pub async fn over_cap(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<OverCap>>, DbError> {
+    let rows: Vec<OverCapRow> = sql_query(
+        "SELECT c.institution_id, c.id, c.pupil_index, p.paid_at FROM contracts c \
+         JOIN LATERAL (SELECT max(p.paid_at) AS paid_at FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p \
+           ON p.paid_at IS NOT NULL \
+         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND c.status <> 'cancelled' AND c.findings <> '[]'::jsonb \
+           AND EXISTS (SELECT FROM jsonb_array_elements(CASE WHEN jsonb_typeof(c.findings) = 'array' THEN c.findings ELSE '[]' END) f \
+             WHERE f->>'rule' IN ('PREPAY-SPAN-3M', 'PREPAY-UNITS-60', 'PREPAY-CAP-5000') OR f->>'rule' LIKE 'PREPAY-EARLIEST-%') \
+           AND NOT EXISTS (SELECT FROM refunds r WHERE r.tenant_id = c.tenant_id AND r.contract_id = c.id AND r.reason = 'excess' \
+             AND r.state = 'paid') \
+         ORDER BY c.institution_id, c.id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .load(conn.sql())
+    .await?;
+    let over = |row: OverCapRow| {
+        (row.institution_id, OverCap { contract: row.id, pupil: row.pupil_index, paid_at: row.paid_at })
+    };
+    Ok(rows.into_iter().map(over).collect())
+}
+
+#[derive(QueryableByName)]
+struct PaymentRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Binary)]
+    pupil_index: Vec<u8>,
+    #[diesel(sql_type = Timestamptz)]
+    paid_at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    amount_fen: i64,
+    #[diesel(sql_type = Bool)]
+    payee_is_person: bool,
+}
+
+const PAYMENT: &str = "SELECT p.institution_id, p.id, c.pupil_index, p.paid_at, p.amount_fen, p.payee_is_person FROM payments p \
+     JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id WHERE p.tenant_id = $1 AND p.institution_id = ANY($2)";
+
+/// Payments since an instant.
+pub async fn payments(conn: &mut ScopedConn, of: &[i64], since: DateTime<Utc>) -> Result<Vec<Of<Payment>>, DbError> {
+    let rows: Vec<PaymentRow> = sql_query(format!("{PAYMENT} AND p.paid_at >= $3 ORDER BY p.institution_id, p.id"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Array<BigInt>, _>(of)
+        .bind::<Timestamptz, _>(since)
+        .load(conn.sql())
+        .await?;
+    let payment = |row: PaymentRow| {
+        let payment = Payment { id: row.id, pupil: row.pupil_index, paid_at: row.paid_at, amount_fen: row.amount_fen };
+        (row.institution_id, payment)
+    };
+    Ok(rows.into_iter().map(payment).collect())
+}
+
+/// Payments to another account than the escrow account that no entry of the bank has borne out since.
+pub async fn elsewhere(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Elsewhere>>, DbError> {
+    let rows: Vec<PaymentRow> = sql_query(format!(
+        "{PAYMENT} AND (p.payee_index IS NOT NULL OR p.payee_is_person) AND p.entry_ref IS NULL AND c.status <> 'cancelled' \
+         ORDER BY p.institution_id, p.id"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .load(conn.sql())
+    .await?;
+    let payment = |row: PaymentRow| {
+        let elsewhere = Elsewhere {
+            id: row.id,
+            pupil: row.pupil_index,
+            amount_fen: row.amount_fen,
+            personal: row.payee_is_person,
+            paid_at: row.paid_at,
+        };
+        (row.institution_id, elsewhere)
+    };
+    Ok(rows.into_iter().map(payment).collect())
+}
+
+#[derive(QueryableByName)]
+struct PupilRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = Binary)]
+    pupil_index: Vec<u8>,
+    #[diesel(sql_type = Timestamptz)]
+    since: DateTime<Utc>,
+}
+
+/// Pupils who were taught and have paid nothing into escrow at all, with the end of their first lesson. Lessons that cost
+/// nothing are no consumption.
+pub async fn unpaid(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(Vec<u8>, DateTime<Utc>)>>, DbError> {
+    let rows: Vec<PupilRow> = sql_query(
+        "SELECT c.institution_id, c.pupil_index, min(l.since) AS since FROM contracts c \
+         JOIN LATERAL (SELECT min(l.ended_at) AS since FROM lessons l WHERE l.tenant_id = c.tenant_id AND l.contract_id = c.id \
+           AND l.state = 'confirmed') l ON l.since IS NOT NULL \
+         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND c.price_fen > 0 AND c.status <> 'cancelled' \
+           AND NOT EXISTS (SELECT FROM contracts o JOIN payments p ON p.tenant_id = o.tenant_id AND p.contract_id = o.id \
+             WHERE o.tenant_id = c.tenant_id AND o.institution_id = c.institution_id AND o.pupil_index = c.pupil_index \
+             AND p.payee_index IS NULL AND NOT p.payee_is_person) \
+         GROUP BY c.institution_id, c.pupil_index ORDER BY c.institution_id, c.pupil_index",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, (row.pupil_index, row.since))).collect())
+}
+
+#[derive(QueryableByName)]
+struct DuesRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    due_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    inflow_fen: i64,
+    #[diesel(sql_type = Date)]
+    last_due_on: NaiveDate,
+}
+
+/// What had to be in by `settled` of the contracts signed since the account's statements begin, and what came in since.
+///
+/// Fees may be paid in instalments, so that the whole price is not due at once: due of a contract is what the ledger says was
+/// paid into escrow, at least the lessons given, and for one that has begun without any payment the first payment, which is at
+/// most `payment_max`.
+pub async fn dues(
+    conn: &mut ScopedConn,
+    of: &[i64],
+    settled: NaiveDate,
+    payment_max: i64,
+) -> Result<Vec<Of<Dues>>, DbError> {
+    let rows: Vec<DuesRow> = sql_query(
+        "SELECT a.institution_id, c.due_fen, coalesce(e.fen, 0)::bigint AS inflow_fen, c.last_due_on FROM escrow_accounts a \
+         JOIN LATERAL (SELECT sum(greatest(p.fen, \
+             (c.price_fen::numeric * c.consumed_units / (c.units_bought + c.units_gifted))::bigint, \
+             CASE WHEN p.n = 0 THEN least(c.price_fen, $4) ELSE 0 END))::bigint AS due_fen, \
+             max(greatest(c.signed_on, c.first_lesson_on)) AS last_due_on \
+           FROM contracts c JOIN LATERAL (SELECT count(*) AS n, coalesce(sum(p.amount_fen) FILTER (WHERE p.payee_index IS NULL \
+               AND NOT p.payee_is_person AND (p.paid_at AT TIME ZONE interval '8 hours')::date <= $3), 0)::bigint AS fen \
+             FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p ON true \
+           WHERE c.tenant_id = a.tenant_id AND c.institution_id = a.institution_id AND c.status <> 'cancelled' \
+             AND c.signed_on >= a.opening_on AND greatest(c.signed_on, c.first_lesson_on) <= $3) c ON c.last_due_on IS NOT NULL \
+         LEFT JOIN LATERAL (SELECT sum(e.amount_fen) AS fen FROM entries e WHERE e.tenant_id = a.tenant_id AND e.account_id = a.id \
+           AND e.booked_at >= (a.opening_on::timestamp AT TIME ZONE interval '8 hours') AND e.credit AND NOT e.reversal \
+           AND e.kind NOT IN ('interest', 'top_up', 'reversal')) e ON true \
+         WHERE a.tenant_id = $1 AND a.institution_id = ANY($2) AND a.status = 'active' AND a.opening_on IS NOT NULL \
+         ORDER BY a.institution_id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(settled)
+    .bind::<BigInt, _>(payment_max)
+    .load(conn.sql())
+    .await?;
+    let dues = |row: DuesRow| {
+        (row.institution_id, Dues { due_fen: row.due_fen, inflow_fen: row.inflow_fen, last_due_on: row.last_due_on })
+    };
+    Ok(rows.into_iter().map(dues).collect())
+}
+
+#[derive(QueryableByName)]
+struct Lately {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+/// Pupils for whom a loan paid, and the latest such payment.
+pub async fn loans(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(i64, DateTime<Utc>)>>, DbError> {
+    let rows: Vec<Lately> = sql_query(
+        "SELECT p.institution_id, count(DISTINCT c.pupil_index) AS n, max(p.paid_at) AS at FROM payments p \
+         JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
+         WHERE p.tenant_id = $1 AND p.institution_id = ANY($2) AND p.channel = 'loan' AND c.status <> 'cancelled' \
+         GROUP BY p.institution_id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, (row.n, row.at))).collect())
+}
+
+#[derive(QueryableByName)]
+struct DueRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = Date)]
+    due_on: NaiveDate,
+}
+
+/// The last lawful days of refunds that are past and not paid, in order.
+pub async fn overdue_refunds(
+    conn: &mut ScopedConn,
+    of: &[i64],
+    today: NaiveDate,
+) -> Result<Vec<Of<NaiveDate>>, DbError> {
+    let rows: Vec<DueRow> = sql_query(
+        "SELECT institution_id, due_on FROM refunds WHERE tenant_id = $1 AND institution_id = ANY($2) \
+         AND state IN ('asked', 'approved') AND due_on < $3 ORDER BY institution_id, due_on",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(today)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, row.due_on)).collect())
+}
+
+#[derive(QueryableByName)]
+struct AskedRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+    #[diesel(sql_type = Date)]
+    on: NaiveDate,
+}
+
+/// Pupils for whom a refund was asked after `from`, and the latest day on which one was.
+pub async fn asking(
+    conn: &mut ScopedConn,
+    of: &[i64],
+    (from, today): (NaiveDate, NaiveDate),
+) -> Result<Vec<Of<(i64, NaiveDate)>>, DbError> {
+    let rows: Vec<AskedRow> = sql_query(
+        "SELECT r.institution_id, count(DISTINCT c.pupil_index) AS n, max(r.asked_on) AS on FROM refunds r \
+         JOIN contracts c ON c.tenant_id = r.tenant_id AND c.id = r.contract_id \
+         WHERE r.tenant_id = $1 AND r.institution_id = ANY($2) AND r.state <> 'withdrawn' AND r.asked_on > $3 AND r.asked_on <= $4 \
+         GROUP BY r.institution_id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(from)
+    .bind::<Date, _>(today)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, (row.n, row.on))).collect())
+}

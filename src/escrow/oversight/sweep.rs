@@ -1,0 +1,198 @@
+//! One look over a bureau: facts to the rules, changes to the database, each in a short transaction of its own.
+//!
+//! Safe to repeat, because a change that is written is no change the next time, and to break off between any two steps, because
+//! none rests on another. Two processes do not look over the same bureau at once.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::Object;
+
+use super::{
+    judge::{self, Grounds, Judged},
+    life,
+    limits::Limits,
+    model::Subject,
+    rules,
+    store::{telling, warnings},
+    tell,
+};
+use crate::{
+    db::{DbError, Pools, Scope, ScopedConn},
+    escrow::ingest::Received,
+    identity::{Actor, Caller},
+    policies,
+    web::AppState,
+};
+
+/// How often each bureau is looked over.
+pub const SWEEP_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Institutions that are read at once.
+const INSTITUTIONS_AT_ONCE: i64 = 500;
+
+/// Looks over every bureau whose turn it is; how many were. One that fails is logged, and its turn comes again.
+pub async fn sweep(state: &AppState, now: DateTime<Utc>) -> Result<usize, DbError> {
+    let due = telling::bureaus_due(&*state.pools.worker().get().await?, now - SWEEP_EVERY).await?;
+    let mut done = 0;
+    for tenant in due {
+        match sweep_bureau(state, tenant, now).await {
+            Ok(swept) => done += usize::from(swept),
+            Err(error) => tracing::error!(%error, bureau = tenant, "a bureau could not be looked over"),
+        }
+    }
+    Ok(done)
+}
+
+/// When the bureau was looked over that has waited the longest; `None` while one never was.
+pub async fn oldest(pools: &Pools) -> Result<Option<DateTime<Utc>>, DbError> {
+    telling::oldest_sweep(&*pools.worker().get().await?).await
+}
+
+/// The lock of a bureau's sweep, which ends with its connection whatever happens.
+struct Lock(Option<Object>, i32);
+
+impl Lock {
+    async fn take(pools: &Pools, tenant: i32) -> Result<Option<Lock>, DbError> {
+        let client = pools.worker().get().await?;
+        let held = telling::lock(&client, tenant).await?;
+        Ok(held.then(|| Lock(Some(client), tenant)))
+    }
+
+    async fn give_back(mut self) -> Result<(), DbError> {
+        match self.0.take() {
+            Some(client) => telling::unlock(&client, self.1).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// A connection that still holds the lock may not go back to the pool.
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+/// Looks over one bureau; `false` when another process is at it.
+pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let Some(lock) = Lock::take(&state.pools, tenant).await? else { return Ok(false) };
+    let round = Round::of(state, tenant, now).await?;
+    round.judge_all().await?;
+    life::reopened(&round).await?;
+    life::overdue(&round).await?;
+    life::proposals(&round).await?;
+    tell::digest(&round).await?;
+    let mut conn = round.begin().await?;
+    telling::swept(&mut conn, now).await?;
+    conn.commit().await?;
+    lock.give_back().await?;
+    Ok(true)
+}
+
+/// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and
+/// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
+pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
+    let accounts: BTreeSet<i64> = received.iter().map(|part| part.account_id).collect();
+    let done = async {
+        let round = Round::of(state, tenant, now).await?;
+        let mut conn = round.begin().await?;
+        let judged = judge::only_of(judge::of_feeds(&mut conn, round.grounds()).await?, &accounts);
+        conn.commit().await?;
+        round.apply(judged).await?;
+        life::reopened(&round).await?;
+        life::proposals(&round).await
+    };
+    if let Err(error) = done.await {
+        tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
+    }
+}
+
+/// One look over one bureau.
+pub(super) struct Round<'a> {
+    pub state: &'a AppState,
+    /// The system itself, at work in the bureau.
+    pub caller: Caller,
+    pub limits: Limits,
+    pub in_force: policies::InForce,
+}
+
+impl Round<'_> {
+    async fn of(state: &AppState, tenant: i32, now: DateTime<Utc>) -> Result<Round<'_>, DbError> {
+        let caller = Caller { actor: Actor::system(tenant), request_id: "background".to_owned(), now };
+        let mut conn = Scope::system(tenant).begin(&state.pools).await?;
+        let in_force = policies::in_force(&mut conn, tenant, caller.today()).await?;
+        conn.commit().await?;
+        Ok(Round { state, caller, limits: Limits::of(&in_force), in_force })
+    }
+
+    pub async fn begin(&self) -> Result<ScopedConn, DbError> {
+        Scope::system(self.caller.actor.tenant).begin(&self.state.pools).await
+    }
+
+    fn grounds(&self) -> Grounds<'_> {
+        Grounds { limits: &self.limits, calendar: &self.state.calendar, now: self.caller.now }
+    }
+
+    async fn judge_all(&self) -> Result<(), DbError> {
+        let mut conn = self.begin().await?;
+        let judged = judge::of_feeds(&mut conn, self.grounds()).await?;
+        conn.commit().await?;
+        self.apply(judged).await?;
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let mut conn = self.begin().await?;
+            let (judged, last) = judge::of_institutions(&mut conn, self.grounds(), from, INSTITUTIONS_AT_ONCE).await?;
+            conn.commit().await?;
+            self.apply(judged).await?;
+            after = last;
+        }
+        Ok(())
+    }
+
+    /// Writes what is another than what is stored.
+    async fn apply(&self, judged: Judged) -> Result<(), DbError> {
+        let mut conn = self.begin().await?;
+        let open = warnings::open(&mut conn).await?;
+        conn.commit().await?;
+        for ((subject, kind), alarm) in judged.0 {
+            let name = <&str>::from(kind);
+            let stored = open.iter().find(|stored| stored.kind == name && stored.subject() == subject);
+            if stored.is_none() && alarm.is_none() {
+                continue;
+            }
+            self.settle(&subject, kind, stored, alarm.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        subject: &Subject,
+        kind: crate::escrow::detector::WarningKind,
+        stored: Option<&warnings::Stored>,
+        alarm: Option<&super::model::Alarm>,
+    ) -> Result<(), DbError> {
+        let mut conn = self.begin().await?;
+        let closed = match stored {
+            Some(_) => None,
+            None => warnings::closed(&mut conn, subject, kind.into()).await?,
+        };
+        let steps = stored.map(warnings::Stored::steps).unwrap_or_default();
+        let found = steps.iter().map(|step| step.level).max().zip(steps.iter().map(|step| step.at).max());
+        let open = stored.zip(found).map(|(stored, (found, last_at))| rules::Open {
+            found,
+            last_at: last_at.to_utc(),
+            basis: &stored.basis,
+        });
+        let known = closed
+            .as_ref()
+            .and_then(|closed| Some(rules::Closed { level: closed.level.parse().ok()?, basis: &closed.basis }));
+        let change = rules::change(kind, open, known, alarm);
+        if let Some(change) = change {
+            tell::write(self, &mut conn, subject, change, (stored, alarm)).await?;
+        }
+        conn.commit().await
+    }
+}

@@ -1,0 +1,263 @@
+//! Warnings of the oversight in words: a sentence, the names of what they rest on, the formulas. Pure.
+
+use serde_json::Value;
+
+use crate::{
+    escrow::detector::WarningKind,
+    kernel::Fen,
+    web::{Lang, show},
+};
+
+/// The inputs in the order in which a person reads them: field of the evidence, name in Chinese, in English.
+pub const NAMES: &[(&str, &str, &str)] = &[
+    ("covered_on", "报送到", "Data up to"),
+    ("missing_from", "缺报起始日", "Missing since"),
+    ("cutoff", "次一银行工作日截止", "Due on the next bank day by"),
+    ("accounts", "该行监管账户数", "Accounts with the bank"),
+    ("gap_after", "断点之前一日", "Last day before"),
+    ("gap_before", "断点之后一日", "First day after"),
+    ("closing_fen", "之前的期末余额", "Closing balance before"),
+    ("opening_fen", "之后的期初余额", "Opening balance after"),
+    ("bank_days_missing", "缺对账单的银行工作日", "Bank days without a statement"),
+    ("places", "不衔接之处", "Places that do not connect"),
+    ("since_on", "应备案起算日", "To be filed from"),
+    ("due_on", "备案期限", "To be filed by"),
+    ("fees_fen", "已收费用", "Fees taken"),
+    ("has_account", "有账户而无协议", "An account without an agreement"),
+    ("overdue", "逾期未退单数", "Refunds overdue"),
+    ("oldest_due_on", "最早到期日", "The oldest was due on"),
+    ("pupils_asking", "7 日内申请退费的学员", "Pupils asking for refunds in 7 days"),
+    ("pupils", "在读学员", "Pupils with lessons to come"),
+    ("orders_over_cap", "超限单数", "Orders beyond the limits"),
+    ("orders_in_30_days", "其中 30 日内", "Of them in 30 days"),
+    ("pupils_over_cap", "涉及学员（30 日内）", "Pupils concerned in 30 days"),
+    ("side", "来源", "Found in"),
+    ("payments", "同一学员一日内的缴费笔数", "Payments of one pupil within a day"),
+    ("pupils_split", "拆单的学员", "Pupils whose payments were split"),
+    ("pupils_outside", "涉及学员", "Pupils concerned"),
+    ("pupils_personal_payee", "付到个人账户的学员", "Pupils who paid a person's account"),
+    ("paid_elsewhere_fen", "付到其他账户", "Paid to other accounts"),
+    ("pupils_unpaid", "消课而无缴费的学员", "Pupils taught without a payment"),
+    ("due_fen", "应收", "Due"),
+    ("inflow_fen", "账户实收", "Came into the account"),
+    ("pupils_with_loan", "台账中贷款缴费的学员", "Pupils with a loan in the ledger"),
+    ("lender_payments", "贷款机构转入笔数", "Payments by lenders"),
+    ("lender_fen", "贷款机构转入金额", "Paid by lenders"),
+];
+
+/// A formula in words; `None` for one of the detector's.
+pub fn formula(written: &str) -> Option<(&'static str, &'static str)> {
+    Some(match written {
+        "missing bank days >= threshold" => ("缺报的银行工作日 ≥ 预警线", "missing bank days ≥ threshold"),
+        "a bank day without a statement, and balances that differ" => (
+            "有银行工作日没有对账单，且前后余额不符",
+            "a bank day without a statement, and balances that differ across it",
+        ),
+        "opening_fen != closing_fen of the bank day before" => {
+            ("期初余额 ≠ 前一银行工作日期末余额", "opening balance ≠ closing balance of the bank day before")
+        }
+        "fees_fen > 0 without an agreement" => ("没有协议而已收费", "fees were taken without an agreement"),
+        "workdays without an agreement > threshold" => {
+            ("没有协议的工作日 > 期限", "workdays without an agreement > limit")
+        }
+        "overdue >= threshold" => ("逾期未退单数 ≥ 预警线", "overdue refunds ≥ threshold"),
+        "pupils_asking * 10000 / pupils >= threshold" => (
+            "7 日内申请退费的学员 ÷ 在读学员 ≥ 预警线",
+            "pupils asking in 7 days ÷ pupils with lessons to come ≥ threshold",
+        ),
+        "pupils_over_cap * 10000 / pupils >= threshold" => (
+            "30 日内超限的学员 ÷ 在读学员 ≥ 预警线",
+            "pupils beyond the limits in 30 days ÷ pupils with lessons to come ≥ threshold",
+        ),
+        "orders beyond the limits >= threshold" => ("超限单数 ≥ 预警线", "orders beyond the limits ≥ threshold"),
+        "orders beyond the limits in 30 days >= threshold" => {
+            ("30 日内超限单数 ≥ 预警线", "orders beyond the limits in 30 days ≥ threshold")
+        }
+        "sum of one pupil's payments within a day > threshold, each <= threshold" => (
+            "同一学员一日内每笔不超限、合计超过限额",
+            "one pupil's payments within a day: each within the limit, together beyond it",
+        ),
+        "pupils who paid a person's account >= threshold" => {
+            ("付到个人账户的学员 ≥ 预警线", "pupils who paid a person's account ≥ threshold")
+        }
+        "pupils outside escrow >= threshold" => ("账外收费涉及学员 ≥ 预警线", "pupils outside escrow ≥ threshold"),
+        "due_fen - inflow_fen > max(due_fen * share, floor)" => {
+            ("应收 − 账户实收 > 容差（比例与金额取大）", "due − came in > tolerance (the greater of a share and a sum)")
+        }
+        "families with a loan >= threshold" => ("使用培训贷的家庭 ≥ 预警线", "families with a loan ≥ threshold"),
+        _ => return None,
+    })
+}
+
+/// The claim of a warning, from its evidence; `None` for a kind of the detector's, or evidence that lacks its fields.
+pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
+    let number = |field: &str| evidence.get(field).and_then(Value::as_i64);
+    let text = |field: &str| evidence.get(field).and_then(Value::as_str);
+    let yuan = |field: &str| number(field).map(|fen| Fen(fen).yuan());
+    let kind: WarningKind = kind.parse().ok()?;
+    let (zh, en) = match kind {
+        WarningKind::FeedSilent => {
+            let (days, until) = (number("value")?, text("covered_on")?);
+            match number("accounts") {
+                Some(accounts) => (
+                    format!("整家银行 {accounts} 个账户自 {until} 后已有 {days} 个银行工作日没有报送"),
+                    format!("Nothing of the bank's {accounts} accounts for {days} bank days after {until}"),
+                ),
+                None => (
+                    format!("银行自 {until} 后已有 {days} 个银行工作日没有报送"),
+                    format!("Nothing from the bank for {days} bank days after {until}"),
+                ),
+            }
+        }
+        WarningKind::StatementGap => {
+            let (after, before, fen) = (text("gap_after")?, text("gap_before")?, yuan("value")?);
+            (
+                format!("{after} 至 {before} 之间缺对账单，余额相差 {fen}"),
+                format!("Statements between {after} and {before} are missing, {fen} in all"),
+            )
+        }
+        WarningKind::ChainBreak => {
+            let (after, before, fen) = (text("gap_after")?, text("gap_before")?, yuan("value")?);
+            (
+                format!("{before} 的期初余额与 {after} 的期末余额相差 {fen}"),
+                format!("The opening balance of {before} differs from the closing balance of {after} by {fen}"),
+            )
+        }
+        WarningKind::AccountNotFiled => match text("since_on")? {
+            since if number("fees_fen")? > 0 => (
+                format!("没有备案的监管账户协议，已收费 {}", yuan("fees_fen")?),
+                format!("No escrow agreement on file since {since}, and {} taken in fees", yuan("fees_fen")?),
+            ),
+            since => (
+                format!("自 {since} 起 {} 个工作日没有备案监管账户协议", number("value")?),
+                format!("No escrow agreement on file for {} workdays since {since}", number("value")?),
+            ),
+        },
+        WarningKind::RefundBacklog if text("unit")? == "bp" => {
+            let share = show::percent(number("value")?);
+            (
+                format!("7 日内有 {} 名学员申请退费，占在读的 {share}", number("pupils_asking")?),
+                format!("{} pupils asked for refunds in 7 days, {share} of all", number("pupils_asking")?),
+            )
+        }
+        WarningKind::RefundBacklog => {
+            let (count, oldest) = (number("overdue")?, text("oldest_due_on")?);
+            (
+                format!("{count} 单退费逾期未付，最早应于 {oldest} 前退清"),
+                format!("{count} refunds are overdue, the oldest since {oldest}"),
+            )
+        }
+        WarningKind::OverCap => {
+            let (all, recent) = (number("orders_over_cap")?, number("orders_in_30_days")?);
+            (
+                format!("{all} 单收费超过预收限制，其中 30 日内 {recent} 单"),
+                format!("{all} paid orders are beyond the limits of prepayment, {recent} of them in 30 days"),
+            )
+        }
+        WarningKind::Structuring => {
+            let (count, sum, limit) = (number("payments")?, yuan("value")?, yuan("threshold")?);
+            (
+                format!("同一学员一日内缴费 {count} 笔，合计 {sum}，超过单次限额 {limit}"),
+                format!("One pupil's {count} payments within a day come to {sum}, beyond the {limit} of one payment"),
+            )
+        }
+        WarningKind::OutsideEscrow if text("unit")? == "fen" => {
+            let (due, inflow, missing) = (yuan("due_fen")?, yuan("inflow_fen")?, yuan("value")?);
+            (
+                format!("已签约到期应收 {due}，监管账户实收 {inflow}，少 {missing}"),
+                format!("{due} was due, {inflow} came into the escrow account: {missing} is missing"),
+            )
+        }
+        WarningKind::OutsideEscrow => {
+            let (pupils, personal) = (number("pupils_outside")?, number("pupils_personal_payee")?);
+            let paid = yuan("paid_elsewhere_fen")?;
+            (
+                format!("{pupils} 名学员的费用没有进监管账户，其中 {personal} 名付到个人账户，共 {paid}"),
+                format!("The fees of {pupils} pupils went past escrow, {personal} of them to a person; {paid} in all"),
+            )
+        }
+        WarningKind::TrainingLoan => {
+            let families = number("value")?;
+            (format!("{families} 个家庭以培训贷缴费"), format!("{families} families paid by a training loan"))
+        }
+        _ => return None,
+    };
+    Some(lang.t(&zh, &en).to_owned())
+}
+
+/// A number with its unit, where it is one of the oversight's.
+pub fn counted(lang: Lang, number: i64, unit: &str) -> Option<String> {
+    let (zh, en) = match unit {
+        "bank_days" => ("个银行工作日", "bank days"),
+        "workdays" => ("个工作日", "workdays"),
+        "refunds" => ("单", "refunds"),
+        "orders" => ("单", "orders"),
+        "pupils" => ("名", "pupils"),
+        "families" => ("户", "families"),
+        _ => return None,
+    };
+    Some(format!("{number} {}", lang.t(zh, en)))
+}
+
+/// A value that is a word of the evidence.
+pub fn said(lang: Lang, field: &str, value: &Value) -> Option<String> {
+    match (field, value) {
+        ("side", _) => Some(lang.t("缴费订单", "payments of families").to_owned()),
+        (_, Value::Bool(yes)) => Some(if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whatever the rules write has a name here, so that no page shows the name of a field.
+    #[test]
+    fn every_field_and_formula_of_the_rules_has_words() {
+        let rules = concat!(
+            include_str!("rules/feed.rs"),
+            include_str!("rules/filing.rs"),
+            include_str!("rules/orders.rs"),
+            include_str!("rules/outside.rs"),
+            include_str!("rules/refunds.rs"),
+            include_str!("rules/statements.rs")
+        );
+        let mut fields = 0;
+        for line in rules.lines().map(str::trim).filter(|line| line.starts_with("(\"") && line.contains(".into())")) {
+            let field = line[2..].split('"').next().unwrap();
+            assert!(NAMES.iter().any(|(name, ..)| *name == field), "{field} has no name");
+            fields += 1;
+        }
+        assert!(fields > 25, "the fields were found: {fields}");
+        let mut formulas = 0;
+        for written in rules.split('"').filter(|text| {
+            [">= threshold", "> threshold", "without an agreement", "balances that differ", "bank day before", "floor)"]
+                .iter()
+                .any(|end| text.contains(end) && !text.contains('\n'))
+        }) {
+            assert!(formula(written).is_some(), "{written}");
+            formulas += 1;
+        }
+        assert!(formulas > 14, "the formulas were found: {formulas}");
+    }
+
+    #[test]
+    fn a_claim_says_what_was_found_and_guesses_nothing() {
+        let silent = json!({"value": 2, "unit": "bank_days", "covered_on": "2026-04-30"});
+        assert_eq!(
+            claim(Lang::Zh, "FEED-SILENT", &silent).as_deref(),
+            Some("银行自 2026-04-30 后已有 2 个银行工作日没有报送")
+        );
+        let broken = json!({"value": 4500, "unit": "fen", "gap_after": "2026-03-10", "gap_before": "2026-03-11"});
+        assert_eq!(
+            claim(Lang::Zh, "STMT-CHAIN-BREAK", &broken).as_deref(),
+            Some("2026-03-11 的期初余额与 2026-03-10 的期末余额相差 ¥45.00")
+        );
+        assert_eq!(claim(Lang::Zh, "STMT-CHAIN-BREAK", &json!({})), None);
+        assert_eq!(claim(Lang::Zh, "FUND-LARGE-SINGLE", &silent), None);
+        assert_eq!(counted(Lang::En, 3, "families").as_deref(), Some("3 families"));
+    }
+}
