@@ -280,6 +280,9 @@ impl Page {
             let mut entries = vec![
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
+                entry("/org/contracts", "compass", "合同", "Contracts"),
+                entry("/org/lessons", "school", "上课消课", "Lessons"),
+                entry("/org/refunds", "refund", "退费", "Refunds"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
                 entry("/org/audit", "clock", "查看记录", "Who looked"),
             ];
@@ -297,6 +300,7 @@ impl Page {
             (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
             (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
             (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+            (Action::ReadEscrow, entry("/b/ledger", "refund", "合同台账", "Contracts")),
             (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
             (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
             (Action::ReadRegister, entry("/b/policies", "compass", "政策参数", "Policies")),
