@@ -30,7 +30,7 @@ pub mod institutions;
 pub mod jobs;
 /// Values without I/O: money, codes, days, findings.
 pub mod kernel;
-/// What families bought and paid ahead: contracts, payments, lessons.
+/// What families bought and paid ahead: contracts, payments, lessons, refunds and releases.
 pub mod ledger;
 /// The white list and the blacklist.
 pub mod lists;

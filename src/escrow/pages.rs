@@ -29,6 +29,7 @@ use crate::{
     approvals::ApprovalError,
     identity::{Action, Caller, may},
     kernel::{Private, private::AccountNumber},
+    ledger::{self, Glance},
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -73,6 +74,8 @@ struct AccountPage<'a> {
     chart: String,
     counterparties: Vec<Counterparty>,
     payee: Option<Private<AccountNumber>>,
+    /// `None`: the institution has recorded no contract.
+    ledger: Option<Glance>,
     /// Whether the one who looks may ask to see what is masked.
     may_unmask: bool,
     statements: &'a [Statement],
@@ -243,6 +246,7 @@ async fn render_account(
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
     let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
+    let ledger = ledger::glance(&mut conn, (account.tenant_id, account.institution_id), page.today()).await?;
     conn.commit().await?;
     let template = AccountPage {
         page: &page,
@@ -255,6 +259,7 @@ async fn render_account(
         chart: shown::chart(&page, &points, &warnings),
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
         payee: account.payee(state.pools.vault())?,
+        ledger,
         may_unmask: page.may(Action::UnmaskPersonal),
         statements: &statements,
         may_upload: own && may(caller.actor.role, Action::UploadStatement),

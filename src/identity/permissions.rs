@@ -36,7 +36,7 @@ pub enum Action {
     ProveFunds,
     /// See accounts, entries and warnings.
     ReadEscrow,
-    /// Record contracts, payments and lessons of the own institution.
+    /// Record contracts, payments and lessons of the own institution, and ask for refunds on a family's behalf.
     KeepLedger,
     /// Settle a lesson that a parent disputes.
     SettleLesson,
@@ -50,6 +50,14 @@ pub enum Action {
     ExplainWarning,
     /// Set the address to which the bureau's warnings are sent.
     KeepWebhook,
+    /// Approve a refund that the rules settle, or take it back.
+    HandleRefund,
+    /// Decide on a refund that the rules leave to an official.
+    DecideRefund,
+    /// Work out what may be released for a period.
+    CalculateRelease,
+    /// Approve, send or reject a release order.
+    DecideRelease,
     /// See the audit trail.
     ReadAudit,
     /// See who looked at the institution's own data, and what was changed about it.
@@ -126,6 +134,10 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
         Action::KeepWebhook => &[BureauAdmin],
+        Action::HandleRefund => &[BureauAdmin, Approver, FinanceOfficer, InstitutionAdmin, InstitutionStaff],
+        Action::DecideRefund => &[BureauAdmin, Approver, FinanceOfficer],
+        Action::CalculateRelease => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
+        Action::DecideRelease => &[BureauAdmin, Approver, FinanceOfficer],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::UnmaskPersonal => {
@@ -179,11 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn who_keeps_a_ledger_or_decides_on_refunds_may_handle_them_but_no_machine() {
+        for role in Role::iter() {
+            let either = may(role, Action::KeepLedger) || may(role, Action::DecideRefund);
+            assert_eq!(may(role, Action::HandleRefund), either && !role.is_machine(), "{role}");
+        }
+    }
+
+    #[test]
     fn an_institution_decides_nothing_about_itself() {
         for role in [InstitutionAdmin, InstitutionStaff, InstitutionSystem] {
             for action in [
                 Action::DecideCourse,
                 Action::DecideApproval,
+                Action::DecideRefund,
+                Action::DecideRelease,
                 Action::ProposeListing,
                 Action::HandleWarning,
                 Action::SettleLesson,

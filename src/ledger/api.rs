@@ -312,14 +312,18 @@ async fn import_lessons(state: State, caller: Caller, upload: Upload) -> Result<
 }
 
 /// The operator's limits on uploads count for a sheet too.
-async fn take_in(state: &State, caller: &Caller, upload: &Upload, sheet: Sheet) -> Result<HttpResponse, Problem> {
+pub(super) fn file_limits(state: &State) -> FileLimits {
     let defaults = FileLimits::default();
     let unpacked = usize::try_from(state.max_unpacked()).unwrap_or(usize::MAX);
-    let limits = FileLimits {
+    FileLimits {
         file_bytes: defaults.file_bytes.min(state.max_upload()),
         unpacked_bytes: defaults.unpacked_bytes.min(unpacked),
         ..defaults
-    };
+    }
+}
+
+async fn take_in(state: &State, caller: &Caller, upload: &Upload, sheet: Sheet) -> Result<HttpResponse, Problem> {
+    let limits = file_limits(state);
     let file = File { name: &upload.file_name, bytes: &upload.bytes, sheet, limits, institution: None };
     let report = import::import(&state.pools, caller, &file).await?;
     Ok(HttpResponse::Ok().json(report))

@@ -41,6 +41,8 @@ const MAKEUP: &[Word] = &[
     ("refer", "由工作人员决定", "an official decides"),
     ("deny", "不允许", "not allowed"),
 ];
+const RELEASE_BY: &[Word] =
+    &[("rule", "按规则自动批准", "approved by rule"), ("official", "由工作人员批准", "an official approves")];
 const SWITCH: &[Word] = &[("off", "不要求", "not required"), ("on", "要求", "required")];
 const TWO_OFFICIALS: &[Word] = &[
     ("licence_issue", "发放办学许可", "issuing a licence"),
@@ -336,6 +338,66 @@ const FIRST: [Parameter; 24] = [
     ),
 ];
 
+/// Of refunds and releases.
+const REFUNDS: [Parameter; 9] = [
+    prepaid("refund.cooling_off_days", ("退费冷静期", "cooling-off after a payment"), Kind::Days(1, 90), "7")
+        .stricter(Stricter::Higher)
+        .by("法释〔2025〕4号；中小学生校外培训服务合同（GF-2021-2604）", L),
+    prepaid(
+        "refund.before_start_days",
+        ("开课前退费期限", "time to refund, asked for before the first lesson"),
+        Kind::Days(1, 30),
+        "5",
+    )
+    .by("北京 2021-05 预收费规定；各地类似", L),
+    prepaid(
+        "refund.after_start_days",
+        ("开课后退费期限", "time to refund, asked for after the first lesson"),
+        Kind::Days(1, 60),
+        "15",
+    )
+    .by("北京 2021-05 预收费规定；中小学生校外培训服务合同（GF-2021-2604）", L),
+    prepaid(
+        "refund.fee_max_bp",
+        ("退费手续费、违约金上限：占退费金额", "most that may be kept of a refund: share of it"),
+        Kind::BasisPoints(0, 3_000),
+        "0",
+    )
+    .stricter(Stricter::Local)
+    .by("民法典第四百九十六条、第四百九十七条", L),
+    prepaid(
+        "refund.overdue.yellow_days",
+        ("退费逾期黄色：超过期限", "refund overdue, yellow: days past its limit"),
+        Kind::Days(1, 366),
+        "1",
+    )
+    .by("平台缺省值", V),
+    prepaid(
+        "refund.overdue.orange_days",
+        ("退费逾期橙色：超过期限", "refund overdue, orange: days past its limit"),
+        Kind::Days(1, 366),
+        "5",
+    )
+    .by("平台缺省值", V),
+    prepaid(
+        "refund.overdue.red_days",
+        ("退费逾期红色：超过期限", "refund overdue, red: days past its limit"),
+        Kind::Days(1, 366),
+        "15",
+    )
+    .by("平台缺省值", V),
+    prepaid(
+        "refund.overdue.red_families",
+        ("退费逾期红色：涉及家庭", "refund overdue, red: families that wait"),
+        Kind::Times(1, 1_000),
+        "5",
+    )
+    .by("平台缺省值", V),
+    prepaid("release.approval", ("划拨指令的批准", "approval of release orders"), Kind::Choice(RELEASE_BY), "official")
+        .stricter(Stricter::Higher)
+        .by("教监管函〔2021〕2号（与授课进度同步、同比例）；平台缺省值", V),
+];
+
 /// Of feeds, and of institutions rather than their entries.
 const FEEDS: [Parameter; 23] = [
     oversight::FEED_CUTOFF,
@@ -432,11 +494,11 @@ const LAST: [Parameter; 12] = [
     .by("个人信息保护法第六条（最小必要）；平台缺省值", V),
 ];
 
-const COUNT: usize = FIRST.len() + flows::FLOWS.len() + FEEDS.len() + LAST.len();
+const COUNT: usize = FIRST.len() + flows::FLOWS.len() + FEEDS.len() + REFUNDS.len() + LAST.len();
 
 const ALL: [Parameter; COUNT] = {
     let mut all = [FIRST[0]; COUNT];
-    let (parts, mut place, mut part) = ([&FIRST as &[Parameter], &flows::FLOWS, &FEEDS, &LAST], 0, 0);
+    let (parts, mut place, mut part) = ([&FIRST as &[Parameter], &flows::FLOWS, &FEEDS, &REFUNDS, &LAST], 0, 0);
     while part < parts.len() {
         let mut index = 0;
         while index < parts[part].len() {

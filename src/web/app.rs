@@ -56,6 +56,9 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::escrow::pages::routes());
     routes.extend(crate::proof::pages::routes());
     routes.extend(crate::ledger::api::routes());
+    routes.extend(crate::ledger::refunds::api::routes());
+    routes.extend(crate::ledger::releases::api::routes());
+    routes.extend(crate::ledger::pages::routes());
     routes.extend(crate::policies::api::routes());
     routes.extend(crate::policies::pages::routes());
     routes

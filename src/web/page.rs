@@ -283,6 +283,9 @@ impl Page {
             let mut entries = vec![
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
+                entry("/org/contracts", "compass", "合同", "Contracts"),
+                entry("/org/lessons", "school", "上课消课", "Lessons"),
+                entry("/org/refunds", "refund", "退费", "Refunds"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
                 entry("/org/proof", "list-check", "三方核对", "Three-way proof"),
                 entry("/org/audit", "clock", "查看记录", "Who looked"),
@@ -308,6 +311,7 @@ impl Page {
                 self.lang.t("监管", "Supervision"),
                 vec![
                     (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+                    (Action::ReadEscrow, entry("/b/ledger", "refund", "合同台账", "Contracts")),
                     (Action::ReadEscrow, entry("/b/proof", "list-check", "三方核对", "Three-way proof")),
                     (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
                     (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),

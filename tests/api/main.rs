@@ -13,6 +13,8 @@ mod departments;
 mod escrow;
 mod gate;
 mod isolation;
+mod ledger_pages;
+mod ledger_refunds;
 mod machines;
 mod mail;
 mod oidc;

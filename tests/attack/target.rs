@@ -67,6 +67,13 @@ impl Target {
         assert!(status.is_success(), "{course}");
         let course = course["id"].to_string();
         world.org.post_json(&format!("/courses/{course}/submit"), json!({})).await;
+        let (status, contract) = world.org.post_json("/contracts", contract("HT-1")).await;
+        assert!(status.is_success(), "{contract}");
+        let session = json!({"ended_at": "2026-03-16T19:00:00+08:00", "attendance": [{"contract_no": "HT-1"}]});
+        let (status, told) = world.org.post_json("/lessons", session).await;
+        assert!(status.is_success(), "{told}");
+        let (contract, lesson) = (contract["id"].to_string(), told["lessons"][0]["id"].to_string());
+        let (refund, release) = refund_and_release(&world, &contract).await;
         let account = world.account_id().await.to_string();
         let part =
             reqwest::multipart::Part::bytes(camt(&world.account, OPENING, &GRAB).into_bytes()).file_name("d.xml");
@@ -106,6 +113,10 @@ impl Target {
             ("key", key),
             ("request", request),
             ("course", course),
+            ("contract", contract),
+            ("lesson", lesson),
+            ("refund", refund),
+            ("release", release),
             ("approval", approval["id"].to_string()),
             ("account", account),
             ("warning", warning),
@@ -147,6 +158,10 @@ impl Target {
                 (_, "credit_code" | "code") => "",
                 ("courses", "id") => "course",
                 ("approvals", "id") => "approval",
+                ("contracts", "id") => "contract",
+                ("lessons", "id") => "lesson",
+                ("refunds", "id") => "refund",
+                ("releases", "id") => "release",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
                 ("warnings", "id") => "warning",
                 ("imports", "id") => "import",
@@ -177,6 +192,8 @@ impl Target {
         if method == Method::GET {
             let path = match route.path {
                 "/b/unmask" => format!("{path}?kind=institution&id={}&field=phone", self.world.credit_code),
+                // The target's one session.
+                "/org/lessons/session" => format!("{path}?at=1773658800"),
                 _ => path,
             };
             return vec![Request { method, path, body: Body::None }];
@@ -201,6 +218,39 @@ impl Target {
                 Body::Json(json!({"decision": "approve", "comment": "攻击"}))
             }
             "/api/v1/courses" => Body::Json(course("攻击者的课")),
+            "/api/v1/contracts" => Body::Json(contract("攻击者的合同")),
+            "/api/v1/contracts/{id}/payments" => Body::Json(json!({
+                "receipt_no": "攻击", "paid_at": "2026-03-17T10:00:00+08:00", "amount_fen": 100, "channel": "cash"})),
+            "/api/v1/refunds/{id}/actions" => Body::Json(json!({"action": "approve", "comment": "攻击"})),
+            "/api/v1/releases/{id}/actions" => Body::Json(json!({"action": "reject", "comment": "攻击"})),
+            "/api/v1/releases" => Body::Json(json!({
+                "credit_code": code, "period_from": "2026-03-01", "period_to": "2026-03-17", "seq": 9})),
+            "/org/refunds/{id}" => form(&[("action", "withdraw"), ("version", "1"), ("comment", "攻击")]),
+            "/b/refunds/{id}" => form(&[("action", "approve"), ("version", "1"), ("comment", "攻击")]),
+            "/b/releases/{id}" => form(&[("action", "reject"), ("version", "1"), ("comment", "攻击")]),
+            "/b/lessons/{id}" => form(&[("action", "given"), ("comment", "攻击")]),
+            "/org/lessons/{id}/void" => form(&[("comment", "攻击")]),
+            "/org/contracts/{id}/refund" => form(&[("do", "ask")]),
+            "/b/ledger/{credit_code}/releases" => {
+                form(&[("period_from", "2026-03-01"), ("period_to", "2026-03-17"), ("seq", "9")])
+            }
+            "/org/contracts/import" => Body::File(
+                vec![("sheet".to_owned(), "contracts".to_owned())],
+                "a.csv".to_owned(),
+                "合同编号,课程\nX,Y\n".to_owned(),
+            ),
+            "/api/v1/lessons" => Body::Json(json!({
+                "ended_at": "2026-03-17T19:00:00+08:00", "attendance": [{"contract_no": "HT-1"}]})),
+            "/api/v1/lessons/{id}/actions" if role.is_some_and(Role::is_institution) => {
+                Body::Json(json!({"action": "void", "comment": "攻击"}))
+            }
+            "/api/v1/lessons/{id}/actions" => {
+                Body::Json(json!({"action": "settle", "finding": "not_given", "comment": "攻击"}))
+            }
+            "/api/v1/contracts/import" | "/api/v1/lessons/import" => {
+                let csv = "合同编号,下课时间\nHT-1,2026-03-17 19:00\n".to_owned();
+                Body::File(Vec::new(), "a.csv".to_owned(), csv)
+            }
             "/b/imports/{id}/cells" | "/b/imports/{id}/confirm" => form(&[("version", "1")]),
             "/api/v1/warnings/{id}/actions" => Body::Json(json!({"action": step, "comment": "攻击"})),
             "/api/v1/escrow/accounts" => Body::Json(json!({
@@ -280,7 +330,8 @@ const OF_SESSIONS: [&str; 3] = ["sessions", "refresh_tokens", "idempotency_keys"
 pub const ENDS_THE_SESSION: [&str; 4] = ["/logout", "/session/post", "/api/v1/auth/post", "/account/sessions"];
 
 /// Routes whose bodies name the target, whatever their paths.
-pub const BODY_NAMES_THE_TARGET: [&str; 8] = [
+pub const BODY_NAMES_THE_TARGET: [&str; 9] = [
+    "/api/v1/releases",
     "/api/v1/lists/white",
     "/api/v1/lists/black",
     "/api/v1/escrow/accounts",
@@ -312,6 +363,32 @@ fn course(name: &str) -> Value {
             "teacher_certificate": "20153301032000123", "certificate_subject": "mathematics", "certificate_stage": "junior",
             "skill_certificate": null, "published": true, "in_service_teacher": false, "banned": false, "inquiry_on": "2026-01-05"}]
     })
+}
+
+fn contract(number: &str) -> Value {
+    json!({
+        "contract_no": number, "subject": "初中数学", "basis": "units", "pupil": CHILD, "signed_on": "2026-02-10",
+        "price_fen": 480_000, "units_bought": 60, "first_lesson_on": "2026-03-01", "last_lesson_on": "2026-05-31",
+    })
+}
+
+/// Something paid, a refund that is asked for of it, and an order that waits for its approval; their ids.
+async fn refund_and_release(world: &World, contract: &str) -> (String, String) {
+    let paid = json!({
+        "receipt_no": "R-1", "paid_at": "2026-03-02T10:00:00+08:00", "amount_fen": 100_000, "channel": "wechat"});
+    let (status, answer) = world.org.post_json(&format!("/contracts/{contract}/payments"), paid).await;
+    assert!(status.is_success(), "{answer}");
+    let (status, refund) = world.org.post_json(&format!("/contracts/{contract}/refunds"), json!({})).await;
+    assert!(status.is_success(), "{refund}");
+    // An order needs a confirmed lesson; what the parent says is told elsewhere.
+    let page = world.org.page(&format!("/org/contracts/{contract}")).await;
+    let link = page[page.find("/c/").unwrap()..].split('"').next().unwrap().to_owned();
+    let said = app().visitor().request(Method::POST, &link).form(&[("do", "confirm")]).send().await.unwrap();
+    assert!(said.status().is_redirection(), "{}", said.status());
+    let period = json!({"period_from": "2026-03-01", "period_to": "2026-03-18"});
+    let (status, release) = world.org.post_json("/releases", period).await;
+    assert!(status.is_success(), "{release}");
+    (refund["id"].to_string(), release["id"].to_string())
 }
 
 async fn taken_in(world: &World, sheet: String) {

@@ -155,6 +155,17 @@ pub async fn record(pools: &Pools, caller: &Caller, new: &NewContract) -> Result
     Ok(recorded)
 }
 
+/// What the rules find of a contract; nothing is kept.
+pub async fn check(pools: &Pools, caller: &Caller, new: &NewContract) -> Result<Vec<Finding>, LedgerError> {
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let ledger = Ledger::own(&mut conn, caller).await?;
+    // Entered as one that is there already, so that all is found, and given up.
+    let already = NewContract { already_taken: true, ..new.clone() };
+    let entered = enter(&mut conn, caller, &ledger, &already).await?;
+    let row = store::contract(&mut conn, entered.id).await?.ok_or(LedgerError::NotFound)?;
+    Ok(serde_json::from_value(row.findings).unwrap_or_default())
+}
+
 /// Records a contract within the caller's transaction.
 pub async fn enter(
     conn: &mut ScopedConn,

@@ -4,6 +4,8 @@ pub mod book;
 mod caps;
 mod found;
 mod price;
+pub mod refund;
+pub mod release;
 pub mod silence;
 #[cfg(test)]
 mod tests;

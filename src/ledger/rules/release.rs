@@ -1,0 +1,55 @@
+//! What may be paid out of escrow for lessons that were given (domain-rules §5.2), and what a risk deposit has to hold.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{escrow::model::Mode, kernel::Fen};
+
+/// What a release is worked out from, up to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Releasable {
+    /// Confirmed lessons, at the price of their units.
+    pub confirmed_fen: i64,
+    /// Released before, orders on their way among it.
+    pub released_fen: i64,
+    /// Units that families dispute.
+    pub disputed_fen: i64,
+}
+
+/// Why nothing may be released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoRelease {
+    /// A risk deposit is kept, not paid out in step with lessons.
+    #[error("a risk deposit knows no release")]
+    RiskDeposit,
+    /// Nothing was confirmed that is not released or disputed.
+    #[error("nothing is left to release")]
+    Nothing,
+}
+
+/// Σ confirmed − Σ released − Σ disputed; never below zero.
+pub fn release_allowed(sums: Releasable) -> Fen {
+    let left = i128::from(sums.confirmed_fen) - i128::from(sums.released_fen) - i128::from(sums.disputed_fen);
+    Fen(i64::try_from(left.max(0)).unwrap_or(i64::MAX))
+}
+
+/// The amount of a release order.
+pub fn release(mode: Mode, sums: Releasable) -> Result<Fen, NoRelease> {
+    match (mode, release_allowed(sums)) {
+        (Mode::RiskDeposit, _) => Err(NoRelease::RiskDeposit),
+        (Mode::Custody, Fen::ZERO) => Err(NoRelease::Nothing),
+        (Mode::Custody, allowed) => Ok(allowed),
+    }
+}
+
+/// What a risk deposit has to hold: the fees of all pupils in one charging period, or the local minimum if that is more.
+pub fn deposit_needed(fees: Fen, minimum: Fen) -> Fen {
+    fees.max(minimum)
+}
+
+/// What a deposit lacks; nothing when it holds exactly what it has to.
+pub fn deposit_short(deposit: Fen, needed: Fen) -> Option<Fen> {
+    (deposit < needed).then(|| Fen(needed.0.saturating_sub(deposit.0)))
+}

@@ -1,0 +1,47 @@
+use crate::{
+    escrow::model::Mode,
+    kernel::Fen,
+    ledger::rules::release::{NoRelease, Releasable, deposit_needed, deposit_short, release, release_allowed},
+};
+
+fn sums(confirmed_fen: i64, released_fen: i64, disputed_fen: i64) -> Releasable {
+    Releasable { confirmed_fen, released_fen, disputed_fen }
+}
+
+#[test]
+fn what_was_confirmed_and_neither_released_nor_disputed_may_be_released() {
+    for (case, sums, expected) in [
+        ("nothing yet", sums(0, 0, 0), 0),
+        ("F17 after ten units of 83.33", sums(83_330, 0, 0), 83_330),
+        ("some released before", sums(83_330, 50_000, 0), 33_330),
+        ("a disputed unit is frozen", sums(83_330, 0, 8_333), 74_997),
+        ("all released", sums(83_330, 83_330, 0), 0),
+        ("one fen left", sums(83_330, 83_329, 0), 1),
+        ("more released than confirmed", sums(83_330, 83_331, 0), 0),
+        ("sums beyond any balance", sums(i64::MAX, i64::MIN, i64::MIN), i64::MAX),
+    ] {
+        assert_eq!(release_allowed(sums), Fen(expected), "{case}");
+    }
+}
+
+#[test]
+fn a_risk_deposit_knows_no_release_and_nothing_is_not_ordered() {
+    assert_eq!(release(Mode::Custody, sums(1, 0, 0)), Ok(Fen(1)));
+    assert_eq!(release(Mode::Custody, sums(0, 0, 0)), Err(NoRelease::Nothing));
+    assert_eq!(release(Mode::RiskDeposit, sums(1, 0, 0)), Err(NoRelease::RiskDeposit));
+}
+
+#[test]
+fn a_deposit_holds_the_fees_of_one_charging_period_f18() {
+    let fees = Fen(120 * 360_000);
+    assert_eq!(fees, Fen(43_200_000));
+    for (case, deposit, minimum, short) in [
+        ("exactly", 43_200_000, 0, None),
+        ("one fen short", 43_199_999, 0, Some(Fen(1))),
+        ("the local minimum is more", 43_200_000, 50_000_000, Some(Fen(6_800_000))),
+        ("the local minimum exactly", 50_000_000, 50_000_000, None),
+        ("no pupils, no minimum", 43_200_000, 0, None),
+    ] {
+        assert_eq!(deposit_short(Fen(deposit), deposit_needed(fees, Fen(minimum))), short, "{case}");
+    }
+}
