@@ -393,6 +393,28 @@ async fn a_person_gets_a_copy_and_what_may_go_is_erased() {
 }
 
 #[tokio::test]
+async fn whole_numbers_alone_are_found_and_a_neighbour_in_the_same_cell_stays() {
+    let world = World::new().await;
+    with_person(&world, "15455556668 0576-88880000").await;
+    let found = |person: &'static str| {
+        let admin = &world.admin;
+        async move { admin.submit("/b/personal", &[("person", person)]).await.text().await.unwrap() }
+    };
+    for other in ["54555566", "555566680576"] {
+        assert!(found(other).await.contains("没有找到"), "{other} is a part of a number");
+    }
+    for written in ["１５４５５５５６６６８", "+86 154-5555-6668"] {
+        let page = found(written).await;
+        assert!(page.contains("机构联系电话") && page.contains("上传的表格"), "{written}");
+    }
+    let done = world.admin.submit("/b/personal/erase", &[("person", "15455556668"), ("sure", "yes")]).await;
+    assert!(done.text().await.unwrap().contains("已删除 2 项"));
+    let own = world.org.json(&format!("/institutions/{}", world.credit_code)).await;
+    assert_eq!(own["phone"], "0576-88880000", "the other number is not theirs");
+    assert!(found("0576-88880000").await.contains("上传的表格"), "nor is it cut out of the sheet");
+}
+
+#[tokio::test]
 async fn everybody_has_a_copy_of_their_own_account() {
     let world = World::new().await;
     for user in [&world.org, &world.admin] {
