@@ -245,7 +245,8 @@ pub async fn check(
     caller: &Caller,
     handed: impl Into<Handed>,
 ) -> Result<Judged, CourseError> {
-    let (_conn, facts) = own(pools, caller).await?;
+    let (conn, facts) = own(pools, caller).await?;
+    conn.commit().await?;
     let request = handed.into().request.map_err(CourseError::Unreadable)?;
     judge(&facts, request, calendar, caller)
 }
