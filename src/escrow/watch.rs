@@ -18,7 +18,7 @@ use crate::{
     identity::Caller,
     institutions,
     policies::{self, InForce},
-    web::{Page, Problem, Query, page::State, show},
+    web::{Page, Problem, Query, page::State, paging, show},
 };
 
 /// Rows of the table; a bureau with more open warnings than this filters by level or name.
@@ -96,8 +96,7 @@ impl Watch {
         let in_force = policies::in_force(conn, tenant, on).await?;
         let counts = warnings::counts(conn).await?;
         let mut rows = warnings::watch(conn, query.level(), query.q.trim(), ROWS_MAX + 1).await?;
-        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > ROWS_MAX;
-        rows.truncate(usize::try_from(ROWS_MAX).unwrap_or_default());
+        let more = paging::cut(&mut rows, ROWS_MAX);
         let (lo, hi) = conn.scope().range();
         Ok(Watch {
             counters: counters(&counts, query, &in_force),

@@ -19,7 +19,7 @@ use crate::{
     policies,
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other},
+        page::{Note, State, see_other}, paging,
         show,
     },
 };
@@ -277,10 +277,10 @@ async fn show_list(
     comment: &str,
 ) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = requests::list(&mut conn, caller, before, ROWS).await?;
+    let mut rows = requests::list(&mut conn, caller, before, ROWS + 1).await?;
     conn.commit().await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|n| n == ROWS);
-    let next = rows.last().filter(|_| full).map(|row| row.id);
+    let more = paging::cut(&mut rows, ROWS);
+    let next = rows.last().filter(|_| more).map(|row| row.id);
     let shown = |request: Request| {
         let subject = parsed(&request);
         let query = subject.map(|subject| {

@@ -439,3 +439,20 @@ async fn checking_a_form_costs_no_connection() {
         assert!(after.split(' ').any(|other| other == pid), "{pid} of {before} was thrown away: {after}");
     }
 }
+
+#[tokio::test]
+async fn a_list_that_fills_its_page_to_the_last_row_leads_nowhere() {
+    let world = World::new().await;
+    let file = async |name: String| assert_eq!(world.org.post_json("/courses", good_course(&name)).await.0, StatusCode::CREATED);
+    for number in 1..=50 {
+        file(format!("数学第{number}班")).await;
+    }
+    let page = world.org.page("/org/courses").await;
+    assert!(page.contains("数学第1班<") && !page.contains("更早的"), "all are on this page");
+    file("数学第51班".to_owned()).await;
+    let page = world.org.page("/org/courses").await;
+    assert!(page.contains("数学第51班<") && !page.contains("数学第1班<"));
+    let older = page.split("before=").nth(1).expect("a link to the one that is left").split('"').next().unwrap();
+    let page = world.org.page(&format!("/org/courses?before={older}")).await;
+    assert!(page.contains("数学第1班<") && !page.contains("数学第2班<") && !page.contains("更早的"), "{page}");
+}

@@ -429,6 +429,33 @@ async fn everybody_has_a_copy_of_their_own_account() {
     assert!(found.contains("账号的电子邮箱") && found.contains("账号在用"), "an address in use stays");
 }
 
+#[tokio::test]
+async fn requests_that_fill_their_page_to_the_last_row_lead_nowhere() {
+    let world = World::new().await;
+    let city: RegionCode = format!("{}00", &world.county.to_string()[..4]).parse().unwrap();
+    let officer = app().user("city_officer", city).await;
+    assert_eq!(unmask(&officer, "institution", &world.credit_code, "phone").await.0, StatusCode::ACCEPTED);
+    let ask = async |more: u32| {
+        let columns = "tenant_id, asked_by_tenant, asked_by, asked_person, asked_by_name, asked_by_role, subject_kind, \
+             field, institution_id, purpose, reason, asked_at, expires_at, state";
+        let sql = format!(
+            "WITH made AS (INSERT INTO access_requests (subject_id, {columns}) SELECT subject_id || '.' || n, {columns} \
+             FROM (SELECT * FROM access_requests WHERE tenant_id = {} ORDER BY id LIMIT 1) first, generate_series(1, {more}) n \
+             RETURNING 1) SELECT count(*)::text FROM made",
+            world.county
+        );
+        assert_eq!(app().run_sql(&sql).await, more.to_string());
+    };
+    ask(49).await;
+    let page = world.approver.page("/b/access").await;
+    assert!(page.contains(&world.name) && !page.contains("更早的"), "all 50 are on this page");
+    ask(1).await;
+    let page = world.approver.page("/b/access").await;
+    let older = page.split("before=").nth(1).expect("a link to the one that is left").split('"').next().unwrap();
+    let page = world.approver.page(&format!("/b/access?before={older}")).await;
+    assert!(page.contains(&world.name) && !page.contains("更早的"), "the one that is left");
+}
+
 /// The statement and the columns of the register that other tests send hold nothing that would make these tests blind.
 #[test]
 fn the_samples_hold_the_number_that_is_looked_for() {
