@@ -91,10 +91,7 @@ pub async fn back_test(
             continue;
         }
         let policies = thresholds.entry(account.tenant_id).or_insert_with(|| {
-            let of = |chain: &Chain| {
-                let own = Chain { tenant: account.tenant_id, rows: chain.rows.clone() };
-                Policies::from(Policy::of(&own.on(on)))
-            };
+            let of = |chain: &Chain| Policies::from(Policy::of(&chain.at(account.tenant_id).on(on)));
             Arc::new((of(before), of(after)))
         });
         if policies.0 == policies.1 {
