@@ -67,14 +67,13 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if needs_permission(&in_force, &held, caller) {
         let latest = requests::latest_of(&mut conn, caller, held.tenant, subject).await?;
-        match latest.map(|request| request.standing(caller.now)) {
-            Some(Standing::Open) => {}
-            Some(Standing::Waiting) => return Err(PersonalError::AlreadyAsked),
-            Some(Standing::Refused | Standing::Over) | None => {
-                ask(&mut conn, caller, &held, subject, purpose, reason).await?;
-                conn.commit().await?;
-                return Ok(Seen::Asked(held));
+        if latest.map(|request| request.standing(caller.now)) != Some(Standing::Open) {
+            if requests::waits(&mut conn, caller, held.tenant, subject).await? {
+                return Err(PersonalError::AlreadyAsked);
             }
+            ask(&mut conn, caller, &held, subject, purpose, reason).await?;
+            conn.commit().await?;
+            return Ok(Seen::Asked(held));
         }
     }
     let limit = in_force.number(policies::UNMASK_PER_DAY);

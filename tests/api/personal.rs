@@ -429,6 +429,36 @@ async fn everybody_has_a_copy_of_their_own_account() {
     assert!(found.contains("账号的电子邮箱") && found.contains("账号在用"), "an address in use stays");
 }
 
+/// A button that is pressed twice, a program that tries again, a second post of the same person: the county is asked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_asks_for_one_value_once_at_a_time() {
+    let world = World::new().await;
+    with_person(&world, PHONE).await;
+    let city: RegionCode = format!("{}00", &world.county.to_string()[..4]).parse().unwrap();
+    let (officer, other) = (app().user("city_officer", city).await, app().user("city_officer", city).await);
+    let mut waiting = 0;
+    for field in ["phone", "legal_person_id"] {
+        let tries = (0..8).map(|_| unmask(&officer, "institution", &world.credit_code, field));
+        let answers = futures_util::future::join_all(tries).await;
+        let of = |status: StatusCode| answers.iter().filter(|(answer, _)| *answer == status).count();
+        assert_eq!((of(StatusCode::ACCEPTED), of(StatusCode::CONFLICT)), (1, 7), "{field}: {answers:?}");
+        waiting += 1;
+        let requests = world.approver.json("/personal/requests").await;
+        assert_eq!(requests["items"].as_array().unwrap().len(), waiting, "{requests}");
+    }
+    assert_eq!(unmask(&other, "institution", &world.credit_code, "phone").await.0, StatusCode::ACCEPTED, "a colleague");
+    // The colleague's request is the officer's own from another post, and the officer's is nobody's.
+    let sql = format!(
+        "WITH gone AS (DELETE FROM access_requests r USING users u WHERE r.tenant_id = {0} AND u.tenant_id = r.asked_by_tenant \
+         AND u.id = r.asked_by AND u.person_id = (SELECT id FROM people WHERE username = '{1}') RETURNING u.person_id), \
+         moved AS (UPDATE access_requests SET asked_person = (SELECT person_id FROM gone LIMIT 1) WHERE tenant_id = {0} \
+         AND asked_person <> (SELECT person_id FROM gone LIMIT 1) RETURNING 1) SELECT count(*)::text FROM moved",
+        world.county, officer.name
+    );
+    assert_eq!(app().run_sql(&sql).await, "1");
+    assert_eq!(unmask(&officer, "institution", &world.credit_code, "phone").await.0, StatusCode::CONFLICT, "in that post");
+}
+
 #[tokio::test]
 async fn requests_that_fill_their_page_to_the_last_row_lead_nowhere() {
     let world = World::new().await;
