@@ -160,11 +160,7 @@ async fn render(
         other: permission.then(|| show::bureau(tenant)),
         standing,
     };
-    let mut response = page.render_as(status, &template)?;
-    // The value is for this answer alone: neither a cache nor the browser's history keeps it.
-    let no_store = actix_web::http::header::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(actix_web::http::header::CACHE_CONTROL, no_store);
-    Ok(response)
+    page.render_as(status, &template)
 }
 
 async fn form(

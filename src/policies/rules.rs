@@ -196,11 +196,6 @@ impl InForce {
         self.resolved.iter().find(|resolved| resolved.parameter.id == id)
     }
 
-    /// All parameters.
-    pub fn all(&self) -> &[Resolved] {
-        &self.resolved
-    }
-
     /// A number; the program's own where there is none.
     pub fn number(&self, id: &str) -> i64 {
         self.optional_number(id).unwrap_or_default()

@@ -184,6 +184,7 @@ async fn a_look_is_a_look_even_when_the_same_request_comes_again_and_the_day_has
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{round}");
         assert!(!answer.headers().contains_key("idempotency-replayed"), "{round}");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         assert_eq!(answer.json::<Value>().await.unwrap()["value"], PHONE);
     }
     let (status, refused) = world.admin.post_json("/personal/unmask", body.clone()).await;
@@ -418,7 +419,9 @@ async fn whole_numbers_alone_are_found_and_a_neighbour_in_the_same_cell_stays() 
 async fn everybody_has_a_copy_of_their_own_account() {
     let world = World::new().await;
     for user in [&world.org, &world.admin] {
-        let own: Value = user.get("/account/data").await.json().await.unwrap();
+        let answer = user.get("/account/data").await;
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let own: Value = answer.json().await.unwrap();
         assert!(own.to_string().contains(&user.name), "{own}");
         assert!(!own.to_string().contains("argon2"), "nothing to sign in by");
         assert!(!own["sessions"].as_array().unwrap().is_empty() && !own["deeds"].as_array().unwrap().is_empty());
