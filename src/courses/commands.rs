@@ -178,7 +178,7 @@ fn filing(facts: &Facts, request: CourseRequest, caller: &Caller) -> Result<Fili
     let tenant = chain.tenant;
     let policy = Policy::of(&chain.on(caller.today()));
     let region =
-        u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
+        RegionCode::from_i32(tenant).ok_or(CourseError::NotFound)?;
     let calendar = match (&filer.vacations, &filer.school_hours) {
         (None, None) => Known::Unknown,
         (vacations, hours) => Known::Value(SchoolCalendar {

@@ -154,7 +154,7 @@ async fn show_list(
     let more = paging::cut(&mut rows, PAGE);
     let next = rows.last().filter(|_| more).map(|row| address(status, county, Some(row.id)));
     // The ministry has thousands of counties and looks for none of them in a list.
-    let own_region = u32::try_from(caller.actor.tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let own_region = RegionCode::from_i32(caller.actor.tenant);
     let counties = own_region.filter(|_| wide).map(RegionCode::counties).unwrap_or_default();
     let counties = counties.into_iter().filter_map(|one| Some((one.to_string(), one.name()?))).collect();
     page.render(&ListPage {

@@ -7,7 +7,6 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use super::{
     detector::{self, DetectorError, Entry, Grounds, Level, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
-    shown,
     store::{
         accounts::{self, Account},
         entries::{self, Movement},
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::Calendar,
+    kernel::{Calendar, clock},
     policies::Chain,
 };
 
@@ -97,7 +96,7 @@ pub async fn back_test(
         if policies.0 == policies.1 {
             continue;
         }
-        let from = account.opening_on.map(shown::midnight);
+        let from = account.opening_on.map(clock::midnight);
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
@@ -160,7 +159,7 @@ fn replayed(
     let over = account
         .statement_on
         .and_then(|day| day.succ_opt())
-        .map(|day| shown::midnight(day) - chrono::TimeDelta::microseconds(1));
+        .map(|day| clock::midnight(day) - chrono::TimeDelta::microseconds(1));
     let last = rows.last().map(|row| row.booked_at);
     let as_of = over.max(last).unwrap_or_default();
     let entries = rows.iter().map(|row| Entry {

@@ -1,6 +1,5 @@
 //! Seeing one value in the clear, and deciding whether a bureau above may.
 
-use chrono::{DateTime, NaiveTime, Utc};
 use serde_json::json;
 
 use super::{
@@ -15,7 +14,7 @@ use crate::{
     escrow,
     identity::{Action, Caller, may},
     institutions,
-    kernel::{clock::BEIJING, private::Held},
+    kernel::{clock, private::Held},
     policies::{self, InForce},
     web::AppState,
 };
@@ -77,7 +76,7 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
         }
     }
     let limit = in_force.number(policies::UNMASK_PER_DAY);
-    let seen = requests::looks_since(&mut conn, caller, start_of_day(caller.now)).await?;
+    let seen = requests::looks_since(&mut conn, caller, clock::midnight(caller.today())).await?;
     if seen >= limit {
         tracing::warn!(
             user = caller.actor.user_id,
@@ -103,11 +102,6 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
 /// Whether somebody else must agree first: the bureau whose record it is, or a colleague where the bureau's policy says so.
 pub(super) fn needs_permission(in_force: &InForce, held: &Held, caller: &Caller) -> bool {
     held.tenant != caller.actor.tenant || in_force.holds(policies::FOUR_EYES, "personal_data_access")
-}
-
-fn start_of_day(now: DateTime<Utc>) -> DateTime<Utc> {
-    let day = now.with_timezone(&BEIJING).date_naive();
-    day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().to_utc()
 }
 
 async fn ask(

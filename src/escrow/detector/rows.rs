@@ -15,7 +15,7 @@ use super::{
     model::{Entry, Kind},
     obligations::{Obligation, Obligations},
 };
-use crate::kernel::clock::BEIJING;
+use crate::kernel::clock;
 
 const ENTRY_COLUMNS: [&str; 9] = [
     "account",
@@ -65,7 +65,7 @@ impl AccountRows {
     pub fn opening(&self) -> Opening {
         self.opening.map_or_else(Opening::default, |(at, balance_fen)| Opening {
             balance_fen,
-            on: Some(at.with_timezone(&BEIJING).date_naive()),
+            on: Some(clock::day(at)),
         })
     }
 
