@@ -17,7 +17,8 @@ use crate::{
     kernel::RegionCode,
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other}, paging,
+        page::{Note, State, see_other},
+        paging,
     },
 };
 

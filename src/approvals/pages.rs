@@ -15,8 +15,8 @@ use crate::{
     kernel::Finding,
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other}, paging,
-        show,
+        page::{Note, State, see_other},
+        paging, show,
     },
 };
 

@@ -177,8 +177,7 @@ fn filing(facts: &Facts, request: CourseRequest, caller: &Caller) -> Result<Fili
     let Facts { filer, chain } = facts;
     let tenant = chain.tenant;
     let policy = Policy::of(&chain.on(caller.today()));
-    let region =
-        RegionCode::from_i32(tenant).ok_or(CourseError::NotFound)?;
+    let region = RegionCode::from_i32(tenant).ok_or(CourseError::NotFound)?;
     let calendar = match (&filer.vacations, &filer.school_hours) {
         (None, None) => Known::Unknown,
         (vacations, hours) => Known::Value(SchoolCalendar {

@@ -20,7 +20,8 @@ use crate::{
     kernel::{Finding, RegionCode},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other}, paging,
+        page::{Note, State, see_other},
+        paging,
     },
 };
 

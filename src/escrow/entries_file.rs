@@ -2,11 +2,9 @@
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::{
-    store::{
-        accounts::Account,
-        entries::{self, Entry, Place},
-    },
+use super::store::{
+    accounts::Account,
+    entries::{self, Entry, Place},
 };
 use crate::{
     db::{DbError, ScopedConn},

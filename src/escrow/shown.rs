@@ -1,6 +1,6 @@
 //! Accounts, warnings and entries made ready for a page.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
 use super::{

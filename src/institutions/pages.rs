@@ -22,7 +22,8 @@ use crate::{
     lists::{self, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other}, paging,
+        page::{Note, State, see_other},
+        paging,
     },
 };
 

@@ -19,8 +19,8 @@ use crate::{
     policies,
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
-        page::{Note, State, see_other}, paging,
-        show,
+        page::{Note, State, see_other},
+        paging, show,
     },
 };
 

@@ -1,10 +1,6 @@
 //! The page on which a bureau answers a person who asks what is kept about them.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::StatusCode,
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde_json::json;
 

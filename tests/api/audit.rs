@@ -134,7 +134,10 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         assert!(found.contains(finds) && !found.contains(not), "{query} finds {found}");
     }
     let page = auditor.page("/b/audit?kind=approval").await;
-    assert!(page.contains(r#"<option value="approval" selected>双人复核</option>"#), "it can be chosen, and stays chosen");
+    assert!(
+        page.contains(r#"<option value="approval" selected>双人复核</option>"#),
+        "it can be chosen, and stays chosen"
+    );
     let page = auditor.page("/b/audit?kind=list.changed").await;
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();

@@ -426,7 +426,8 @@ async fn checking_a_form_costs_no_connection() {
     let world = World::within(&service).await;
     let form = || world.org.submit("/org/courses/check", &[("name", "七年级数学")]);
     let connections = || async {
-        let sql = "SELECT coalesce(string_agg(pid::text, ' '), '') FROM pg_stat_activity WHERE usename = 'mingjian_app'";
+        let sql =
+            "SELECT coalesce(string_agg(pid::text, ' '), '') FROM pg_stat_activity WHERE usename = 'mingjian_app'";
         service.run_sql(sql).await
     };
     assert_eq!(form().await.status(), StatusCode::OK);
@@ -443,7 +444,9 @@ async fn checking_a_form_costs_no_connection() {
 #[tokio::test]
 async fn a_list_that_fills_its_page_to_the_last_row_leads_nowhere() {
     let world = World::new().await;
-    let file = async |name: String| assert_eq!(world.org.post_json("/courses", good_course(&name)).await.0, StatusCode::CREATED);
+    let file = async |name: String| {
+        assert_eq!(world.org.post_json("/courses", good_course(&name)).await.0, StatusCode::CREATED)
+    };
     for number in 1..=50 {
         file(format!("数学第{number}班")).await;
     }

@@ -459,7 +459,11 @@ async fn one_person_asks_for_one_value_once_at_a_time() {
         world.county, officer.name
     );
     assert_eq!(app().run_sql(&sql).await, "1");
-    assert_eq!(unmask(&officer, "institution", &world.credit_code, "phone").await.0, StatusCode::CONFLICT, "in that post");
+    assert_eq!(
+        unmask(&officer, "institution", &world.credit_code, "phone").await.0,
+        StatusCode::CONFLICT,
+        "in that post"
+    );
 }
 
 #[tokio::test]

@@ -8,11 +8,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{
-    chain::Run,
-    entries::NewEntry,
-    reconcile::Closure,
-};
+use super::{chain::Run, entries::NewEntry, reconcile::Closure};
 use crate::{
     escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning, WarningKind},
     kernel::clock,

@@ -145,18 +145,15 @@ pub async fn latest_of(
 
 /// Whether a request of the same person about a value waits, made in this post or in another. Of two that are made at
 /// once, the second sees the first: until the transaction ends, nobody else asks as this person.
-pub async fn waits(
-    conn: &mut ScopedConn,
-    caller: &Caller,
-    tenant: i32,
-    subject: &Subject,
-) -> Result<bool, DbError> {
-    sql_query("SELECT pg_advisory_xact_lock($1, hashint8(me.person_id)) FROM users me WHERE me.tenant_id = $2 AND me.id = $3")
-        .bind::<Integer, _>(ASK_LOCK)
-        .bind::<Integer, _>(caller.actor.tenant)
-        .bind::<BigInt, _>(caller.actor.user_id)
-        .execute(conn.sql())
-        .await?;
+pub async fn waits(conn: &mut ScopedConn, caller: &Caller, tenant: i32, subject: &Subject) -> Result<bool, DbError> {
+    sql_query(
+        "SELECT pg_advisory_xact_lock($1, hashint8(me.person_id)) FROM users me WHERE me.tenant_id = $2 AND me.id = $3",
+    )
+    .bind::<Integer, _>(ASK_LOCK)
+    .bind::<Integer, _>(caller.actor.tenant)
+    .bind::<BigInt, _>(caller.actor.user_id)
+    .execute(conn.sql())
+    .await?;
     let count: Count = sql_query(
         "SELECT count(*) AS n FROM access_requests WHERE tenant_id = $1 AND state = 'pending' AND expires_at > $2 \
          AND subject_kind = $3 AND subject_id = $4 AND field = $5 \
