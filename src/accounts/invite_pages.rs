@@ -63,7 +63,7 @@ impl InvitePage<'_> {
 
     fn part(&self) -> Option<String> {
         let department = self.open.department.as_deref().and_then(|text| text.parse::<Department>().ok());
-        let township = self.open.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
+        let township = self.open.township.and_then(RegionCode::from_i32);
         department
             .map(|one| self.page.t(one.words().0, one.words().1).to_owned())
             .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))

@@ -113,7 +113,7 @@ impl PostRow {
 
     /// The township of a township officer.
     pub fn township(&self) -> Option<RegionCode> {
-        self.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok())
+        self.township.and_then(RegionCode::from_i32)
     }
 }
 

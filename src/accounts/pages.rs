@@ -18,11 +18,12 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
+        paging,
     },
 };
 
 /// Rows a page.
-const ROWS: usize = 50;
+const ROWS: i64 = 50;
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
@@ -146,11 +147,10 @@ async fn list(
         status: query.status.clone(),
         of: query.of,
         before: query.before.unwrap_or_default(),
-        limit: i64::try_from(ROWS + 1).unwrap_or(i64::MAX),
+        limit: ROWS + 1,
     };
     let mut rows = commands::list(&state.pools, &caller, &listing).await?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
+    let more = paging::cut(&mut rows, ROWS);
     let address = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
             ("q", &query.q),

@@ -7,7 +7,6 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use super::{
     detector::{self, DetectorError, Entry, Grounds, Level, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
-    shown,
     store::{
         accounts::{self, Account},
         entries::{self, Movement},
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::Calendar,
+    kernel::{Calendar, clock},
     policies::Chain,
 };
 
@@ -91,16 +90,13 @@ pub async fn back_test(
             continue;
         }
         let policies = thresholds.entry(account.tenant_id).or_insert_with(|| {
-            let of = |chain: &Chain| {
-                let own = Chain { tenant: account.tenant_id, rows: chain.rows.clone() };
-                Policies::from(Policy::of(&own.on(on)))
-            };
+            let of = |chain: &Chain| Policies::from(Policy::of(&chain.at(account.tenant_id).on(on)));
             Arc::new((of(before), of(after)))
         });
         if policies.0 == policies.1 {
             continue;
         }
-        let from = account.opening_on.map(shown::midnight);
+        let from = account.opening_on.map(clock::midnight);
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
@@ -163,7 +159,7 @@ fn replayed(
     let over = account
         .statement_on
         .and_then(|day| day.succ_opt())
-        .map(|day| shown::midnight(day) - chrono::TimeDelta::microseconds(1));
+        .map(|day| clock::midnight(day) - chrono::TimeDelta::microseconds(1));
     let last = rows.last().map(|row| row.booked_at);
     let as_of = over.max(last).unwrap_or_default();
     let entries = rows.iter().map(|row| Entry {

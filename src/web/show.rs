@@ -7,7 +7,7 @@ use crate::kernel::{RegionCode, clock::BEIJING, region::Level};
 
 /// The bureau of a tenant, e.g. 椒江区教育局.
 pub fn bureau(tenant: i32) -> String {
-    let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(tenant);
     match region {
         Some(region) if region.level() == Level::Province => format!("{}教育厅", region.name().unwrap_or("本级")),
         Some(region) => format!("{}教育局", region.name().unwrap_or("本级")),

@@ -64,7 +64,7 @@ impl PostsPage<'_> {
     /// Department or township, for those who have one.
     fn part(&self, post: &Post) -> Option<String> {
         let department = post.department.as_deref().and_then(|text| text.parse::<crate::identity::Department>().ok());
-        let township = post.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
+        let township = post.township.and_then(RegionCode::from_i32);
         department
             .map(|department| self.page.t(department.words().0, department.words().1).to_owned())
             .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))

@@ -72,10 +72,17 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     assert!(!page.contains("周查看"), "an official is shown by bureau and role");
     assert!(!other.org.page("/org/audit").await.contains("省级抽查"), "another institution's");
     // The bureau weighs a proposal: no business of the institution's until it is decided.
-    world.admin.post_json("/lists/white", json!({"credit_code": world.credit_code, "reason": "内部意见"})).await;
+    let proposal = json!({"credit_code": world.credit_code, "reason": "内部意见"});
+    let (_, proposal) = world.admin.post_json("/lists/white", proposal).await;
     let changes = world.org.page("/org/audit?show=changes").await;
     assert!(changes.contains("新增机构") && changes.contains(&county), "{changes}");
     assert!(!changes.contains("内部意见") && !changes.contains("提议，待复核") && !changes.contains(&world.admin.name));
+    assert!(!changes.contains("名单变更"), "nothing is decided yet");
+    let decision = format!("/approvals/{}/decisions", proposal["id"]);
+    world.approver.post_json(&decision, json!({"decision": "approve", "comment": "内部批注"})).await;
+    let changes = world.org.page("/org/audit?show=changes").await;
+    assert!(changes.contains("名单变更") && changes.contains("白名单"), "{changes}");
+    assert!(!changes.contains("内部") && !changes.contains(&world.approver.name), "{changes}");
     assert_eq!(world.admin.get("/org/audit").await.status(), StatusCode::FORBIDDEN);
     assert_eq!(world.org.get("/b/audit").await.status(), StatusCode::FORBIDDEN);
     // The county's auditor finds both looks, the province's chain has its own, and both chains are whole.
@@ -126,6 +133,11 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         let found = page.split("<table").nth(1).unwrap_or(page.split("</form>").last().unwrap());
         assert!(found.contains(finds) && !found.contains(not), "{query} finds {found}");
     }
+    let page = auditor.page("/b/audit?kind=approval").await;
+    assert!(
+        page.contains(r#"<option value="approval" selected>双人复核</option>"#),
+        "it can be chosen, and stays chosen"
+    );
     let page = auditor.page("/b/audit?kind=list.changed").await;
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();

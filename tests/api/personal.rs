@@ -184,6 +184,7 @@ async fn a_look_is_a_look_even_when_the_same_request_comes_again_and_the_day_has
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{round}");
         assert!(!answer.headers().contains_key("idempotency-replayed"), "{round}");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         assert_eq!(answer.json::<Value>().await.unwrap()["value"], PHONE);
     }
     let (status, refused) = world.admin.post_json("/personal/unmask", body.clone()).await;
@@ -393,10 +394,34 @@ async fn a_person_gets_a_copy_and_what_may_go_is_erased() {
 }
 
 #[tokio::test]
+async fn whole_numbers_alone_are_found_and_a_neighbour_in_the_same_cell_stays() {
+    let world = World::new().await;
+    with_person(&world, "15455556668 0576-88880000").await;
+    let found = |person: &'static str| {
+        let admin = &world.admin;
+        async move { admin.submit("/b/personal", &[("person", person)]).await.text().await.unwrap() }
+    };
+    for other in ["54555566", "555566680576"] {
+        assert!(found(other).await.contains("没有找到"), "{other} is a part of a number");
+    }
+    for written in ["１５４５５５５６６６８", "+86 154-5555-6668"] {
+        let page = found(written).await;
+        assert!(page.contains("机构联系电话") && page.contains("上传的表格"), "{written}");
+    }
+    let done = world.admin.submit("/b/personal/erase", &[("person", "15455556668"), ("sure", "yes")]).await;
+    assert!(done.text().await.unwrap().contains("已删除 2 项"));
+    let own = world.org.json(&format!("/institutions/{}", world.credit_code)).await;
+    assert_eq!(own["phone"], "0576-88880000", "the other number is not theirs");
+    assert!(found("0576-88880000").await.contains("上传的表格"), "nor is it cut out of the sheet");
+}
+
+#[tokio::test]
 async fn everybody_has_a_copy_of_their_own_account() {
     let world = World::new().await;
     for user in [&world.org, &world.admin] {
-        let own: Value = user.get("/account/data").await.json().await.unwrap();
+        let answer = user.get("/account/data").await;
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let own: Value = answer.json().await.unwrap();
         assert!(own.to_string().contains(&user.name), "{own}");
         assert!(!own.to_string().contains("argon2"), "nothing to sign in by");
         assert!(!own["sessions"].as_array().unwrap().is_empty() && !own["deeds"].as_array().unwrap().is_empty());
@@ -405,6 +430,67 @@ async fn everybody_has_a_copy_of_their_own_account() {
     let email = format!("{}@test.example", world.org.name);
     let found = world.admin.submit("/b/personal", &[("person", email.as_str())]).await.text().await.unwrap();
     assert!(found.contains("账号的电子邮箱") && found.contains("账号在用"), "an address in use stays");
+}
+
+/// A button that is pressed twice, a program that tries again, a second post of the same person: the county is asked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_asks_for_one_value_once_at_a_time() {
+    let world = World::new().await;
+    with_person(&world, PHONE).await;
+    let city: RegionCode = format!("{}00", &world.county.to_string()[..4]).parse().unwrap();
+    let (officer, other) = (app().user("city_officer", city).await, app().user("city_officer", city).await);
+    let mut waiting = 0;
+    for field in ["phone", "legal_person_id"] {
+        let tries = (0..8).map(|_| unmask(&officer, "institution", &world.credit_code, field));
+        let answers = futures_util::future::join_all(tries).await;
+        let of = |status: StatusCode| answers.iter().filter(|(answer, _)| *answer == status).count();
+        assert_eq!((of(StatusCode::ACCEPTED), of(StatusCode::CONFLICT)), (1, 7), "{field}: {answers:?}");
+        waiting += 1;
+        let requests = world.approver.json("/personal/requests").await;
+        assert_eq!(requests["items"].as_array().unwrap().len(), waiting, "{requests}");
+    }
+    assert_eq!(unmask(&other, "institution", &world.credit_code, "phone").await.0, StatusCode::ACCEPTED, "a colleague");
+    // The colleague's request is the officer's own from another post, and the officer's is nobody's.
+    let sql = format!(
+        "WITH gone AS (DELETE FROM access_requests r USING users u WHERE r.tenant_id = {0} AND u.tenant_id = r.asked_by_tenant \
+         AND u.id = r.asked_by AND u.person_id = (SELECT id FROM people WHERE username = '{1}') RETURNING u.person_id), \
+         moved AS (UPDATE access_requests SET asked_person = (SELECT person_id FROM gone LIMIT 1) WHERE tenant_id = {0} \
+         AND asked_person <> (SELECT person_id FROM gone LIMIT 1) RETURNING 1) SELECT count(*)::text FROM moved",
+        world.county, officer.name
+    );
+    assert_eq!(app().run_sql(&sql).await, "1");
+    assert_eq!(
+        unmask(&officer, "institution", &world.credit_code, "phone").await.0,
+        StatusCode::CONFLICT,
+        "in that post"
+    );
+}
+
+#[tokio::test]
+async fn requests_that_fill_their_page_to_the_last_row_lead_nowhere() {
+    let world = World::new().await;
+    let city: RegionCode = format!("{}00", &world.county.to_string()[..4]).parse().unwrap();
+    let officer = app().user("city_officer", city).await;
+    assert_eq!(unmask(&officer, "institution", &world.credit_code, "phone").await.0, StatusCode::ACCEPTED);
+    let ask = async |more: u32| {
+        let columns = "tenant_id, asked_by_tenant, asked_by, asked_person, asked_by_name, asked_by_role, subject_kind, \
+             field, institution_id, purpose, reason, asked_at, expires_at, state";
+        let sql = format!(
+            "WITH made AS (INSERT INTO access_requests (subject_id, {columns}) SELECT subject_id || '.' || n, {columns} \
+             FROM (SELECT * FROM access_requests WHERE tenant_id = {} ORDER BY id LIMIT 1) first, generate_series(1, {more}) n \
+             RETURNING 1) SELECT count(*)::text FROM made",
+            world.county
+        );
+        assert_eq!(app().run_sql(&sql).await, more.to_string());
+    };
+    ask(49).await;
+    let page = world.approver.page("/b/access").await;
+    assert!(page.contains(&world.name) && !page.contains("更早的"), "all 50 are on this page");
+    ask(1).await;
+    let page = world.approver.page("/b/access").await;
+    let older = page.split("before=").nth(1).expect("a link to the one that is left").split('"').next().unwrap();
+    let page = world.approver.page(&format!("/b/access?before={older}")).await;
+    assert!(page.contains(&world.name) && !page.contains("更早的"), "the one that is left");
 }
 
 /// The statement and the columns of the register that other tests send hold nothing that would make these tests blind.

@@ -360,3 +360,21 @@ async fn a_bureau_may_want_two_officials_for_more() {
     let (status, answer) = world.admin.post_json(&path, json!({"action": "resolve", "comment": "已核对"})).await;
     assert_eq!((status, answer["state"].as_str()), (StatusCode::ACCEPTED, Some("pending")), "{answer}");
 }
+
+#[tokio::test]
+async fn the_watch_page_says_the_times_to_act_that_the_bureau_has_set() {
+    let world = world().await;
+    let page = world.admin.page("/b/escrow").await;
+    for told in ["须当日处置", "2 个工作日内约谈", "3 个工作日内说明", "提示关注"] {
+        assert!(page.contains(told), "by the program's own policy the page lacks {told}");
+    }
+    for (parameter, days) in [("warnings.due.orange", 1), ("warnings.due.yellow", 0)] {
+        let body = json!({"value": days, "effective_from": "2026-03-18", "reason": "从严"});
+        adopt(&world.admin, &world.approver, parameter, body).await;
+    }
+    let page = world.admin.page("/b/escrow").await;
+    assert!(page.contains("1 个工作日内约谈") && page.contains("须当日说明"), "{page}");
+    assert!(!page.contains("2 个工作日内约谈") && !page.contains("3 个工作日内说明"));
+    let page = world.admin.page("/b/escrow?lang=en").await;
+    assert!(page.contains("Talk within 1 workday<") && page.contains("Answer today"), "{page}");
+}

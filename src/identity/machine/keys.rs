@@ -251,9 +251,7 @@ pub async fn revoke(pools: &Pools, caller: &Caller, key: &str) -> Result<(), Key
 
 /// The bureau of a key, as its name says.
 pub fn bureau_of(key: &str) -> Option<RegionCode> {
-    super::tenant_of(key)
-        .and_then(|tenant| u32::try_from(tenant).ok())
-        .and_then(|code| RegionCode::from_number(code).ok())
+    super::tenant_of(key).and_then(RegionCode::from_i32)
 }
 
 /// Makes the bureau's row, so that a key can be made for a county where nobody has an account yet.

@@ -224,8 +224,7 @@ impl Words {
         for post in posts {
             words.push(post.display_name);
             words.extend(post.institution_name);
-            let region = u32::try_from(post.tenant_id).ok();
-            let region = region.and_then(|code| crate::kernel::RegionCode::from_number(code).ok());
+            let region = crate::kernel::RegionCode::from_i32(post.tenant_id);
             words.extend(region.and_then(crate::kernel::RegionCode::name).map(str::to_owned));
         }
         Ok(Words { words, second_factor })
