@@ -1,11 +1,10 @@
 //! Seeing and ending one's own sessions.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::store::{self, Session};
 use crate::{
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{
         Actor, Caller,
         commands::{self, SignInError},
@@ -37,24 +36,20 @@ async fn end_where(
     wanted: impl Fn(&Session) -> bool + Send + Sync,
 ) -> Result<usize, SignInError> {
     let Caller { actor, request_id, now } = caller;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let ended = AsyncPgConnection::transaction(
-        &mut conn,
-        async |conn: &mut AsyncPgConnection| -> Result<Vec<String>, SignInError> {
-            let mut open = store::open_of_person(conn, actor.tenant, actor.user_id, *now).await?;
-            open.retain(&wanted);
-            let mut ended = Vec::new();
-            for session in open {
-                if commands::end(conn, session.tenant_id, &session.id, *now, "ended by its owner", request_id)
-                    .await?
-                    .is_some()
-                {
-                    ended.push(session.id);
-                }
+    let ended = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<Vec<String>, SignInError> {
+        let mut open = store::open_of_person(conn.sql(), actor.tenant, actor.user_id, *now).await?;
+        open.retain(&wanted);
+        let mut ended = Vec::new();
+        for session in open {
+            if commands::end(conn, session.tenant_id, &session.id, *now, "ended by its owner", request_id)
+                .await?
+                .is_some()
+            {
+                ended.push(session.id);
             }
-            Ok(ended)
-        },
-    )
+        }
+        Ok(ended)
+    })
     .await?;
     tokens.ended().add(ended.iter().map(String::as_str), *now);
     Ok(ended.len())

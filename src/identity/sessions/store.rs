@@ -180,12 +180,13 @@ pub async fn announce(conn: &mut AsyncPgConnection, sessions: &[String]) -> Resu
     Ok(())
 }
 
-/// Holds a post as it is until the transaction ends, and says whether it is active: whoever disables it or changes its
-/// role comes before, and is seen, or after, and ends the session that begins here.
+/// Holds a person and their post as they are until the transaction ends, and says whether they are active: whoever disables
+/// the post or changes its role comes before, and is seen, or after, and ends the session that begins here. Held before
+/// any session is ended, as those who disable posts do, and not shared, because the person is written to afterwards.
 pub async fn hold_post(conn: &mut AsyncPgConnection, tenant: i32, user: i64) -> Result<bool, DbError> {
     let held: Option<Live> = sql_query(
-        "SELECT u.status = 'active' AND p.status = 'active' AS live FROM users u JOIN people p ON p.id = u.person_id \
-         WHERE u.tenant_id = $1 AND u.id = $2 FOR SHARE",
+        "SELECT u.status = 'active' AND p.status = 'active' AS live FROM people p JOIN users u ON u.person_id = p.id \
+         WHERE u.tenant_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF p, u",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(user)

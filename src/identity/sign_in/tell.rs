@@ -1,6 +1,5 @@
 //! What happens to a person's sign-in is put on record in each of their bureaus, and told to them by mail.
 
-use diesel_async::AsyncPgConnection;
 use serde_json::json;
 
 use super::{
@@ -9,7 +8,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::trail,
+    db::AuthConn,
     identity::{
         Caller,
         commands::{SignInError, actor_of},
@@ -62,16 +61,14 @@ impl News {
     }
 }
 
-/// Records the news in every bureau where the person holds a post, as done by themselves there, and mails it to them. The
-/// last statement of its transaction, as every record of the sign-in role is.
+/// Records the news in every bureau where the person holds a post, as done by themselves there, and mails it to them.
 pub(super) async fn by_person(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     visitor: &Visitor,
     person: i64,
     news: &News,
 ) -> Result<(), SignInError> {
-    let mut events = Vec::new();
-    for post in store::posts_of(conn, person).await? {
+    for post in store::posts_of(conn.sql(), person).await? {
         let actor = actor_of(&post, "")?;
         let (subject_id, institution) = (actor.user_id.to_string(), actor.institution);
         let caller = Caller { actor, request_id: visitor.request_id.clone(), now: visitor.now };
@@ -81,7 +78,7 @@ pub(super) async fn by_person(
         };
         let event =
             Event { action: news.action(), subject_kind: "user", subject_id, institution, after, ..Event::default() };
-        events.push(audit::store::draft(&caller, caller.actor.tenant, event));
+        audit::store::record_own(conn, &caller, event);
     }
     let (zh, en) = news.words();
     let time = visitor.now.with_timezone(&BEIJING).format("%Y-%m-%d %H:%M");
@@ -89,11 +86,11 @@ pub(super) async fn by_person(
         "{zh}（北京时间 {time}）。如果不是您本人操作，请立即重设密码并联系本单位管理员。\n\n\
          {en} ({time}, Beijing time). If it was not you, reset your password at once and tell your administrator.\n"
     );
-    for address in people::addresses(conn, person).await? {
+    for address in people::addresses(conn.sql(), person).await? {
         let key = format!("account:{}:{}", visitor.request_id, hex::encode(random::<4>()));
         let subject = format!("明鉴：{zh} / Mingjian: {en}");
         let mail = Mail { to: &address, subject: &subject, body: &body, key: &key, confidential: false };
-        people::mail(conn, &mail, visitor.now).await?;
+        people::mail(conn.sql(), &mail, visitor.now).await?;
     }
-    Ok(trail::append(conn, events).await?)
+    Ok(())
 }

@@ -41,7 +41,7 @@ pub async fn of(conn: &mut AsyncPgConnection, person: i64) -> Result<Factors, Db
     .await?)
 }
 
-/// Locks the second factors of a person, so that changes to them come one after another.
+/// Locks the second factors of a person, so that what changes them or uses them up comes one after another.
 pub async fn lock(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
     sql_query("SELECT FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn).await?;
     Ok(())
@@ -158,11 +158,11 @@ pub async fn passkeys(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<P
     .await?)
 }
 
-/// The passkey of a credential, its row locked so that its counter only goes forward.
+/// The passkey of a credential, locked after its person, as [`lock`] does, so that its counter only goes forward.
 pub async fn passkey_locked(conn: &mut AsyncPgConnection, credential: &[u8]) -> Result<Option<PasskeyRow>, DbError> {
     Ok(sql_query(
         "SELECT k.credential_id, k.person_id, k.name, k.passkey, k.added_at, k.used_at FROM passkeys k \
-         JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1 AND p.status = 'active' FOR UPDATE OF k",
+         JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1 AND p.status = 'active' FOR UPDATE OF p, k",
     )
     .bind::<Binary, _>(credential)
     .get_result(conn)
