@@ -12,7 +12,7 @@ use super::{AppState, Problem, client};
 use crate::{
     identity::{
         Action, Actor, Caller,
-        commands::{self, SignedIn},
+        commands::{self, SignInError, SignedIn},
         sessions::{self, Device},
         sign_in,
         throttle::device,
@@ -38,7 +38,7 @@ pub struct Visit {
     pub csrf: String,
     /// What a machine user's key is for; `None` for people.
     pub actions: Option<Vec<Action>>,
-    /// Whether the session of a right token has ended could not be asked: nobody is let in, and nobody is told to sign in.
+    /// Whether the session of a token has ended could not be asked: nobody is let in, and nobody is told to sign in.
     pub unknown: bool,
 }
 
@@ -80,18 +80,8 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     if visit.actor.is_none()
         && !visit.unknown
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
-        && let Ok(signed_in) = commands::refresh(
-            &state.pools,
-            &state.tokens,
-            refresh.value(),
-            commands::BROWSER_GRACE,
-            &visit.request_id,
-            now,
-        )
-        .await
     {
-        visit.actor = Some(signed_in.actor.clone());
-        renewed = Some(signed_in);
+        renewed = renew(state, refresh.value(), &mut visit).await;
     }
     if let Some(actor) = &visit.actor {
         visit.by_cookie = true;
@@ -156,6 +146,23 @@ async fn acting(state: &AppState, token: &str, visit: &mut Visit) {
             tracing::warn!(%error, "whether a session has ended could not be asked");
             visit.unknown = true;
         }
+    }
+}
+
+/// Who a refresh token says goes on, with a new pair of tokens.
+async fn renew(state: &AppState, token: &str, visit: &mut Visit) -> Option<SignedIn> {
+    let (pools, tokens, grace) = (&state.pools, &state.tokens, commands::BROWSER_GRACE);
+    match commands::refresh(pools, tokens, token, grace, &visit.request_id, visit.now).await {
+        Ok(signed_in) => {
+            visit.actor = Some(signed_in.actor.clone());
+            Some(signed_in)
+        }
+        Err(SignInError::Db(error)) => {
+            tracing::warn!(%error, "whether a session goes on could not be asked");
+            visit.unknown = true;
+            None
+        }
+        Err(_) => None,
     }
 }
 

@@ -172,6 +172,27 @@ async fn a_session_that_ends_in_one_process_is_over_in_the_others_at_once() {
 }
 
 #[tokio::test]
+async fn a_browser_whose_session_cannot_be_asked_for_is_told_to_wait_and_stays_signed_in() {
+    let app = TestApp::start(&[]);
+    let officer = app.user("approver", app.county()).await;
+    // The access token has run out, as a browser sees it after a quarter of an hour: the refresh token alone is left.
+    let visit = async |path: &str| {
+        let cookie = format!("mj_refresh={}", officer.refresh);
+        app.visitor().request(Method::GET, path).header("cookie", cookie).send().await.unwrap()
+    };
+    let database = root(&app).await;
+    database.batch_execute("ALTER TABLE refresh_tokens RENAME TO away").await.unwrap();
+    let answer = visit("/b").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers().get("set-cookie"), None, "nothing is taken from the browser");
+    assert_eq!(visit("/login").await.status(), StatusCode::OK, "what is open to anyone stays open");
+    database.batch_execute("ALTER TABLE away RENAME TO refresh_tokens").await.unwrap();
+    assert_eq!(visit("/b").await.status(), StatusCode::OK);
+    let cookie = app.visitor().request(Method::GET, "/b").header("cookie", "mj_refresh=331002.nothing.real");
+    assert_eq!(cookie.send().await.unwrap().status(), StatusCode::SEE_OTHER, "a wrong token is no token");
+}
+
+#[tokio::test]
 async fn signing_keys_rotate_with_overlap_and_a_compromised_one_ends_at_once() {
     let app = TestApp::start(&["--idle-minutes", "30"]);
     let officer = app.user("approver", app.county()).await;
