@@ -19,8 +19,9 @@ use crate::{
     db::{AuthConn, DbError},
     identity::{
         Caller,
-        commands::{SignInError, end},
+        commands::SignInError,
         password::{self, Context, PasswordError},
+        sessions::commands::end_of_person,
         store,
         throttle::{Lanes, device, store as throttle},
     },
@@ -192,14 +193,9 @@ pub(super) async fn keep_password(
     // Steps before the person, as whoever takes a step locks them.
     steps::end_all(conn.sql(), person).await?;
     people::set_password(conn.sql(), person, hash).await?;
-    let mut ended = Vec::new();
-    for session in people::open_sessions(conn.sql(), person).await? {
-        if kept != Some(session.id.as_str()) {
-            let reason = "the password was changed";
-            end(conn, session.tenant_id, &session.id, visitor.now, reason, &visitor.request_id).await?;
-            ended.push(session.id);
-        }
-    }
+    let others = |session: &str| kept != Some(session);
+    let reason = "the password was changed";
+    let ended = end_of_person(conn, person, others, visitor.now, reason, &visitor.request_id).await?;
     tell::by_person(conn, visitor, person, news).await?;
     Ok(ended)
 }
