@@ -128,21 +128,14 @@ pub async fn revoke(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: D
     Ok(changed == 1)
 }
 
-/// Uses a nonce up; `false` when it had been used. Nonces older than `forget_before` are dropped on the way.
+/// Uses a nonce up; `false` when it had been used. Old ones are forgotten by [`sweep`](crate::identity::sessions::store::sweep).
 pub async fn use_nonce(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     key: &str,
     nonce: &str,
     now: DateTime<Utc>,
-    forget_before: DateTime<Utc>,
 ) -> Result<bool, DbError> {
-    sql_query("DELETE FROM machine_nonces WHERE tenant_id = $1 AND key_id = $2 AND used_at < $3")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(key)
-        .bind::<Timestamptz, _>(forget_before)
-        .execute(conn)
-        .await?;
     let added = sql_query(
         "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
     )
