@@ -311,7 +311,7 @@ async fn invite(request: HttpRequest, state: State, caller: Caller, form: SafeFo
                 township,
                 credit_code: if institution { &typed.credit_code } else { "" },
             };
-            invitations::invite(&state.pools, &caller, &state.public_url(), &invite).await
+            invitations::invite(&state.pools, &caller, state.public_url(), &invite).await
         }
         Err(error) => Err(error),
     };
@@ -459,9 +459,9 @@ async fn act(
         "hand_over" if form.get("handed") != "yes" => ("", Err(PostError::Unconfirmed("handed"))),
         "hand_over" => {
             let to = form.get("to").parse().unwrap_or_default();
-            ("handed-over", commands::hand_over(pools, tokens, &caller, &state.public_url(), id, to).await)
+            ("handed-over", commands::hand_over(pools, tokens, &caller, state.public_url(), id, to).await)
         }
-        "resend" => ("resent", invitations::resend(pools, &caller, &state.public_url(), id).await),
+        "resend" => ("resent", invitations::resend(pools, &caller, state.public_url(), id).await),
         "withdraw" => ("withdrawn", invitations::withdraw(pools, &caller, id).await),
         _ => return Err(Problem::bad_request("没有这项操作", "there is no such action")),
     };

@@ -239,7 +239,7 @@ fn pages_for_people(response: ServiceResponse<BoxBody>, request_id: &str) -> Ser
 
 fn set_headers(response: &mut ServiceResponse<BoxBody>, state: &AppState, request_id: &str) {
     let headers = response.headers_mut();
-    if state.public_url().starts_with("https://") {
+    if state.is_secure() {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(HeaderName::from_static("strict-transport-security"), year);
     }

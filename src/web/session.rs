@@ -125,7 +125,7 @@ impl Keepsake {
         let mut cookie = Cookie::build(self.name(), value)
             .path("/")
             .http_only(true)
-            .secure(state.public_url().starts_with("https://"))
+            .secure(state.is_secure())
             .same_site(SameSite::Lax)
             .max_age(time::Duration::seconds(life.num_seconds()))
             .finish();
@@ -184,7 +184,7 @@ pub fn program(request: &HttpRequest, state: &AppState) -> Device {
 
 /// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.
 pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
-    let secure = state.public_url().starts_with("https://");
+    let secure = state.is_secure();
     let seconds = |life: chrono::Duration| time::Duration::seconds(life.num_seconds());
     let cookie = |name: &'static str, value: String, life| {
         Cookie::build(name, value)

@@ -135,7 +135,7 @@ async fn leave(
     query: Query<LeaveQuery>,
 ) -> Result<HttpResponse, Problem> {
     let provider = provider(&state, &path).await?;
-    let client = settings::client(&state.secrets, &state.public_url(), &provider)
+    let client = settings::client(&state.secrets, state.public_url(), &provider)
         .map_err(|error| FlowError::Settings(error.to_string()))?;
     let next = sign_in::safe_next(&query.next).unwrap_or_default().to_owned();
     let (address, pending) = state.oidc.begin(&client, next, state.clock.now() + PATIENCE).await?;
@@ -152,7 +152,7 @@ fn cookie(state: &State, value: String) -> Cookie<'static> {
     Cookie::build(COOKIE, value)
         .path(COOKIE_PATH)
         .http_only(true)
-        .secure(state.public_url().starts_with("https://"))
+        .secure(state.is_secure())
         .same_site(SameSite::Lax)
         .max_age(time::Duration::seconds(PATIENCE.num_seconds()))
         .finish()
@@ -171,7 +171,7 @@ async fn come_back(
         serde_json::from_slice::<Pending>(&plain).ok()
     });
     let pending = opened.ok_or_else(|| FlowError::Mismatch("no sign-in was begun in this browser".to_owned()))?;
-    let client = settings::client(&state.secrets, &state.public_url(), &provider)
+    let client = settings::client(&state.secrets, state.public_url(), &provider)
         .map_err(|error| FlowError::Settings(error.to_string()))?;
     let now = state.clock.now();
     let identity = state.oidc.finish(&client, &pending, &query, now).await?;

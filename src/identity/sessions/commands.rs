@@ -77,7 +77,7 @@ pub async fn is_open(pools: &Pools, tokens: &Tokens, actor: &Actor, now: DateTim
     store::is_live(&mut conn, actor.tenant, &actor.session, now).await
 }
 
-/// Remembers all sessions that ended while their tokens may still be about: at start, and whenever news was missed.
+/// Remembers all sessions that ended while their tokens may still be about: whenever news begins to be heard.
 pub async fn remember_ended(pools: &Pools, tokens: &Tokens, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = pools.auth().get().await?;
     let ended = people::lately_ended(&mut conn, now - ACCESS_LIFE - SKEW).await?;
