@@ -189,8 +189,9 @@ pub async fn list(pools: &Pools, caller: &Caller) -> Result<Vec<Key>, DbError> {
 
 /// A key within the caller's scope whose keeper the caller is, or which the bureau oversees.
 async fn kept(pools: &Pools, caller: &Caller, key: &str, overseen: Option<Action>) -> Result<Key, KeyError> {
-    let keys = list(pools, caller).await?;
-    let found = keys.into_iter().find(|one| one.key_id == key).ok_or(KeyError::NotFound)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let found = store::key(&mut conn, key).await?.ok_or(KeyError::NotFound)?;
+    conn.commit().await?;
     let role: Role = found.role.parse().map_err(|_| KeyError::Role)?;
     let actor = &caller.actor;
     let oversees = overseen.is_some_and(|action| may(actor.role, action));
