@@ -222,7 +222,7 @@ impl Typed {
 
     /// Role, department and township as chosen; what does not belong to the role is left out, as the form says.
     fn chosen(&self) -> Result<(Role, Option<Department>, Option<RegionCode>), PostError> {
-        let role: Role = self.role.parse().map_err(|_| PostError::Role(Role::Bank))?;
+        let role: Role = self.role.parse().map_err(|_| PostError::NoRole)?;
         let department = (role == Role::DepartmentOfficer).then(|| self.department.parse().ok()).flatten();
         let township = (role == Role::TownshipOfficer).then(|| self.township.parse().ok()).flatten();
         Ok((role, department, township))

@@ -104,7 +104,7 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 fn bureau(text: &str) -> Result<RegionCode, Refusal> {
-    region_of(text)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))
+    region_of("--region", text)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))
 }
 
 fn caller(region: RegionCode, now: &Now) -> Caller {

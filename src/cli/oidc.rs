@@ -117,7 +117,7 @@ pub struct List {
 
 impl Which {
     fn region(&self) -> Result<RegionCode, Refusal> {
-        region_of(&self.region)?
+        region_of("--region", &self.region)?
             .ok_or_else(|| Refusal::new("--region: a provider belongs to a county, city or province"))
     }
 
@@ -162,7 +162,7 @@ pub fn run(command: Oidc) -> CommandResult {
         }
         Oidc::Map(args) => {
             let (region, caller) = (args.which.region()?, args.which.caller()?);
-            let at = region_of(&args.at)?
+            let at = region_of("--at", &args.at)?
                 .ok_or_else(|| Refusal::new("--at: a post belongs to a county, city or province"))?;
             super::runtime()?.block_on(async {
                 let database = open(&args.which.storage).await?;

@@ -50,7 +50,7 @@ pub fn run(command: Personal) -> CommandResult {
         Personal::Export(asked) => (asked, None),
         Personal::Erase(erase) => (erase.asked, Some(erase.yes)),
     };
-    let tenant = region_of(&asked.region)?.map_or(0, RegionCode::tenant_id);
+    let tenant = region_of("--region", &asked.region)?.map_or(0, RegionCode::tenant_id);
     let text = match asked.person.as_str() {
         "-" => String::from_utf8_lossy(&super::read_input_within(None, 1024)?).into_owned(),
         text => text.to_owned(),

@@ -54,7 +54,7 @@ pub struct Add {
 /// Runs it.
 pub fn run(command: User) -> CommandResult {
     let User::Add(add) = command;
-    let region = region_of(&add.region)?;
+    let region = region_of("--region", &add.region)?;
     let password = add.password_stdin.then(password_line).transpose()?;
     let institution = add
         .institution
@@ -88,15 +88,15 @@ pub fn run(command: User) -> CommandResult {
     Ok(Outcome::Done)
 }
 
-/// The division of a `--region` argument; `None` for the ministry.
-pub(super) fn region_of(text: &str) -> Result<Option<RegionCode>, Refusal> {
+/// The division that an argument, such as `--region`, names; `None` for the ministry.
+pub(super) fn region_of(option: &str, text: &str) -> Result<Option<RegionCode>, Refusal> {
     if matches!(text, "0" | "000000") {
         return Ok(None);
     }
-    let region: RegionCode = text.parse().map_err(|e| Refusal::new(format!("--region {text}: {e}")))?;
+    let region: RegionCode = text.parse().map_err(|e| Refusal::new(format!("{option} {text}: {e}")))?;
     if region.name().is_none() || region.is_grouping() {
         return Err(Refusal::new(format!(
-            "--region {text}: no division with a government has this code today; look it up in reference/divisions.csv"
+            "{option} {text}: no division with a government has this code today; look it up in reference/divisions.csv"
         )));
     }
     Ok(Some(region))
@@ -106,4 +106,18 @@ fn password_line() -> Result<String, Refusal> {
     let mut text = String::new();
     std::io::stdin().take(1024).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_division_is_told_of_the_option_where_it_stands() {
+        assert_eq!(region_of("--region", "000000").unwrap(), None);
+        for (option, text) in [("--region", "999999"), ("--at", "331099"), ("--at", "x")] {
+            let told = region_of(option, text).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{option} {text}: ")), "{told}");
+        }
+    }
 }

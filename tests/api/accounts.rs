@@ -93,6 +93,9 @@ async fn an_invited_colleague_chooses_name_and_password_and_the_link_works_once(
     let address = format!("zhou.{county}@test.example");
     let form =
         [("name", "周敏"), ("email", address.as_str()), ("role", "approver"), ("department", ""), ("credit_code", "")];
+    let roleless = form.map(|(field, text)| (field, if field == "role" { "" } else { text }));
+    let roleless = admin.submit("/b/users/new", &roleless).await.text().await.unwrap();
+    assert!(roleless.contains("请从列表中选择角色") && !roleless.contains("“银行”"), "{roleless}");
     let sent = admin.submit("/b/users/new", &form).await;
     assert_eq!(sent.headers()["location"], "/b/users?done=invited");
     let page = admin.page("/b/users?status=invited&done=invited").await;

@@ -170,6 +170,7 @@ async fn recovery_codes_work_once_and_new_ones_end_the_old() {
     assert!(page.contains("<span class=\"num\">9</span>"), "{page}");
     let answer = officer.post("/account/recovery", &[]).await.text().await.unwrap();
     assert_eq!(answer.matches("<li><code>").count(), 10);
+    assert!(answer.contains("旧的都已作废") && !answer.contains("两步验证已启用"), "{answer}");
     assert_eq!(officer.api(Some(&codes[1])).await.0, StatusCode::UNAUTHORIZED);
     let fresh = between(&answer, "<li><code>", "<");
     assert_eq!(officer.api(Some(fresh)).await.0, StatusCode::OK);
