@@ -73,12 +73,6 @@ pub enum PostError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for PostError {
-    fn from(error: diesel::result::Error) -> Self {
-        PostError::Db(error.into())
-    }
-}
-
 impl PostError {
     /// The field of a form that must be mended, if it is one, and the name of the rule that it breaks.
     pub fn field(&self) -> Option<(&'static str, &'static str)> {

@@ -18,6 +18,7 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
+        show,
     },
 };
 
@@ -55,16 +56,13 @@ trait Words {
     fn page(&self) -> &Page;
 
     fn role_word(&self, role: &str) -> String {
-        let words = role.parse::<Role>().map(Role::words);
-        words.map_or_else(|_| role.to_owned(), |(zh, en)| self.page().t(zh, en).to_owned())
+        show::role(self.page().lang, role)
     }
 
     /// The role with its department or township.
     fn role(&self, row: &PostRow) -> String {
         let role = self.role_word(&row.role);
-        let department = row.department().map(|one| self.page().t(one.words().0, one.words().1).to_owned());
-        let township = row.township().and_then(RegionCode::name).map(str::to_owned);
-        match department.or(township) {
+        match show::part(self.page().lang, row.department.as_deref(), row.township) {
             Some(part) => format!("{role} · {part}"),
             None => role,
         }

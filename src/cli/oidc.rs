@@ -1,13 +1,11 @@
 //! `mingjian oidc`: identity providers and what their claims mean.
 
-use std::io::Read;
-
 use super::{CommandResult, Outcome, Refusal, user::region_of};
 use crate::{
     config::{Now, Storage},
     db::Database,
     identity::{
-        Actor, Caller, Role,
+        Caller, Role,
         oidc::settings::{self, NewProvider},
     },
     kernel::RegionCode,
@@ -122,8 +120,7 @@ impl Which {
     }
 
     fn caller(&self) -> Result<Caller, Refusal> {
-        let actor = Actor::system(self.region()?.tenant_id());
-        Ok(Caller { actor, request_id: "command-line".to_owned(), now: self.now.get() })
+        Ok(super::caller(self.region()?.tenant_id(), self.now.get()))
     }
 }
 
@@ -132,11 +129,9 @@ async fn open(storage: &Storage) -> Result<Database, Refusal> {
 }
 
 fn secret_line() -> Result<String, Refusal> {
-    let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
-    match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
-        Some(line) => Ok(line.to_owned()),
-        None => Err(Refusal::new("standard input: the first line is empty; put the client secret there")),
+    match super::first_line(4096)?.trim() {
+        "" => Err(Refusal::new("standard input: the first line is empty; put the client secret there")),
+        line => Ok(line.to_owned()),
     }
 }
 

@@ -4,7 +4,6 @@ use super::{CommandResult, Outcome, Refusal, print_json, user::region_of};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{Actor, Caller},
     kernel::{Clock, RegionCode},
     personal::subject::{self, Person},
 };
@@ -58,8 +57,7 @@ pub fn run(command: Personal) -> CommandResult {
     let person = Person::parse(&text).ok_or_else(|| {
         Refusal::new("--person: give a telephone, an identity number, an account number or an e-mail address in full")
     })?;
-    let caller =
-        Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+    let caller = super::caller(tenant, Clock::system().now());
     super::runtime()?.block_on(async {
         let database = Database::open(&asked.storage).await.map_err(Refusal::new)?;
         let pools = &database.pools;

@@ -1,12 +1,10 @@
 //! `mingjian user add`.
 
-use std::io::Read;
-
 use super::{CommandResult, Outcome, Refusal, print_line};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{Actor, Caller, Department, Role, commands},
+    identity::{Department, Role, commands},
     kernel::{Clock, CreditCode, RegionCode},
 };
 
@@ -55,7 +53,7 @@ pub struct Add {
 pub fn run(command: User) -> CommandResult {
     let User::Add(add) = command;
     let region = region_of("--region", &add.region)?;
-    let password = add.password_stdin.then(password_line).transpose()?;
+    let password = add.password_stdin.then(|| super::first_line(1024)).transpose()?;
     let institution = add
         .institution
         .as_deref()
@@ -66,8 +64,7 @@ pub fn run(command: User) -> CommandResult {
     let (_, one_time) = runtime.block_on(async {
         let database = Database::open(&add.storage).await.map_err(Refusal::new)?;
         let tenant = region.map_or(0, RegionCode::tenant_id);
-        let caller =
-            Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+        let caller = super::caller(tenant, Clock::system().now());
         let request = commands::AccountRequest {
             region,
             role: add.role,
@@ -100,12 +97,6 @@ pub(super) fn region_of(option: &str, text: &str) -> Result<Option<RegionCode>, 
         )));
     }
     Ok(Some(region))
-}
-
-fn password_line() -> Result<String, Refusal> {
-    let mut text = String::new();
-    std::io::stdin().take(1024).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

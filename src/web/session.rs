@@ -171,14 +171,14 @@ fn agent(request: &HttpRequest) -> &str {
 }
 
 /// The browser that a person signs in with; it gets a lasting mark if it has none.
-pub fn browser(request: &HttpRequest, state: &AppState) -> Device {
+pub(super) fn browser(request: &HttpRequest, state: &AppState) -> Device {
     let own = request.cookie(MARK_COOKIE).map(|cookie| cookie.value().to_owned());
     let mark = own.filter(|mark| mark.len() == 32).unwrap_or_else(|| hex::encode(random::<16>()));
     Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), Some(mark))
 }
 
 /// The program that signs in over the API.
-pub fn program(request: &HttpRequest, state: &AppState) -> Device {
+pub(super) fn program(request: &HttpRequest, state: &AppState) -> Device {
     Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), None)
 }
 

@@ -15,7 +15,8 @@ use crate::{
     identity::{
         Actor, Caller,
         commands::{self, SignInError, SignedIn},
-        sessions::{self, Device},
+        sessions,
+        sign_in::Visitor,
         store::{self as people, NewPost},
         tokens::{SESSION_LIFE, Tokens},
     },
@@ -106,10 +107,9 @@ pub async fn sign_in(
     tokens: &Tokens,
     provider: &Provider,
     identity: &Identity,
-    device: Device,
-    request_id: &str,
-    now: DateTime<Utc>,
+    visitor: Visitor,
 ) -> Result<SignedIn, AdmitError> {
+    let Visitor { on: device, ref request_id, now, .. } = visitor;
     let entry = Entry { provider, identity, request_id, now };
     // Committed in any case: a post that is withdrawn is withdrawn although nobody gets in.
     let settled = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<Settled, AdmitError> {
