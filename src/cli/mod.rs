@@ -45,7 +45,7 @@ enum Command {
     Serve(serve::Args),
     /// Apply pending migrations
     Migrate(migrate::Args),
-    /// Add a person's account and print a one-time password
+    /// Add a person's account and print a one-time password; take lost second factors away
     #[command(subcommand)]
     User(user::User),
     /// Check the audit trail, sign how far it goes, remove what is over

@@ -1,10 +1,10 @@
-//! `mingjian user add`.
+//! `mingjian user`: accounts from the shell of the server.
 
 use super::{CommandResult, Outcome, Refusal, print_line};
 use crate::{
-    config::Storage,
+    config::{Now, Storage},
     db::Database,
-    identity::{Department, Role, commands},
+    identity::{Department, Role, commands, sign_in::lost},
     kernel::{Clock, CreditCode, RegionCode},
 };
 
@@ -14,6 +14,12 @@ pub enum User {
     /// Add an account; prints a one-time password unless one is given
     #[command(after_help = "Example: mingjian user add --role approver --region 331002 wang.jingyi")]
     Add(Add),
+    /// Take every second factor from somebody who has lost them all; ends their sessions, and the next sign-in sets up another
+    #[command(
+        after_help = "Example: mingjian user reset-factors --region 331002 --reason 李敏、陈立当面核对身份证 wang.jingyi\n\
+            Prints {\"totp\":…,\"passkeys\":n,\"recovery_codes\":n,\"sessions_ended\":n}. On record, and told to the person by mail."
+    )]
+    ResetFactors(ResetFactors),
 }
 
 /// Arguments of `user add`.
@@ -49,9 +55,43 @@ pub struct Add {
     storage: Storage,
 }
 
+/// Arguments of `user reset-factors`.
+#[derive(Debug, clap::Args)]
+pub struct ResetFactors {
+    /// Division code of a bureau in which the person holds a post; 000000 is the ministry
+    #[arg(long, value_name = "C")]
+    region: String,
+    /// Who made sure of the person, and how; goes on record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Sign-in name
+    name: String,
+    #[command(flatten)]
+    now: Now,
+    #[command(flatten)]
+    storage: Storage,
+}
+
 /// Runs it.
 pub fn run(command: User) -> CommandResult {
-    let User::Add(add) = command;
+    match command {
+        User::Add(args) => add(args),
+        User::ResetFactors(args) => reset_factors(&args),
+    }
+}
+
+fn reset_factors(args: &ResetFactors) -> CommandResult {
+    let tenant = region_of("--region", &args.region)?.map_or(0, RegionCode::tenant_id);
+    let caller = super::caller(tenant, args.now.get());
+    let reset = super::runtime()?.block_on(async {
+        let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
+        lost::reset(&database.pools, &caller, &args.name, args.reason.as_deref()).await.map_err(Refusal::new)
+    })?;
+    super::print_json(&reset)?;
+    Ok(Outcome::Done)
+}
+
+fn add(add: Add) -> CommandResult {
     let region = region_of("--region", &add.region)?;
     let password = add.password_stdin.then(|| super::first_line(1024)).transpose()?;
     let institution = add

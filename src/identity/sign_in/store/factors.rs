@@ -103,6 +103,13 @@ pub async fn remove_totp(conn: &mut AsyncPgConnection, person: i64) -> Result<bo
     Ok(gone == 1)
 }
 
+/// Removes all second factors of a person, and the recovery codes.
+pub async fn remove_all(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
+    remove_totp(conn, person).await?;
+    sql_query("DELETE FROM passkeys WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+    set_recovery(conn, person, &[]).await
+}
+
 /// Replaces the recovery codes of a person; with none they are only removed.
 pub async fn set_recovery(conn: &mut AsyncPgConnection, person: i64, hashes: &[Vec<u8>]) -> Result<(), DbError> {
     sql_query("DELETE FROM recovery_codes WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
