@@ -4,7 +4,7 @@ use super::{CommandResult, Outcome, Refusal, print_json};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{self, Actor, Caller},
+    identity::{self, Caller},
     institutions::{
         commands::{self, Direct},
         import::Limits,
@@ -47,11 +47,7 @@ pub fn run(command: Import) -> CommandResult {
     let bytes = super::read_input(Some(&args.file))?;
     let limits = Limits::default();
     let direct = Direct { file_name: &args.file, bytes: &bytes, region, partial: args.partial, limits };
-    let caller = Caller {
-        actor: Actor::system(region.tenant_id()),
-        request_id: "command-line".to_owned(),
-        now: Clock::system().now(),
-    };
+    let caller = super::caller(region.tenant_id(), Clock::system().now());
     let runtime = super::runtime()?;
     let report = runtime.block_on(async {
         if args.dry_run {

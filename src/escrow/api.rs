@@ -1,6 +1,6 @@
 //! Escrow over JSON: accounts, entries, balances, warnings; a bank's signed pushes.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -23,11 +23,11 @@ use super::{
 use crate::{
     approvals::{self, Desks},
     db::{DbError, ScopedConn},
-    identity::{Action, Caller, may},
+    identity::{Action, Caller, may, sign_in::Visitor},
     kernel::clock,
     web::{
-        Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, session::Visit,
-        signed, upload::Upload,
+        Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, signed,
+        upload::Upload,
     },
 };
 
@@ -201,11 +201,15 @@ async fn add_statement(
     })))
 }
 
-async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
+async fn push(
+    request: HttpRequest,
+    state: State,
+    visitor: Visitor,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
     let limit = state.max_upload();
     let (machine, body) = signed::machine(&request, &state, payload.into_inner(), limit).await?;
-    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
-    let caller = Caller { actor: machine.actor.clone(), request_id, now: state.clock.now() };
+    let caller = Caller { actor: machine.actor.clone(), request_id: visitor.request_id, now: visitor.now };
     if !may(caller.actor.role, Action::PushEntries) || !machine.actions().contains(&Action::PushEntries) {
         return Err(Problem::forbidden());
     }

@@ -17,7 +17,7 @@ async fn show(state: State) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header(("cache-control", "public, max-age=3600"))
-        .body(text(&state.service, &state.public_url(), state.clock.now()))
+        .body(text(&state.service, state.public_url(), state.clock.now()))
 }
 
 fn text(service: &Service, public_url: &str, now: DateTime<Utc>) -> String {

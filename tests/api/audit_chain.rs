@@ -2,9 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use diesel_async::SimpleAsyncConnection;
 use mingjian::{
     db::{
-        Scope,
+        AuthConn, DbError, Scope,
         open::connect,
         trail::{self, Draft, Key, Who},
     },
@@ -319,6 +320,34 @@ async fn whatever_an_event_holds_verifies_after_it_was_read_back() {
     append(county, vec![Draft { before: Some(deep), after: Some(odd.into()), ..event(county, "deep") }]).await;
     let (status, verdict) = verify(app(), county, &[]);
     assert_eq!((status, &verdict["events"]), (0, &json!(401)), "{verdict}");
+}
+
+/// Somebody who has told the trail something waits for a row of somebody who is about to: neither holds the chain meanwhile.
+#[tokio::test]
+async fn what_the_sign_in_role_tells_holds_nobody_up_before_its_commit() {
+    const HOLD: &str = "SELECT pg_advisory_xact_lock(20260318)";
+    let (county, pools) = (app().county(), crate::audit::pools());
+    let both = tokio::sync::Barrier::new(2);
+    let teller = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.record(event(county, "told before it waits"));
+        both.wait().await;
+        Ok(conn.sql().batch_execute(HOLD).await?)
+    });
+    let holder = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.sql().batch_execute(HOLD).await?;
+        both.wait().await;
+        conn.record(event(county, "told while the other waits"));
+        Ok(())
+    });
+    let (told, held) = tokio::join!(teller, holder);
+    assert!(told.is_ok() && held.is_ok(), "{told:?} {held:?}");
+    let refused = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.record(event(county, "never so"));
+        Err(DbError::Pool("refused".into()))
+    });
+    refused.await.unwrap_err();
+    let (status, verdict) = verify(app(), county, &[]);
+    assert_eq!((status, &verdict["events"]), (0, &json!(2)), "{verdict}");
 }
 
 /// Officials write in their county, people sign in, the system imports into many counties: nobody waits for ever, and

@@ -236,7 +236,17 @@ async fn a_key_is_kept_from_the_command_line_and_its_end_is_announced_once() {
         assert_eq!(told.len(), count, "{now}: {told:?}");
         assert!(told[0].contains("台州银行") && told[0].contains("2026-04-07"), "{told:?}");
     }
+    // However many there are: this one stands behind all that a page shows.
+    let crowd = format!(
+        "INSERT INTO machine_keys (tenant_id, key_id, role, name, scopes, sealed_secret, created_by, created_at, expires_at) \
+         SELECT tenant_id, key_id || n, role, name, scopes, sealed_secret, created_by, created_at + interval '1 second', \
+           expires_at + interval '300 days' FROM machine_keys, generate_series(1, 500) n WHERE key_id = '{}'",
+        key.key
+    );
+    database.batch_execute(&crowd).await.unwrap();
+    assert_eq!(made(&app.run(&["key", "rotate", &key.key], "")).key, key.key);
     app.run(&["key", "revoke", &key.key], "");
+    database.batch_execute("DELETE FROM machine_keys WHERE created_at > '2026-03-18T09:00:00+08:00'").await.unwrap();
     let listed: Value = serde_json::from_str(&app.run(&["key", "list", "--region", &region], "")).unwrap();
     assert_eq!(listed[0]["revoked_at"], "2026-03-18T01:00:00Z");
 }

@@ -25,7 +25,7 @@ const CERTIFICATE: &str = "20213301032009988";
 const PLANTED: [&str; 9] =
     [CITIZEN, PHONE, PAYEE, PARENT, PARENT_ACCOUNT, CHILD, CASHIER_ACCOUNT, UNPUBLISHED, CERTIFICATE];
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

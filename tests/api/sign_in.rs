@@ -8,12 +8,22 @@ use std::{
 use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
 use serde_json::json;
 
-use crate::app::{PASSWORD, TestApp, app};
+use crate::{
+    app::{PASSWORD, TestApp, app},
+    personal_leaks::free_port,
+};
 
 /// A service behind a proxy on this machine, so that tests may come from any address.
 fn behind_proxy() -> &'static TestApp {
     static APP: OnceLock<TestApp> = OnceLock::new();
-    APP.get_or_init(|| TestApp::start(&["--trusted-proxies", "127.0.0.0/8", "--requests-per-second", "20"]))
+    let (proxies, metrics) = (["--trusted-proxies", "127.0.0.0/8"], ["--metrics-listen", metrics()]);
+    APP.get_or_init(|| TestApp::start(&[&proxies[..], &metrics, &["--requests-per-second", "20"]].concat()))
+}
+
+/// Where that service tells its figures.
+fn metrics() -> &'static str {
+    static METRICS: OnceLock<String> = OnceLock::new();
+    METRICS.get_or_init(|| format!("127.0.0.1:{}", free_port()))
 }
 
 fn browser() -> Client {
@@ -117,6 +127,9 @@ async fn one_address_that_asks_too_fast_is_told_to_wait() {
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS).collect();
     assert!(!refused.is_empty() && refused.iter().all(|answer| answer.headers().contains_key("retry-after")));
     assert_eq!(ask("203.0.113.201").await.status(), StatusCode::OK);
+    let figures = reqwest::get(format!("http://{}/metrics", metrics())).await.unwrap().text().await.unwrap();
+    let counted = figures.lines().find_map(|line| line.strip_prefix("http_requests_total{status=\"429\"} "));
+    assert!(refused.len() <= counted.unwrap().parse::<usize>().unwrap(), "they are counted: {figures}");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         extents: &extents,
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
-    let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url: &public_url };
+    let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url };
     let mut received = Vec::with_capacity(batches.len());
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
