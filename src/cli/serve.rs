@@ -55,8 +55,8 @@ pub fn run(args: Args) -> CommandResult {
 async fn serve(state: AppState, demo: bool, metrics: PrometheusHandle) -> CommandResult {
     let service = Arc::clone(&state.service);
     let server = HttpServer::new({
-        let state = state.clone();
-        move || app::app(state.clone())
+        let (state, census) = (state.clone(), Arc::default());
+        move || app::app(state.clone(), Arc::clone(&census))
     })
     .workers(service.workers.max(1))
     .shutdown_timeout(3)

@@ -14,6 +14,7 @@ mod words;
 
 pub use query::Asked;
 pub use store::{
+    census::Census,
     publish::{publish, publish_all},
     reader::Reader,
 };

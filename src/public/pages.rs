@@ -11,7 +11,8 @@ use super::{
     model::{Card, Course, Detail, Instructor, LicenceState, ListStatus, Slot, Watch, watch},
     query::{Asked, CATEGORIES},
     store::{
-        reader::{Counts, Reader},
+        census::Counts,
+        reader::Reader,
         search::{self, Record},
     },
     words::Words,

@@ -11,7 +11,10 @@ use actix_web::{
 };
 
 use super::{Access, AppState, Problem, Route, assets, auth, gate, security_txt, sign_in, switching};
-use crate::approvals::Desks;
+use crate::{
+    approvals::Desks,
+    public::{Census, Reader},
+};
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
@@ -65,9 +68,10 @@ pub fn desks() -> Desks {
     ])
 }
 
-/// The actix application. Made once a worker thread.
+/// The actix application. Made once a worker thread; the census is the same for all of them.
 pub fn app(
     state: AppState,
+    census: Arc<Census>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -81,7 +85,7 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(state))
         .app_data(web::Data::new(desks()))
-        .app_data(web::Data::new(crate::public::Reader::default()))
+        .app_data(web::Data::new(Reader::new(census)))
         .wrap(from_fn(gate::gate))
         .wrap(Compress::default())
         .configure(|config| register(config, routes))
