@@ -7,5 +7,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks the kernel for huge pages, of which a service at rest touches a little each: 28 MB more resident.
+    // A kernel that cannot be told otherwise costs memory, not service.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     mingjian::cli::main()
 }
