@@ -2,8 +2,8 @@
 
 use mingjian::{
     db::{Scope, open::connect},
-    identity::{Role, may},
-    web::{Access, Route, app::routes},
+    identity::Role,
+    web::{Access, app::routes},
 };
 use reqwest::{Method, StatusCode};
 use tokio_postgres::{Client, Config};
@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Config};
 use crate::{
     app::{User, World, app},
     attacker::{Attacker, Stand},
-    target::{Body, ENDS_THE_SESSION, Request, Target},
+    target::{Body, ENDS_THE_SESSION, Request, Target, is_for_institutions},
 };
 
 /// Each closes the text that it is put into, if that text were ever put into a statement, and widens the scope.
@@ -54,12 +54,6 @@ async fn runtime(role: &str) -> Client {
     let mut config = Config::new();
     config.host_path(app().data.join("run")).user(role).dbname("mingjian");
     connect(&config).await.unwrap()
-}
-
-/// Whether an institution's administrator gets past the gate of the route, rather than a bureau's.
-fn is_for_institutions(route: &Route) -> bool {
-    let by_action = |action| !may(Role::BureauAdmin, action);
-    route.path.starts_with("/org") || matches!(route.access, Access::May(action) if by_action(action))
 }
 
 /// Answers 401 to who is signed in and has not begun to set an app up.
