@@ -14,9 +14,10 @@ use std::{
     thread,
 };
 
-use mingjian::kernel::RegionCode;
+use mingjian::{db::open::connect, kernel::RegionCode};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio_postgres::Config;
 
 /// Wednesday morning, a school day far from any holiday; the service's clock stands here.
 pub const NOW: &str = "2026-03-18T09:00:00+08:00";
@@ -111,19 +112,25 @@ impl TestApp {
 
     /// The one text that a statement gives, run by the database's own superuser.
     pub async fn run_sql(&self, sql: &str) -> String {
-        self.root().await.query_one(sql, &[]).await.unwrap().get(0)
+        self.database("mingjian_root").await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// Lets somebody sign in by password alone, so that a story about other things need not show codes.
     pub async fn spare_second_factor(&self, name: &str) {
         let sql = "UPDATE people SET second_factor_off = true WHERE username = $1";
-        self.root().await.execute(sql, &[&name]).await.unwrap();
+        self.database("mingjian_root").await.execute(sql, &[&name]).await.unwrap();
     }
 
-    async fn root(&self) -> tokio_postgres::Client {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(self.data.join("run")).user("mingjian_root").dbname("mingjian");
-        mingjian::db::open::connect(&config).await.unwrap()
+    /// A connection to the database itself by one of its roles; the superuser is `mingjian_root`.
+    pub async fn database(&self, role: &str) -> tokio_postgres::Client {
+        connect(&self.database_config(role)).await.unwrap()
+    }
+
+    /// Where the database listens, for one of its roles.
+    pub fn database_config(&self, role: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.data.join("run")).user(role).dbname("mingjian");
+        config
     }
 
     /// A county that no other test uses.

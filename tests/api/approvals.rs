@@ -1,24 +1,13 @@
 //! Four eyes: one official proposes, another decides, and the record names both.
 
-use mingjian::{approvals::expire_due, db::open::connect};
+use mingjian::approvals::expire_due;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
 
 use crate::{
     app::{NOW, User, World, app},
     samples::{GRAB, OPENING, camt},
 };
-
-fn config() -> Config {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    config
-}
-
-async fn root() -> Client {
-    connect(&config()).await.unwrap()
-}
 
 async fn deliver(world: &World, text: String) {
     let id = world.account_id().await;
@@ -148,7 +137,7 @@ async fn one_person_is_one_pair_of_eyes_whatever_their_posts() {
     let (world, elsewhere) = (World::new().await, World::new().await);
     let id = propose(&world.admin, &world).await;
     // The proposer's post is handed over, and the person takes up the approver's.
-    let root = root().await;
+    let root = app().database("mingjian_root").await;
     let post = |name: &str| {
         format!("SELECT u.person_id FROM users u JOIN people p ON p.id = u.person_id WHERE p.username = '{name}'")
     };
@@ -181,7 +170,7 @@ async fn one_person_is_one_pair_of_eyes_whatever_their_posts() {
 async fn a_proposal_that_ran_out_is_decided_by_nobody_and_may_be_made_again() {
     let world = World::new().await;
     let id = propose(&world.admin, &world).await;
-    let root = root().await;
+    let root = app().database("mingjian_root").await;
     let now: chrono::DateTime<chrono::Utc> = NOW.parse().unwrap();
     root.execute("UPDATE approvals SET expires_at = $2 WHERE id = $1", &[&id, &now]).await.unwrap();
     let (status, problem) = decide(&world.approver, id, "approve").await;

@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use mingjian::{
     db::{
         Scope,
-        open::connect,
         trail::{self, Draft, Key, Who},
     },
     kernel::RegionCode,
@@ -14,20 +13,12 @@ use mingjian::{
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
 
 use crate::{
     app::{HEADER, TestApp, World, app, credit_code, row},
     courses::good_course,
     samples::{GRAB, OPENING, camt},
 };
-
-/// A connection to the database itself.
-pub async fn database(role: &str) -> Client {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user(role).dbname("mingjian");
-    connect(&config).await.unwrap()
-}
 
 /// Makes this process seal as the service does.
 pub fn seal_as_the_service() {
@@ -69,7 +60,7 @@ pub fn event(county: RegionCode, subject: &str) -> Draft {
 /// Appends events to a county's chain as the service's own role does.
 pub async fn append(county: RegionCode, events: Vec<Draft>) {
     seal_as_the_service();
-    let client = database("mingjian_app").await;
+    let client = app().database("mingjian_app").await;
     client.batch_execute(&Scope::official(county, 1).statement()).await.unwrap();
     trail::append_by(&client, events).await.unwrap();
     client.batch_execute("COMMIT").await.unwrap();
@@ -187,7 +178,7 @@ async fn a_busy_trail_verifies_and_each_kind_of_tampering_is_named() {
     assert!(through > 12 && sound["events"] == through, "{sound}");
     let kept = app().run(&["audit", "checkpoint", "--region", &world.county.to_string()], "");
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["seq"], through);
-    let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id().to_string());
+    let (root, tenant) = (app().database("mingjian_root").await, world.county.tenant_id().to_string());
     let on = |sql: &str| sql.replace("$T", &tenant);
     let tables = ["audit_events", "audit_heads", "audit_checkpoints"];
     for table in tables {
@@ -227,7 +218,7 @@ async fn a_checkpoint_kept_elsewhere_shows_what_was_cut_off() {
     let kept = app().run(&["audit", "checkpoint", "--region", &county.to_string()], "");
     std::fs::write(file, &kept).unwrap();
     assert_eq!(verify(app(), county, &["--checkpoint", file]).0, 0);
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let tenant = county.tenant_id();
     root.batch_execute(&format!(
         "DELETE FROM audit_events WHERE tenant_id = {tenant} AND seq > 4; DELETE FROM audit_checkpoints WHERE tenant_id = {tenant}; \
@@ -370,7 +361,7 @@ async fn many_writers_at_once_leave_whole_chains() {
     for world in worlds {
         let (status, verdict) = verify(app(), world.county, &[]);
         assert_eq!(status, 0, "{verdict}");
-        let root = database("mingjian_root").await;
+        let root = app().database("mingjian_root").await;
         let sql = "SELECT count(*) FILTER (WHERE action = 'course.saved'), count(*) FILTER (WHERE action = 'session.begun' AND actor_name = $2), \
                    count(*) FILTER (WHERE action = 'institution.added') FROM audit_events WHERE tenant_id = $1";
         let told = root.query_one(sql, &[&world.county.tenant_id(), &world.admin.name]).await.unwrap();

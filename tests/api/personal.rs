@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use mingjian::{db::open::connect, kernel::RegionCode};
+use mingjian::kernel::RegionCode;
 use reqwest::{Method, StatusCode, multipart};
 use serde_json::{Value, json};
 
@@ -41,9 +41,7 @@ async fn unmask(user: &User, kind: &str, id: &str, field: &str) -> (StatusCode, 
 
 /// Every row of every table as text, for looking whether something is legible in it.
 async fn everything(app: &TestApp) -> Vec<(String, String)> {
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    let root = connect(&config).await.unwrap();
+    let root = app.database("mingjian_root").await;
     let tables = root
         .query(
             "SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace",

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::TcpListener};
 
-use mingjian::{db::open::connect, web::Access};
+use mingjian::web::Access;
 use reqwest::{Method, StatusCode, multipart};
 use serde_json::{Value, json};
 
@@ -134,9 +134,7 @@ async fn nothing_planted_gets_onto_public_pages_into_mails_logs_or_metrics() {
         school.1.contains("七年级数学") && school.1.contains("林晓") && school.1.contains(&world.account),
         "the page is there"
     );
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    let root = connect(&config).await.unwrap();
+    let root = app.database("mingjian_root").await;
     let mails = root.query("SELECT subject || ' ' || body FROM outbox", &[]).await.unwrap();
     assert!(!mails.is_empty(), "the warning was mailed");
     read.extend(mails.iter().map(|row| ("a mail".to_owned(), row.get(0))));

@@ -2,12 +2,12 @@
 
 use futures_util::TryStreamExt;
 use mingjian::{
-    db::{Scope, open::connect},
+    db::Scope,
     identity::Role,
     web::{Access, app::routes},
 };
 use reqwest::{Method, StatusCode};
-use tokio_postgres::{Client, Config, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use crate::{
     app::{User, World, app},
@@ -50,12 +50,6 @@ const FIELDS: [&str; 22] = [
     "role",
     "lang",
 ];
-
-async fn runtime(role: &str) -> Client {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user(role).dbname("mingjian");
-    connect(&config).await.unwrap()
-}
 
 /// Answers 401 to who is signed in and has not begun to set an app up.
 const OF_A_STEP_THAT_ENDED: &str = "/account/totp/confirm";
@@ -140,7 +134,7 @@ async fn no_filter_of_a_list_reaches_a_statement_as_sql() {
 #[tokio::test]
 async fn a_runtime_role_is_held_by_the_database_itself() {
     let target = Target::new().await;
-    let client = runtime("mingjian_app").await;
+    let client = app().database("mingjian_app").await;
     let count = async |begin: &str, table: &str| -> i64 {
         client.batch_execute(begin).await.unwrap();
         let row = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await;
@@ -186,7 +180,7 @@ async fn a_runtime_role_is_held_by_the_database_itself() {
     let copied = String::from_utf8(copied.concat()).unwrap();
     assert!(copied.contains(&target.sibling_institution), "{copied}");
     assert!(!copied.contains(&target.world.credit_code) && !copied.contains(&target.other_institution), "{copied}");
-    let public = runtime("mingjian_public").await;
+    let public = app().database("mingjian_public").await;
     for table in ["institutions", "courses", "users", "entries", "audit_events", "people"] {
         assert!(public.query(&format!("SELECT * FROM {table} LIMIT 1"), &[]).await.is_err(), "{table}");
     }

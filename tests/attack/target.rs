@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use mingjian::{
-    db::open::connect,
     identity::{Role, may},
     kernel::RegionCode,
     web::{Access, Route},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 use crate::{
     app::{HEADER, World, app, credit_code, row},
@@ -116,8 +115,6 @@ impl Target {
             ("event", "1".to_owned()),
             ("passkey", "AAAA".to_owned()),
         ]);
-        let mut config = Config::new();
-        config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
         let secrets = vec![COURSE.to_owned(), world.account.clone(), world.admin.name.clone(), PHONE.to_owned()];
         let (sibling, sibling_institution) = (sibling.county, sibling.credit_code);
         Target {
@@ -127,7 +124,7 @@ impl Target {
             other_institution,
             secrets,
             ids,
-            database: connect(&config).await.unwrap(),
+            database: app().database("mingjian_root").await,
         }
     }
 
