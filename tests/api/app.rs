@@ -15,7 +15,10 @@ use std::{
 };
 
 use mingjian::{db::open::connect, kernel::RegionCode};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 use tokio_postgres::Config;
 
@@ -291,6 +294,18 @@ impl User {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Posts a file to the API.
+    pub async fn post_file(&self, path: &str, fields: &[(&str, &str)], file_name: &str, text: String) -> Response {
+        let form = with_file(Form::new(), fields, file_name, text.into_bytes());
+        self.api(Method::POST, path).multipart(form).send().await.unwrap()
+    }
+
+    /// Sends a sheet for the register; the status and the report.
+    pub async fn import(&self, fields: &[(&str, &str)], csv: String) -> (StatusCode, Value) {
+        let answer = self.post_file("/institutions/import", fields, "institutions.csv", csv).await;
+        (answer.status(), answer.json().await.unwrap())
+    }
+
     /// A page in the browser, whatever its status.
     pub async fn get(&self, path: &str) -> Response {
         self.browser.get(format!("{}{path}", self.address)).send().await.unwrap()
@@ -321,13 +336,14 @@ impl User {
 
     /// Submits a form with one file.
     pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Response {
-        let mut form = reqwest::multipart::Form::new().text("_csrf", self.csrf().await);
-        for (name, value) in fields {
-            form = form.text((*name).to_owned(), (*value).to_owned());
-        }
-        let form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(file_name.to_owned()));
+        let form = with_file(Form::new().text("_csrf", self.csrf().await), fields, file_name, bytes);
         self.browser.post(format!("{}{path}", self.address)).multipart(form).send().await.unwrap()
     }
+}
+
+fn with_file(form: Form, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Form {
+    let form = fields.iter().fold(form, |form, (name, value)| form.text((*name).to_owned(), (*value).to_owned()));
+    form.part("file", Part::bytes(bytes).file_name(file_name.to_owned()))
 }
 
 const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -391,11 +407,7 @@ impl World {
         let name = format!("启明星学科培训中心{number}（样例）");
         let (admin, approver) = (app.user("bureau_admin", county).await, app.user("approver", county).await);
         let csv = format!("{HEADER}\n{}\n", row(county, &name, &code, &account));
-        let part = reqwest::multipart::Part::bytes(csv.into_bytes()).file_name("institutions.csv");
-        let form = reqwest::multipart::Form::new().text("region", county.to_string()).part("file", part);
-        let answer = admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-        let status = answer.status();
-        let report: Value = answer.json().await.unwrap();
+        let (status, report) = admin.import(&[("region", &county.to_string())], csv).await;
         assert!(status.is_success() && report["accepted"] == 1, "{status} {report}");
         let org = app.institution_user(county, &code).await;
         World { county, admin, approver, org, credit_code: code, name, account }
@@ -419,5 +431,20 @@ impl World {
         let accounts = self.admin.json("/escrow/accounts").await;
         let own = accounts["items"].as_array().unwrap().iter().find(|item| item["account"] == self.account.as_str());
         own.unwrap_or_else(|| panic!("{accounts}"))["id"].as_i64().unwrap()
+    }
+
+    /// Sends a statement of the escrow account.
+    pub async fn deliver(&self, statement: String) -> Response {
+        let path = format!("/escrow/accounts/{}/statements", self.account_id().await);
+        self.admin.post_file(&path, &[], "day.xml", statement).await
+    }
+
+    /// Sends a statement that must be taken in; what the service says of it.
+    pub async fn delivered(&self, statement: String) -> Value {
+        let answer = self.deliver(statement).await;
+        let status = answer.status();
+        let value: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{status} {value}");
+        value
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     app::{World, app},
     audit_chain::{append, event, seal_as_the_service, verify},
-    courses::good_course,
+    samples::good_course,
 };
 
 /// The service's pools in this process, which seals and chains as the service does.

@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{HEADER, TestApp, World, app, credit_code, row},
-    courses::good_course,
-    samples::{GRAB, OPENING, camt},
+    samples::{GRAB, OPENING, camt, good_course},
 };
 
 /// Makes this process seal as the service does.
@@ -76,9 +75,7 @@ pub async fn busy() -> World {
     let decision = json!({"decision": "return", "comment": "请补充教材备案号\u{1F600}"});
     world.approver.post_json(&format!("/courses/{course}/decisions"), decision).await;
     let path = format!("/escrow/accounts/{}/statements", world.account_id().await);
-    let part = reqwest::multipart::Part::text(camt(&world.account, OPENING, &GRAB)).file_name("3月.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
+    let answer = world.admin.post_file(&path, &[], "3月.xml", camt(&world.account, OPENING, &GRAB)).await;
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     world
         .admin

@@ -4,7 +4,7 @@
 use std::fs;
 
 use mingjian::kernel::RegionCode;
-use reqwest::{Method, StatusCode, multipart};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,23 +15,14 @@ use crate::{
 const PHONE: &str = "15412345678";
 const CITIZEN: &str = "11010519491231002X";
 
-async fn import(user: &User, file: &str, csv: String) -> Value {
-    let part = multipart::Part::bytes(csv.into_bytes()).file_name(file.to_owned());
-    let form = multipart::Form::new().part("file", part);
-    let answer = user.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    let status = answer.status();
-    let report: Value = answer.json().await.unwrap();
-    assert!(status.is_success(), "{status} {report}");
-    report
-}
-
 /// Gives the world's institution a telephone of its own, a legal representative's number, and another telephone.
 async fn with_person(world: &World, phone: &str) {
     let csv = format!(
         "机构名称,统一社会信用代码,培训类别,县区代码,法定代表人,法定代表人身份证号,联系电话\n{},{},学科类,{},陈明,{CITIZEN},{phone}\n",
         world.name, world.credit_code, world.county
     );
-    assert_eq!(import(&world.admin, "people.csv", csv).await["updated"], 1);
+    let (status, report) = world.admin.import(&[], csv).await;
+    assert!(status.is_success() && report["updated"] == 1, "{status} {report}");
 }
 
 async fn unmask(user: &User, kind: &str, id: &str, field: &str) -> (StatusCode, Value) {
@@ -283,7 +274,8 @@ async fn where_releases_go_is_sealed_and_the_published_account_is_not() {
     let world = World::new().await;
     let code = credit_code(world.county, 88_888);
     let csv = format!("机构名称,统一社会信用代码,培训类别,县区代码\n丙学校,{code},体育类,{}\n", world.county);
-    import(&world.admin, "new.csv", csv).await;
+    let (status, report) = world.admin.import(&[], csv).await;
+    assert!(status.is_success(), "{status} {report}");
     let org = app().institution_user(world.county, &code).await;
     let payee = "6222111100002222777";
     let filing = json!({"credit_code": code, "bank": "台州银行", "account": "81230000077", "mode": "custody",

@@ -4,12 +4,12 @@
 use std::{collections::BTreeSet, net::TcpListener};
 
 use mingjian::web::Access;
-use reqwest::{Method, StatusCode, multipart};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, World},
-    courses::good_course,
+    samples::good_course,
 };
 
 const CITIZEN: &str = "11010519491231002X";
@@ -34,10 +34,7 @@ async fn sheet(world: &World, code: &str, name: &str) {
         "机构名称,统一社会信用代码,培训类别,县区代码,法定代表人,法定代表人身份证号,联系电话\n{name},{code},学科类,{},陈明,{CITIZEN},{PHONE}\n",
         world.county
     );
-    let part = multipart::Part::bytes(csv.into_bytes()).file_name("people.csv");
-    let form = multipart::Form::new().part("file", part);
-    let answer = world.admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    assert!(answer.status().is_success());
+    assert!(world.admin.import(&[], csv).await.0.is_success());
 }
 
 /// A school with a course, money and a warning, and people behind all of it.
@@ -65,10 +62,8 @@ async fn story(world: &World) {
          2026-03-17,400000.00,,80000.00,钱出纳,{CASHIER_ACCOUNT},往来 {PHONE},L2\n"
     );
     let account = world.account_id().await;
-    let part = multipart::Part::bytes(csv.into_bytes()).file_name("statement.csv");
-    let form = multipart::Form::new().part("file", part);
     let path = format!("/escrow/accounts/{account}/statements");
-    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
+    let answer = world.admin.post_file(&path, &[], "statement.csv", csv).await;
     let (status, received) = (answer.status(), answer.json::<Value>().await.unwrap());
     assert!(status.is_success() && !received["warnings"].as_array().unwrap().is_empty(), "{received}");
     // Looked for, looked at, exported: each of these has the numbers in its hands.

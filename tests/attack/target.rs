@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use crate::{
     app::{HEADER, World, app, credit_code, row},
     attacker::{Attacker, Stand},
-    samples::{GRAB, OPENING, camt},
+    samples::{GRAB, OPENING, camt, good_course},
 };
 
 /// A body as a caller would send it.
@@ -66,11 +66,7 @@ impl Target {
         let (status, answer) = world.org.post_json(&format!("/courses/{submitted}/submit"), json!({})).await;
         assert!(status.is_success(), "{answer}");
         let account = world.account_id().await.to_string();
-        let part =
-            reqwest::multipart::Part::bytes(camt(&world.account, OPENING, &GRAB).into_bytes()).file_name("d.xml");
-        let request = world.admin.api(Method::POST, &format!("/escrow/accounts/{account}/statements"));
-        let answer = request.multipart(reqwest::multipart::Form::new().part("file", part)).send().await.unwrap();
-        assert!(answer.status().is_success());
+        world.delivered(camt(&world.account, OPENING, &GRAB)).await;
         let warnings = world.admin.json("/warnings").await;
         let warning = warnings["items"][0]["id"].to_string();
         let other_institution = credit_code(world.county, 90_001);
@@ -218,7 +214,7 @@ impl Target {
             "/b/approvals/{id}" => form(&[("sure", approval), ("decision", "approve"), ("comment", "攻击")]),
             "/b/access/{id}" => form(&[("decision", "approve"), ("comment", "攻击")]),
             "/b/courses/{id}" => form(&[("version", "2"), ("decision", "approve"), ("comment", "攻击")]),
-            "/api/v1/courses" => Body::Json(course("攻击者的课")),
+            "/api/v1/courses" => Body::Json(good_course("攻击者的课")),
             "/org/courses/new" => form(&[("name", "攻击者的课"), ("do", "draft")]),
             "/org/courses/{id}" => form(&[("version", "1"), ("name", "攻击者的课"), ("do", "draft")]),
             "/api/v1/warnings/{id}/actions" => Body::Json(json!({"action": step, "comment": "攻击"})),
@@ -349,22 +345,9 @@ const COURSE: &str = "只有本县看得见的课";
 pub const PHONE: &str = "15487654321";
 const USUAL_PHONE: &str = "15412345678";
 
-fn course(name: &str) -> Value {
-    json!({
-        "course": {"name": name, "category": "academic", "subject": "mathematics", "stage": "junior", "grade": 7, "delivery": "offline",
-            "lesson_minutes": 45, "break_minutes": 10, "class_size": 30, "area_m2": 120, "lessons": 40, "fee_fen": 200_000,
-            "benchmark_fen": 5_000, "first_payment_on": "2026-03-20", "materials_filed": true, "homework": false,
-            "overseas_curriculum": false, "photo_search": false,
-            "sessions": [{"date": "2026-03-26", "start": "18:30", "end": "20:30"}]},
-        "instructors": [{"name": "林晓", "role": "teaching", "nationality": "CN", "located_in": "CN",
-            "teacher_certificate": "20153301032000123", "certificate_subject": "mathematics", "certificate_stage": "junior",
-            "skill_certificate": null, "published": true, "in_service_teacher": false, "banned": false, "inquiry_on": "2026-01-05"}]
-    })
-}
-
 /// Files a course; its id.
 async fn filed(world: &World) -> String {
-    let (status, course) = world.org.post_json("/courses", course(COURSE)).await;
+    let (status, course) = world.org.post_json("/courses", good_course(COURSE)).await;
     assert!(status.is_success(), "{course}");
     course["id"].to_string()
 }
@@ -377,10 +360,8 @@ fn key_made(world: &World, name: &str, more: &[&str]) -> String {
 }
 
 async fn taken_in(world: &World, sheet: String) {
-    let part = reqwest::multipart::Part::bytes(sheet.into_bytes()).file_name("sheet.csv");
-    let form = reqwest::multipart::Form::new().text("region", world.county.to_string()).part("file", part);
-    let answer = world.admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let (status, report) = world.admin.import(&[("region", &world.county.to_string())], sheet).await;
+    assert!(status.is_success(), "{status} {report}");
 }
 
 /// Gives the target a telephone number of its own, takes a second institution into the register, and leaves a sheet with a
