@@ -45,15 +45,9 @@ async fn accept(link: &str, username: &str) -> reqwest::Response {
     answer
 }
 
-async fn root() -> tokio_postgres::Client {
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    mingjian::db::open::connect(&config).await.unwrap()
-}
-
 /// Lets the invitations of a bureau run out so long after the present; the service's clock stands still.
 async fn move_on(county: RegionCode, after: &str) {
-    let client = root().await;
+    let client = app().database("mingjian_root").await;
     let sql = format!(
         "UPDATE invitations SET expires_at = '{NOW}'::timestamptz + interval '{after}' WHERE tenant_id = {county}"
     );
@@ -516,7 +510,7 @@ async fn an_invitation_is_sent_again_with_a_new_link_withdrawn_and_void_when_its
     assert_eq!(accept(&second, "too.late").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(act(&admin, id, json!({"action": "withdraw"})).await.0, StatusCode::NOT_FOUND);
     // The link is kept nowhere: neither with the invitation nor in the mail that was sent.
-    let client = root().await;
+    let client = app.database("mingjian_root").await;
     let sql = format!("SELECT count(*) FROM outbox WHERE tenant_id = {county} AND body <> ''");
     let until = Instant::now() + Duration::from_secs(30);
     while client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {

@@ -10,19 +10,17 @@ use mingjian::{
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio_postgres::Config;
 
 use crate::{
     app::{World, app},
-    audit_chain::{append, database, event, seal_as_the_service, verify},
-    courses::good_course,
+    audit_chain::{append, event, seal_as_the_service, verify},
+    samples::good_course,
 };
 
 /// The service's pools in this process, which seals and chains as the service does.
 pub fn pools() -> Pools {
     seal_as_the_service();
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
+    let config = app().database_config("mingjian_root");
     let vault = Vault::open(&app().data, None, &Secrets::load(&app().data).unwrap()).unwrap();
     Pools::new(&config, None, vault).unwrap()
 }
@@ -40,7 +38,7 @@ async fn look_as(region: RegionCode, role: Role, world: &World, reason: &str) ->
         request_id: "look-1".into(),
         now: crate::app::NOW.parse().unwrap(),
     };
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let sql = "SELECT id FROM institutions WHERE credit_code = $1";
     let institution: i64 = root.query_one(sql, &[&world.credit_code]).await.unwrap().get(0);
     let mut conn = caller.actor.scope().begin(&pools()).await?;
@@ -91,14 +89,14 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     for region in [world.county, province] {
         assert_eq!(verify(app(), region, &[]).1["ok"], true);
     }
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let own = "SELECT count(*) FROM audit_events WHERE tenant_id = 130000 AND reason = '省级抽查' AND subject_id = $1";
     let own: i64 = root.query_one(own, &[&world.credit_code]).await.unwrap().get(0);
     assert_eq!(own, 1);
     // Looks go down, never sideways, and an upper level writes nothing else below.
     let sideways = look_as(other.county, Role::Inspector, &world, "x").await;
     assert!(sideways.is_err());
-    let app_role = database("mingjian_app").await;
+    let app_role = app().database("mingjian_app").await;
     app_role.batch_execute(&mingjian::db::Scope::official(province, 1).statement()).await.unwrap();
     let error = mingjian::db::trail::append_by(&app_role, vec![event(world.county, "x")]).await.unwrap_err();
     assert!(error.to_string().contains("db error"), "{error}");
@@ -146,7 +144,7 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
     {
         assert!(one.contains(words), "the event's page lacks {words}");
     }
-    let (seq, root) = (path.rsplit('/').next().unwrap().to_owned(), database("mingjian_root").await);
+    let (seq, root) = (path.rsplit('/').next().unwrap().to_owned(), app().database("mingjian_root").await);
     let edit = |reason: &str| {
         format!(
             "UPDATE audit_events SET reason = '{reason}' WHERE tenant_id = {} AND seq = {seq}",
@@ -164,9 +162,14 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         assert_eq!(auditor.get(nothing).await.status(), StatusCode::NOT_FOUND, "{nothing}");
     }
     assert_eq!(world.approver.get(&path).await.status(), StatusCode::FORBIDDEN);
+    // Every bureau numbers its events from one: the same address is the neighbour's own event, or nothing.
+    assert!(one.contains(code.as_str()), "the event's page names the institution");
     let neighbour = World::new().await;
-    let theirs = neighbour.admin.get(&path).await;
-    assert!(theirs.status() == StatusCode::NOT_FOUND || !theirs.text().await.unwrap().contains("复核同意"));
+    assert_eq!(neighbour.admin.get(&path).await.status(), StatusCode::NOT_FOUND, "they have not so many yet");
+    let own = (0..seq.parse().unwrap()).map(|_| event(neighbour.county, "邻县自己的事"));
+    append(neighbour.county, own.collect()).await;
+    let theirs = neighbour.admin.page(&path).await;
+    assert!(theirs.contains("邻县自己的事") && !theirs.contains(code.as_str()), "{theirs}");
 }
 
 #[tokio::test]

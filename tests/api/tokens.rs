@@ -2,21 +2,14 @@
 
 use std::time::Duration;
 
-use mingjian::{db::open::connect, kernel::RegionCode};
+use mingjian::kernel::RegionCode;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client as Database, Config};
 
 use crate::app::{PASSWORD, TestApp, User, app};
 
 const EDGE: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.49";
-
-async fn root(app: &TestApp) -> Database {
-    let mut config = Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    connect(&config).await.unwrap()
-}
 
 /// Signs in by API with a browser's name.
 async fn tokens_of(app: &TestApp, name: &str, agent: &str) -> Value {
@@ -133,7 +126,7 @@ async fn all_others_are_as_many_as_there_are_and_what_ran_out_is_not_ended_again
 async fn a_sign_in_on_an_unknown_device_is_told_to_the_owner_and_a_known_one_is_not() {
     let app = app();
     let officer = app.user("approver", app.county()).await;
-    let database = root(app).await;
+    let database = app.database("mingjian_root").await;
     let mails = async || -> Vec<String> {
         let sql = "SELECT body FROM outbox WHERE recipient = $1 AND idempotency_key LIKE 'new-device:%' ORDER BY id";
         let rows = database.query(sql, &[&format!("{}@test.example", officer.name)]).await.unwrap();
@@ -187,7 +180,7 @@ async fn a_session_that_ends_in_one_process_is_over_in_the_others_at_once() {
     let again = tokens_of(&one, &officer.name, EDGE).await;
     let access = text(&again["access_token"]);
     assert_eq!(status(&other, access, "/api/v1/institutions").await, StatusCode::OK);
-    let database = root(&one).await;
+    let database = one.database("mingjian_root").await;
     let deafen = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
         WHERE usename = 'mingjian_worker' AND query LIKE 'LISTEN%' OR usename = 'mingjian_worker' AND query = ''";
     database.query(deafen, &[]).await.unwrap();

@@ -9,6 +9,7 @@ mod chromium;
 mod looks;
 mod policies;
 #[path = "../api/samples.rs"]
+#[allow(dead_code, reason = "no course is filed by the API here")]
 mod samples;
 mod sign_in;
 mod story;
