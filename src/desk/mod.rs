@@ -112,7 +112,13 @@ fn figures(page: &Page, waiting: &Waiting, glance: Option<&Glance>, totals: Tota
         value: waiting.count().to_string(),
         unit: t("件", ""),
         context: if page.lang.is_en() {
-            format!("{} proposals, {} courses", waiting.proposals, waiting.courses)
+            format!(
+                "{} {}, {} {}",
+                waiting.proposals,
+                if waiting.proposals == 1 { "proposal" } else { "proposals" },
+                waiting.courses,
+                if waiting.courses == 1 { "course" } else { "courses" }
+            )
         } else {
             format!("双人复核 {} 件，课程 {} 件", waiting.proposals, waiting.courses)
         },

@@ -83,6 +83,8 @@ impl Note {
 /// One entry of the navigation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NavItem {
+    /// What the entries from this one on have in common, where a group begins that has a name.
+    pub heading: &'static str,
     pub href: &'static str,
     pub icon: &'static str,
     pub label: &'static str,
@@ -269,6 +271,7 @@ impl Page {
     pub fn nav(&self) -> Vec<NavItem> {
         let entry = |href: &'static str, icon, zh, en| NavItem {
             href,
+            heading: "",
             icon,
             label: self.lang.t(zh, en),
             current: self.path == href || (href.len() > 4 && self.path.starts_with(&format!("{href}/"))),
@@ -281,6 +284,7 @@ impl Page {
                 entry("/org", "home", "首页", "Home"),
                 entry("/org/courses", "list-check", "课程备案", "Courses"),
                 entry("/org/escrow", "bank", "资金监管", "Escrow"),
+                entry("/org/proof", "list-check", "三方核对", "Three-way proof"),
                 entry("/org/audit", "clock", "查看记录", "Who looked"),
             ];
             if may(actor.role, Action::ManageStaff) {
@@ -291,34 +295,59 @@ impl Page {
             }
             return entries;
         }
-        [
-            (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
-            (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
-            (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
-            (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
-            (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
-            (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
-            (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
-            (Action::ReadRegister, entry("/b/policies", "compass", "政策参数", "Policies")),
-            (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
-            (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
-            (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
-            (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
-            (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
-            (Action::KeepBankKeys, entry("/b/keys", "shield", "接口密钥", "Keys")),
-            (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
-        ]
-        .into_iter()
-        .filter(|(action, entry)| {
-            may(actor.role, *action)
+        let groups = [
+            (
+                "",
+                vec![
+                    (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
+                    (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
+                    (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
+                ],
+            ),
+            (
+                self.lang.t("监管", "Supervision"),
+                vec![
+                    (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+                    (Action::ReadEscrow, entry("/b/proof", "list-check", "三方核对", "Three-way proof")),
+                    (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
+                    (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
+                    (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
+                ],
+            ),
+            (
+                self.lang.t("规则", "Rules"),
+                vec![
+                    (Action::ReadRegister, entry("/b/policies", "compass", "政策参数", "Policies")),
+                    (Action::SetCalendar, entry("/b/calendar", "calendar", "校历", "School calendar")),
+                    (Action::AssignDepartments, entry("/b/departments", "list-check", "部门分工", "Departments")),
+                ],
+            ),
+            (
+                self.lang.t("人员与数据", "People and data"),
+                vec![
+                    (Action::ManageUsers, entry("/b/users", "user", "账号管理", "Accounts")),
+                    (Action::UnmaskPersonal, entry("/b/access", "user", "查看申请", "Requests to see data")),
+                    (Action::ServeDataSubject, entry("/b/personal", "search", "个人信息权利", "Personal data")),
+                    (Action::KeepBankKeys, entry("/b/keys", "shield", "接口密钥", "Keys")),
+                    (Action::ReadAudit, entry("/b/audit", "clock", "操作留痕", "Audit trail")),
+                ],
+            ),
+        ];
+        let shown = |action: Action, entry: &NavItem| {
+            may(actor.role, action)
                 && match entry.href {
                     "/b/approvals" => !actor.sees_a_part(),
                     "/b/regions" => actor.tenant % 100 == 0,
                     _ => true,
                 }
-        })
-        .map(|(_, entry)| entry)
-        .collect()
+        };
+        let mut entries = Vec::new();
+        for (heading, group) in groups {
+            let mut group = group.into_iter().filter(|(action, entry)| shown(*action, entry)).map(|(_, entry)| entry);
+            entries.extend(group.next().map(|first| NavItem { heading, ..first }));
+            entries.extend(group);
+        }
+        entries
     }
 
     /// The current year, for the footer.
