@@ -18,8 +18,7 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
-        paging,
-        show,
+        paging, show,
     },
 };
 

@@ -92,7 +92,7 @@ async fn a_person_sees_their_sessions_and_ends_one_or_all_others() {
 async fn all_others_are_as_many_as_there_are_and_what_ran_out_is_not_ended_again() {
     let app = app();
     let officer = app.user("approver", app.county()).await;
-    let database = root(app).await;
+    let database = app.database("mingjian_root").await;
     let add = async |ids: &str, expires: &str| {
         let sql = format!(
             "INSERT INTO sessions (tenant_id, id, user_id, created_at, last_seen_at, expires_at, agent, network, device) \
@@ -207,7 +207,7 @@ async fn a_browser_whose_session_cannot_be_asked_for_is_told_to_wait_and_stays_s
         let cookie = format!("mj_refresh={}", officer.refresh);
         app.visitor().request(Method::GET, path).header("cookie", cookie).send().await.unwrap()
     };
-    let database = root(&app).await;
+    let database = app.database("mingjian_root").await;
     database.batch_execute("ALTER TABLE refresh_tokens RENAME TO away").await.unwrap();
     let answer = visit("/b").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
