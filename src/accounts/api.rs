@@ -106,7 +106,7 @@ async fn invite(state: State, caller: Caller, input: Input<InviteInput>) -> Resu
         township: input.township,
         credit_code: &input.credit_code,
     };
-    let row = invitations::invite(&state.pools, &caller, &state.public_url(), &invite).await?;
+    let row = invitations::invite(&state.pools, &caller, state.public_url(), &invite).await?;
     Ok(HttpResponse::build(StatusCode::CREATED).json(document(&row)))
 }
 
@@ -156,9 +156,9 @@ async fn act(
             commands::set_role(pools, tokens, &caller, id, (role, department, township)).await?;
         }
         ActionInput::HandOver { to } => {
-            commands::hand_over(pools, tokens, &caller, &state.public_url(), id, to).await?;
+            commands::hand_over(pools, tokens, &caller, state.public_url(), id, to).await?;
         }
-        ActionInput::Resend {} => invitations::resend(pools, &caller, &state.public_url(), id).await?,
+        ActionInput::Resend {} => invitations::resend(pools, &caller, state.public_url(), id).await?,
         ActionInput::Withdraw {} => {
             invitations::withdraw(pools, &caller, id).await?;
             return Ok(HttpResponse::Ok().json(json!({"id": id, "status": "withdrawn"})));

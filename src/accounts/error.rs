@@ -19,6 +19,8 @@ pub enum PostError {
     OwnPostEnded,
     #[error("you cannot give the role {0} here; choose one of the list")]
     Role(Role),
+    #[error("choose a role of the list")]
+    NoRole,
     #[error("a department officer, and nobody else, has a department; choose it")]
     Department,
     #[error("a township officer, and nobody else, has a township of this county; choose it")]
@@ -71,17 +73,11 @@ pub enum PostError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for PostError {
-    fn from(error: diesel::result::Error) -> Self {
-        PostError::Db(error.into())
-    }
-}
-
 impl PostError {
     /// The field of a form that must be mended, if it is one, and the name of the rule that it breaks.
     pub fn field(&self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            PostError::Role(_) => ("role", "ROLE"),
+            PostError::Role(_) | PostError::NoRole => ("role", "ROLE"),
             PostError::OwnRole => ("role", "OWN_ROLE"),
             PostError::SameRole => ("role", "UNCHANGED"),
             PostError::OtherKind => ("role", "OTHER_KIND"),
@@ -111,6 +107,7 @@ impl PostError {
             PostError::NotFound => "这里没有这个账号或邀请",
             PostError::OwnPostEnded => "您自己的账号刚被改动，请重新登录",
             PostError::Role(role) => return format!("这里不能授予“{}”，请从列表中选择角色", role.words().0),
+            PostError::NoRole => "请从列表中选择角色",
             PostError::Department => "主管部门人员须选择部门，其他角色不填",
             PostError::Township => "乡镇街道人员须选择本县的乡镇街道，其他角色不填",
             PostError::Institution => "本地没有登记这个信用代码的机构；机构人员必填，其他角色不填",

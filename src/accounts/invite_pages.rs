@@ -9,8 +9,7 @@ use super::{
     store::Open,
 };
 use crate::{
-    identity::{Caller, Department, Role},
-    kernel::RegionCode,
+    identity::{Caller, sign_in::Visitor},
     web::{
         Access, Page, Problem, Route, SafeForm,
         page::{State, see_other},
@@ -57,16 +56,11 @@ impl InvitePage<'_> {
     }
 
     fn role(&self) -> String {
-        let words = self.open.role.parse::<Role>().map(Role::words);
-        words.map_or_else(|_| self.open.role.clone(), |(zh, en)| self.page.t(zh, en).to_owned())
+        show::role(self.page.lang, &self.open.role)
     }
 
     fn part(&self) -> Option<String> {
-        let department = self.open.department.as_deref().and_then(|text| text.parse::<Department>().ok());
-        let township = self.open.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
-        department
-            .map(|one| self.page.t(one.words().0, one.words().1).to_owned())
-            .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))
+        show::part(self.page.lang, self.open.department.as_deref(), self.open.township)
     }
 
     /// `/login`, leading back here.
@@ -115,6 +109,7 @@ async fn accept(
     request: HttpRequest,
     state: State,
     caller: Option<Caller>,
+    visitor: Visitor,
     token: web::Path<String>,
     form: SafeForm,
 ) -> Result<HttpResponse, Problem> {
@@ -127,9 +122,8 @@ async fn accept(
         None => {
             let new =
                 NewPerson { name: form.get("name"), username: form.get("username"), password: form.raw("password") };
-            let request_id = request_id(&request);
-            let now = state.clock.now();
-            (invitations::accept_new(&state.pools, &token, &new, &request_id, now).await, "/login?done=joined")
+            let accepted = invitations::accept_new(&state.pools, &token, &new, &visitor.request_id, visitor.now);
+            (accepted.await, "/login?done=joined")
         }
     };
     match outcome {
@@ -138,9 +132,4 @@ async fn accept(
         Err(error @ PostError::Db(_)) => Err(error.into()),
         Err(error) => answer(&request, &state, &token, form.get("name"), form.get("username"), Some(error)).await,
     }
-}
-
-fn request_id(request: &HttpRequest) -> String {
-    use actix_web::HttpMessage;
-    request.extensions().get::<crate::web::session::Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
 }

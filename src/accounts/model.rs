@@ -100,21 +100,6 @@ impl PostRow {
     pub fn status(&self) -> Status {
         self.status.parse().unwrap_or(Status::Disabled)
     }
-
-    /// The role, unless the database holds one that this program does not know.
-    pub fn role(&self) -> Option<Role> {
-        self.role.parse().ok()
-    }
-
-    /// The department of a department officer.
-    pub fn department(&self) -> Option<Department> {
-        self.department.as_deref().and_then(|text| text.parse().ok())
-    }
-
-    /// The township of a township officer.
-    pub fn township(&self) -> Option<RegionCode> {
-        self.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok())
-    }
 }
 
 /// Which posts to list; empty texts ask for all.

@@ -18,11 +18,12 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
+        paging, show,
     },
 };
 
 /// Rows a page.
-const ROWS: usize = 50;
+const ROWS: i64 = 50;
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
@@ -55,16 +56,13 @@ trait Words {
     fn page(&self) -> &Page;
 
     fn role_word(&self, role: &str) -> String {
-        let words = role.parse::<Role>().map(Role::words);
-        words.map_or_else(|_| role.to_owned(), |(zh, en)| self.page().t(zh, en).to_owned())
+        show::role(self.page().lang, role)
     }
 
     /// The role with its department or township.
     fn role(&self, row: &PostRow) -> String {
         let role = self.role_word(&row.role);
-        let department = row.department().map(|one| self.page().t(one.words().0, one.words().1).to_owned());
-        let township = row.township().and_then(RegionCode::name).map(str::to_owned);
-        match department.or(township) {
+        match show::part(self.page().lang, row.department.as_deref(), row.township) {
             Some(part) => format!("{role} · {part}"),
             None => role,
         }
@@ -146,11 +144,10 @@ async fn list(
         status: query.status.clone(),
         of: query.of,
         before: query.before.unwrap_or_default(),
-        limit: i64::try_from(ROWS + 1).unwrap_or(i64::MAX),
+        limit: ROWS + 1,
     };
     let mut rows = commands::list(&state.pools, &caller, &listing).await?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
+    let more = paging::cut(&mut rows, ROWS);
     let address = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
             ("q", &query.q),
@@ -222,7 +219,7 @@ impl Typed {
 
     /// Role, department and township as chosen; what does not belong to the role is left out, as the form says.
     fn chosen(&self) -> Result<(Role, Option<Department>, Option<RegionCode>), PostError> {
-        let role: Role = self.role.parse().map_err(|_| PostError::Role(Role::Bank))?;
+        let role: Role = self.role.parse().map_err(|_| PostError::NoRole)?;
         let department = (role == Role::DepartmentOfficer).then(|| self.department.parse().ok()).flatten();
         let township = (role == Role::TownshipOfficer).then(|| self.township.parse().ok()).flatten();
         Ok((role, department, township))
@@ -311,7 +308,7 @@ async fn invite(request: HttpRequest, state: State, caller: Caller, form: SafeFo
                 township,
                 credit_code: if institution { &typed.credit_code } else { "" },
             };
-            invitations::invite(&state.pools, &caller, &state.public_url(), &invite).await
+            invitations::invite(&state.pools, &caller, state.public_url(), &invite).await
         }
         Err(error) => Err(error),
     };
@@ -459,9 +456,9 @@ async fn act(
         "hand_over" if form.get("handed") != "yes" => ("", Err(PostError::Unconfirmed("handed"))),
         "hand_over" => {
             let to = form.get("to").parse().unwrap_or_default();
-            ("handed-over", commands::hand_over(pools, tokens, &caller, &state.public_url(), id, to).await)
+            ("handed-over", commands::hand_over(pools, tokens, &caller, state.public_url(), id, to).await)
         }
-        "resend" => ("resent", invitations::resend(pools, &caller, &state.public_url(), id).await),
+        "resend" => ("resent", invitations::resend(pools, &caller, state.public_url(), id).await),
         "withdraw" => ("withdrawn", invitations::withdraw(pools, &caller, id).await),
         _ => return Err(Problem::bad_request("没有这项操作", "there is no such action")),
     };

@@ -25,7 +25,7 @@ pub fn grantable(actor: &Actor) -> Vec<Role> {
 
 /// The division of the actor's bureau; `None` is the ministry.
 pub fn region(actor: &Actor) -> Option<RegionCode> {
-    u32::try_from(actor.tenant).ok().and_then(|code| RegionCode::from_number(code).ok())
+    RegionCode::from_i32(actor.tenant)
 }
 
 /// A role with its department or township, if the actor may give it.

@@ -84,7 +84,7 @@ impl Desks {
         Desks(Arc::new(by_kind.collect()))
     }
 
-    /// Whose a kind is; `None` for one that no feature proposes yet.
+    /// Whose a kind is; `None` for one whose feature has no desk here.
     pub fn of(&self, kind: Kind) -> Option<&dyn Desk> {
         self.0.get(&kind).map(Arc::as_ref)
     }

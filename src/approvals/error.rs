@@ -39,12 +39,6 @@ pub enum ApprovalError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for ApprovalError {
-    fn from(error: diesel::result::Error) -> Self {
-        ApprovalError::Db(error.into())
-    }
-}
-
 impl ApprovalError {
     /// The sentence in one language.
     pub fn message(&self, lang: Lang) -> String {

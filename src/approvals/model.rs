@@ -16,7 +16,6 @@ use serde_json::Value;
     Deserialize,
     strum::Display,
     strum::EnumString,
-    strum::EnumIter,
     strum::IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
@@ -32,16 +31,10 @@ pub enum Kind {
     Blacklist,
     /// 移出黑名单
     ClearBlacklist,
-    /// 发放办学许可
-    IssueLicence,
-    /// 撤销办学许可
-    RevokeLicence,
     /// 办结预警
     CloseWarning,
     /// 调整政策参数
     ChangePolicy,
-    /// 查阅个人信息
-    ReadPersonalData,
     /// 机构转为红色预警
     TurnRed,
 }
@@ -55,11 +48,8 @@ impl Kind {
             Kind::Remove => ("移出白名单", "Take off the white list"),
             Kind::Blacklist => ("列入黑名单", "Put on the blacklist"),
             Kind::ClearBlacklist => ("移出黑名单", "Take off the blacklist"),
-            Kind::IssueLicence => ("发放办学许可", "Issue a licence"),
-            Kind::RevokeLicence => ("撤销办学许可", "Revoke a licence"),
             Kind::CloseWarning => ("办结预警", "Close a warning"),
             Kind::ChangePolicy => ("调整政策参数", "Change a policy"),
-            Kind::ReadPersonalData => ("查阅个人信息", "Look at personal data"),
             Kind::TurnRed => ("机构转为红色预警", "Turn an institution red"),
         }
     }

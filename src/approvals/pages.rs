@@ -16,7 +16,7 @@ use crate::{
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
-        show,
+        paging, show,
     },
 };
 
@@ -212,8 +212,7 @@ async fn show_list(
     let past = Filter { pending: false, before: 0, limit: 20 };
     let settled = store::approvals(&mut conn, past, user, caller.now).await?;
     conn.commit().await?;
-    let more = i64::try_from(pending.len()).is_ok_and(|n| n > ROWS);
-    pending.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
+    let more = paging::cut(&mut pending, ROWS);
     let next = more.then(|| pending.last().map(|approval| approval.id)).flatten();
     let page = Page::new(request, "双人复核", "Approvals");
     let status = if trouble.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -1,7 +1,6 @@
 //! The audit trail for programs.
 
 use actix_web::{HttpResponse, web};
-use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +11,6 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller},
-    kernel::clock::BEIJING,
     web::{Access, Items, Paging, Problem, Query, Route, page::State},
 };
 
@@ -46,8 +44,7 @@ fn item(event: &EventRow) -> Value {
 async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
     let limit = query.limit.as_deref().and_then(|limit| limit.parse().ok());
     let paging = Paging::of(limit, query.cursor.as_deref());
-    let today: NaiveDate = caller.now.with_timezone(&BEIJING).date_naive();
-    let filters = query.filters.clone().bounded(today);
+    let filters = query.filters.clone().bounded(caller.today());
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let search = filters.search(&mut conn, paging.id()?, paging.rows() - 1).await?;
     let Found { rows, next, .. } = search::search(&mut conn, &search).await?;

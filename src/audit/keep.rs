@@ -24,7 +24,7 @@ use crate::{
         trail::{self, GENESIS, Key},
     },
     identity::{Actor, Caller},
-    kernel::clock::BEIJING,
+    kernel::clock,
     policies,
     secrets::Secrets,
 };
@@ -232,7 +232,7 @@ impl Keeper {
         let wanted = match keep {
             Keep::Months(months) => now.checked_sub_months(Months::new(months)),
             Keep::ByPolicy => {
-                let today = now.with_timezone(&BEIJING).date_naive();
+                let today = clock::day(now);
                 let days = policies::chain_by(&client, tenant).await?.on(today).number(policies::AUDIT_DAYS);
                 u64::try_from(days).ok().and_then(|days| now.checked_sub_days(Days::new(days)))
             }

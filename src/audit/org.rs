@@ -25,7 +25,7 @@ const ROWS: i64 = 30;
 const OPEN: [&str; 14] = [
     "institution.added",
     "institution.changed",
-    "list.approved",
+    "list.changed",
     "course.saved",
     "course.submitted",
     "course.approved",
@@ -113,4 +113,17 @@ async fn home(
     let line = |event: EventRow| Line { fields: shown::changes(page.lang, &event), event };
     let lines = rows.into_iter().map(line).collect();
     page.render(&OrgPage { page: &page, changes, lines, next, searched_to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::Lang;
+
+    #[test]
+    fn every_change_that_an_institution_sees_is_an_action_that_has_a_name() {
+        for action in OPEN {
+            assert_ne!(words::action(Lang::Zh, action), action, "no action is called {action}");
+        }
+    }
 }

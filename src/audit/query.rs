@@ -1,6 +1,6 @@
 //! What an auditor asks for, as the address says it.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::clock::BEIJING,
+    kernel::clock,
 };
 
 /// A free text looks at every event of its time, so it has one: this many days before the last one, unless the
@@ -56,7 +56,7 @@ pub struct Filters {
 /// The start of a day in Beijing, `days` after the one that is written.
 fn midnight(written: &str, days: u64) -> Option<DateTime<Utc>> {
     let day = written.parse::<NaiveDate>().ok()?.checked_add_days(Days::new(days))?;
-    Some(day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single()?.to_utc())
+    Some(clock::midnight(day))
 }
 
 impl Filters {

@@ -24,6 +24,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("passkey.removed", "删除通行密钥", "Passkey removed"),
     ("recovery_codes.made", "生成恢复码", "Recovery codes made"),
     ("recovery_code.used", "使用恢复码", "Recovery code used"),
+    ("factors.reset", "重置两步验证", "Second factors reset"),
     ("key.added", "新增机器密钥", "Machine key added"),
     ("key.rotated", "更换机器密钥", "Machine key changed"),
     ("key.revoked", "作废机器密钥", "Machine key revoked"),

@@ -4,7 +4,7 @@ use super::{CommandResult, Outcome, Refusal, print_json};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{self, Actor, Caller},
+    identity::{self, Caller},
     institutions::{
         commands::{self, Direct},
         import::Limits,
@@ -98,7 +98,7 @@ fn ledger(args: &Ledger, sheet: Sheet) -> CommandResult {
     };
     let report = super::runtime()?.block_on(async {
         let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
-        let report = take_in(&database.pools, &system(region), &file).await;
+        let report = take_in(&database.pools, &super::caller(region.tenant_id(), Clock::system().now()), &file).await;
         report.map_err(|error| Refusal::new(format!("{}: {error}", args.file)))
     })?;
     print_json(&report)?;
@@ -109,21 +109,12 @@ fn region(text: &str) -> Result<RegionCode, Refusal> {
     text.parse().map_err(|e| Refusal::new(format!("--region {text}: {e}")))
 }
 
-/// The system itself, at work for whoever sits at the server.
-fn system(region: RegionCode) -> Caller {
-    Caller {
-        actor: Actor::system(region.tenant_id()),
-        request_id: "command-line".to_owned(),
-        now: Clock::system().now(),
-    }
-}
-
 fn institutions(args: &Institutions) -> CommandResult {
     let region = region(&args.region)?;
     let bytes = super::read_input(Some(&args.file))?;
     let limits = Limits::default();
     let direct = Direct { file_name: &args.file, bytes: &bytes, region, partial: args.partial, limits };
-    let caller = system(region);
+    let caller = super::caller(region.tenant_id(), Clock::system().now());
     let runtime = super::runtime()?;
     let report = runtime.block_on(async {
         if args.dry_run {

@@ -8,7 +8,7 @@ use crate::{
     db::Database,
     escrow::account_number,
     identity::{
-        Actor, Caller, Role,
+        Caller, Role,
         machine::{
             MachineScope,
             keys::{self, Owner, Request},
@@ -104,17 +104,13 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 fn bureau(text: &str) -> Result<RegionCode, Refusal> {
-    region_of(text)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))
-}
-
-fn caller(region: RegionCode, now: &Now) -> Caller {
-    Caller { actor: Actor::system(region.tenant_id()), request_id: "command-line".to_owned(), now: now.get() }
+    region_of("--region", text)?.ok_or_else(|| Refusal::new("--region: a key belongs to a county, city or province"))
 }
 
 fn caller_of(named: &Named) -> Result<Caller, Refusal> {
     let region =
         keys::bureau_of(&named.key).ok_or_else(|| Refusal::new(format!("{}: no key is called this", named.key)))?;
-    Ok(caller(region, &named.now))
+    Ok(super::caller(region.tenant_id(), named.now.get()))
 }
 
 /// Runs it.
@@ -141,7 +137,7 @@ pub fn run(command: Key) -> CommandResult {
             Ok(Outcome::Done)
         }
         Key::List(args) => {
-            let caller = caller(bureau(&args.region)?, &args.now);
+            let caller = super::caller(bureau(&args.region)?.tenant_id(), args.now.get());
             let listed = super::runtime()?.block_on(async {
                 let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
                 keys::list(&database.pools, &caller).await.map_err(Refusal::new)
@@ -163,7 +159,7 @@ fn add(args: Add) -> CommandResult {
     if institution.is_some() != (args.role == Role::InstitutionSystem) {
         return Err(Refusal::new("--institution goes with --role institution_system, and with it alone"));
     }
-    let caller = caller(region, &args.now);
+    let caller = super::caller(region.tenant_id(), args.now.get());
     let made = super::runtime()?.block_on(async {
         let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
         keys::establish(&database.pools, region, caller.now).await.map_err(Refusal::new)?;

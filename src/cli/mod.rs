@@ -10,8 +10,11 @@ use std::{
     process::ExitCode,
 };
 
+use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::identity::{Actor, Caller};
 
 pub mod audit;
 pub mod check;
@@ -48,7 +51,7 @@ enum Command {
     Sweep(sweep::Args),
     /// Apply pending migrations
     Migrate(migrate::Args),
-    /// Add a person's account and print a one-time password
+    /// Add a person's account and print a one-time password; take lost second factors away
     #[command(subcommand)]
     User(user::User),
     /// Check the audit trail, sign how far it goes, remove what is over
@@ -198,6 +201,19 @@ pub fn from_json<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Ref
         .map_err(|e| Refusal::new(format!("{name}: at {}: {}", e.path(), e.inner())))?;
     reader.end().map_err(|e| Refusal::new(format!("{name}: {e}; give one JSON value only")))?;
     Ok(value)
+}
+
+/// The first line of standard input, for what must not stand on a command line; no more than `bytes_max` bytes of it.
+fn first_line(bytes_max: u64) -> Result<String, Refusal> {
+    let mut text = String::new();
+    let read = io::stdin().take(bytes_max).read_to_string(&mut text);
+    read.map_err(|e| Refusal::new(format!("standard input: {e}")))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The system at work in one bureau's rows, as commands act.
+fn caller(tenant: i32, now: DateTime<Utc>) -> Caller {
+    Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now }
 }
 
 /// Writes one JSON value and a line break to standard output; a reader that went away is no error.

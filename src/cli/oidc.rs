@@ -1,13 +1,11 @@
 //! `mingjian oidc`: identity providers and what their claims mean.
 
-use std::io::Read;
-
 use super::{CommandResult, Outcome, Refusal, user::region_of};
 use crate::{
     config::{Now, Storage},
     db::Database,
     identity::{
-        Actor, Caller, Role,
+        Caller, Role,
         oidc::settings::{self, NewProvider},
     },
     kernel::RegionCode,
@@ -117,13 +115,12 @@ pub struct List {
 
 impl Which {
     fn region(&self) -> Result<RegionCode, Refusal> {
-        region_of(&self.region)?
+        region_of("--region", &self.region)?
             .ok_or_else(|| Refusal::new("--region: a provider belongs to a county, city or province"))
     }
 
     fn caller(&self) -> Result<Caller, Refusal> {
-        let actor = Actor::system(self.region()?.tenant_id());
-        Ok(Caller { actor, request_id: "command-line".to_owned(), now: self.now.get() })
+        Ok(super::caller(self.region()?.tenant_id(), self.now.get()))
     }
 }
 
@@ -132,11 +129,9 @@ async fn open(storage: &Storage) -> Result<Database, Refusal> {
 }
 
 fn secret_line() -> Result<String, Refusal> {
-    let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
-    match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
-        Some(line) => Ok(line.to_owned()),
-        None => Err(Refusal::new("standard input: the first line is empty; put the client secret there")),
+    match super::first_line(4096)?.trim() {
+        "" => Err(Refusal::new("standard input: the first line is empty; put the client secret there")),
+        line => Ok(line.to_owned()),
     }
 }
 
@@ -162,7 +157,7 @@ pub fn run(command: Oidc) -> CommandResult {
         }
         Oidc::Map(args) => {
             let (region, caller) = (args.which.region()?, args.which.caller()?);
-            let at = region_of(&args.at)?
+            let at = region_of("--at", &args.at)?
                 .ok_or_else(|| Refusal::new("--at: a post belongs to a county, city or province"))?;
             super::runtime()?.block_on(async {
                 let database = open(&args.which.storage).await?;

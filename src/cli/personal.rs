@@ -4,7 +4,6 @@ use super::{CommandResult, Outcome, Refusal, print_json, user::region_of};
 use crate::{
     config::Storage,
     db::Database,
-    identity::{Actor, Caller},
     kernel::{Clock, RegionCode},
     personal::subject::{self, Person},
 };
@@ -50,7 +49,7 @@ pub fn run(command: Personal) -> CommandResult {
         Personal::Export(asked) => (asked, None),
         Personal::Erase(erase) => (erase.asked, Some(erase.yes)),
     };
-    let tenant = region_of(&asked.region)?.map_or(0, RegionCode::tenant_id);
+    let tenant = region_of("--region", &asked.region)?.map_or(0, RegionCode::tenant_id);
     let text = match asked.person.as_str() {
         "-" => String::from_utf8_lossy(&super::read_input_within(None, 1024)?).into_owned(),
         text => text.to_owned(),
@@ -58,8 +57,7 @@ pub fn run(command: Personal) -> CommandResult {
     let person = Person::parse(&text).ok_or_else(|| {
         Refusal::new("--person: give a telephone, an identity number, an account number or an e-mail address in full")
     })?;
-    let caller =
-        Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+    let caller = super::caller(tenant, Clock::system().now());
     super::runtime()?.block_on(async {
         let database = Database::open(&asked.storage).await.map_err(Refusal::new)?;
         let pools = &database.pools;

@@ -10,7 +10,7 @@ use crate::{
     config::{self, Storage},
     db::{Database, roles::Role},
     demo,
-    identity::{sessions, tokens::signing},
+    identity::tokens::signing,
     jobs,
     web::{AppState, app, news},
 };
@@ -36,7 +36,6 @@ pub fn run(args: Args) -> CommandResult {
     let state = AppState::new(&database, args.service, clock).map_err(Refusal::new)?;
     let now = state.clock.now();
     runtime.block_on(signing::load(&state.pools, &state.secrets, &state.tokens, now)).map_err(Refusal::new)?;
-    runtime.block_on(sessions::commands::remember_ended(&state.pools, &state.tokens, now)).map_err(Refusal::new)?;
     if args.demo {
         runtime.block_on(demo::load_if_empty(&state)).map_err(Refusal::new)?;
     }

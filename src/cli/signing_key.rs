@@ -4,10 +4,7 @@ use super::{CommandResult, Outcome, Refusal};
 use crate::{
     config::{Now, Storage},
     db::Database,
-    identity::{
-        Actor, Caller,
-        tokens::signing::{self, Takeover},
-    },
+    identity::tokens::signing::{self, Takeover},
 };
 
 /// What to do with the keys that sign access tokens.
@@ -49,8 +46,7 @@ pub fn run(command: SigningKey) -> CommandResult {
         SigningKey::Rotate(rotate) => {
             let made = runtime.block_on(async {
                 let database = Database::open(&rotate.storage).await.map_err(Refusal::new)?;
-                let now = rotate.now.get();
-                let caller = Caller { actor: Actor::system(0), request_id: "command-line".to_owned(), now };
+                let caller = super::caller(0, rotate.now.get());
                 let takeover = if rotate.at_once { Takeover::AtOnce } else { Takeover::Overlapping };
                 signing::rotate(&database.pools, &database.secrets, &caller, takeover).await.map_err(Refusal::new)
             })?;

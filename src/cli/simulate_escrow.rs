@@ -10,7 +10,7 @@ use crate::{
         detector::{read_entries, read_obligations, simulate},
         policy::Policy,
     },
-    kernel::{Calendar, clock::BEIJING},
+    kernel::{Calendar, clock},
 };
 
 /// Arguments.
@@ -78,11 +78,8 @@ fn read_policy(file: Option<&str>) -> Result<Policy, Refusal> {
 const LAST_YEAR: i32 = 9_999;
 
 fn read_as_of(text: &str) -> Result<DateTime<Utc>, Refusal> {
-    let end_of = |date: NaiveDate| {
-        let midnight =
-            date.checked_add_days(Days::new(1))?.and_hms_opt(0, 0, 0)?.and_local_timezone(BEIJING).single()?;
-        Some(midnight.with_timezone(&Utc) - TimeDelta::microseconds(1))
-    };
+    let end_of =
+        |date: NaiveDate| Some(clock::midnight(date.checked_add_days(Days::new(1))?) - TimeDelta::microseconds(1));
     let instant = DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc));
     let date = NaiveDate::from_str(text).ok().filter(|date| date.year() <= LAST_YEAR);
     instant.or_else(|| date.and_then(end_of)).ok_or_else(|| {

@@ -1,12 +1,10 @@
-//! `mingjian user add`.
-
-use std::io::Read;
+//! `mingjian user`: accounts from the shell of the server.
 
 use super::{CommandResult, Outcome, Refusal, print_line};
 use crate::{
-    config::Storage,
+    config::{Now, Storage},
     db::Database,
-    identity::{Actor, Caller, Department, Role, commands},
+    identity::{Department, Role, commands, sign_in::lost},
     kernel::{Clock, CreditCode, RegionCode},
 };
 
@@ -16,6 +14,12 @@ pub enum User {
     /// Add an account; prints a one-time password unless one is given
     #[command(after_help = "Example: mingjian user add --role approver --region 331002 wang.jingyi")]
     Add(Add),
+    /// Take every second factor from somebody who has lost them all; ends their sessions, and the next sign-in sets up another
+    #[command(
+        after_help = "Example: mingjian user reset-factors --region 331002 --reason 李敏、陈立当面核对身份证 wang.jingyi\n\
+            Prints {\"totp\":…,\"passkeys\":n,\"recovery_codes\":n,\"sessions_ended\":n}. On record, and told to the person by mail."
+    )]
+    ResetFactors(ResetFactors),
 }
 
 /// Arguments of `user add`.
@@ -51,11 +55,45 @@ pub struct Add {
     storage: Storage,
 }
 
+/// Arguments of `user reset-factors`.
+#[derive(Debug, clap::Args)]
+pub struct ResetFactors {
+    /// Division code of a bureau in which the person holds a post; 000000 is the ministry
+    #[arg(long, value_name = "C")]
+    region: String,
+    /// Who made sure of the person, and how; goes on record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Sign-in name
+    name: String,
+    #[command(flatten)]
+    now: Now,
+    #[command(flatten)]
+    storage: Storage,
+}
+
 /// Runs it.
 pub fn run(command: User) -> CommandResult {
-    let User::Add(add) = command;
-    let region = region_of(&add.region)?;
-    let password = add.password_stdin.then(password_line).transpose()?;
+    match command {
+        User::Add(args) => add(args),
+        User::ResetFactors(args) => reset_factors(&args),
+    }
+}
+
+fn reset_factors(args: &ResetFactors) -> CommandResult {
+    let tenant = region_of("--region", &args.region)?.map_or(0, RegionCode::tenant_id);
+    let caller = super::caller(tenant, args.now.get());
+    let reset = super::runtime()?.block_on(async {
+        let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
+        lost::reset(&database.pools, &caller, &args.name, args.reason.as_deref()).await.map_err(Refusal::new)
+    })?;
+    super::print_json(&reset)?;
+    Ok(Outcome::Done)
+}
+
+fn add(add: Add) -> CommandResult {
+    let region = region_of("--region", &add.region)?;
+    let password = add.password_stdin.then(|| super::first_line(1024)).transpose()?;
     let institution = add
         .institution
         .as_deref()
@@ -66,8 +104,7 @@ pub fn run(command: User) -> CommandResult {
     let (_, one_time) = runtime.block_on(async {
         let database = Database::open(&add.storage).await.map_err(Refusal::new)?;
         let tenant = region.map_or(0, RegionCode::tenant_id);
-        let caller =
-            Caller { actor: Actor::system(tenant), request_id: "command-line".to_owned(), now: Clock::system().now() };
+        let caller = super::caller(tenant, Clock::system().now());
         let request = commands::AccountRequest {
             region,
             role: add.role,
@@ -88,22 +125,30 @@ pub fn run(command: User) -> CommandResult {
     Ok(Outcome::Done)
 }
 
-/// The division of a `--region` argument; `None` for the ministry.
-pub(super) fn region_of(text: &str) -> Result<Option<RegionCode>, Refusal> {
+/// The division that an argument, such as `--region`, names; `None` for the ministry.
+pub(super) fn region_of(option: &str, text: &str) -> Result<Option<RegionCode>, Refusal> {
     if matches!(text, "0" | "000000") {
         return Ok(None);
     }
-    let region: RegionCode = text.parse().map_err(|e| Refusal::new(format!("--region {text}: {e}")))?;
+    let region: RegionCode = text.parse().map_err(|e| Refusal::new(format!("{option} {text}: {e}")))?;
     if region.name().is_none() || region.is_grouping() {
         return Err(Refusal::new(format!(
-            "--region {text}: no division with a government has this code today; look it up in reference/divisions.csv"
+            "{option} {text}: no division with a government has this code today; look it up in reference/divisions.csv"
         )));
     }
     Ok(Some(region))
 }
 
-fn password_line() -> Result<String, Refusal> {
-    let mut text = String::new();
-    std::io::stdin().take(1024).read_to_string(&mut text).map_err(|e| Refusal::new(format!("standard input: {e}")))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_division_is_told_of_the_option_where_it_stands() {
+        assert_eq!(region_of("--region", "000000").unwrap(), None);
+        for (option, text) in [("--region", "999999"), ("--at", "331099"), ("--at", "x")] {
+            let told = region_of(option, text).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{option} {text}: ")), "{told}");
+        }
+    }
 }

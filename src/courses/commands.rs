@@ -177,8 +177,7 @@ fn filing(facts: &Facts, request: CourseRequest, caller: &Caller) -> Result<Fili
     let Facts { filer, chain } = facts;
     let tenant = chain.tenant;
     let policy = Policy::of(&chain.on(caller.today()));
-    let region =
-        u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok()).ok_or(CourseError::NotFound)?;
+    let region = RegionCode::from_i32(tenant).ok_or(CourseError::NotFound)?;
     let calendar = match (&filer.vacations, &filer.school_hours) {
         (None, None) => Known::Unknown,
         (vacations, hours) => Known::Value(SchoolCalendar {
@@ -245,7 +244,8 @@ pub async fn check(
     caller: &Caller,
     handed: impl Into<Handed>,
 ) -> Result<Judged, CourseError> {
-    let (_conn, facts) = own(pools, caller).await?;
+    let (conn, facts) = own(pools, caller).await?;
+    conn.commit().await?;
     let request = handed.into().request.map_err(CourseError::Unreadable)?;
     judge(&facts, request, calendar, caller)
 }

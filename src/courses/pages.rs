@@ -21,6 +21,7 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
+        paging,
     },
 };
 
@@ -133,7 +134,8 @@ async fn show_list(
     let county = region.map(|_| query.county.as_str()).unwrap_or_default();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let filter = (!status.is_empty() && status != "all").then_some(status);
-    let rows = store::courses(&mut conn, filter, None, region.map(RegionCode::tenant_id), query.before, PAGE).await?;
+    let region = region.map(RegionCode::tenant_id);
+    let mut rows = store::courses(&mut conn, filter, None, region, query.before, PAGE + 1).await?;
     let filer = match caller.actor.institution {
         Some(institution) => store::filer(&mut conn, caller.actor.tenant, institution).await?,
         None => None,
@@ -150,10 +152,10 @@ async fn show_list(
         page.note = decided(&page, &row, next.as_ref());
     }
     conn.commit().await?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) == PAGE;
-    let next = rows.last().filter(|_| full).map(|row| address(status, county, Some(row.id)));
+    let more = paging::cut(&mut rows, PAGE);
+    let next = rows.last().filter(|_| more).map(|row| address(status, county, Some(row.id)));
     // The ministry has thousands of counties and looks for none of them in a list.
-    let own_region = u32::try_from(caller.actor.tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let own_region = RegionCode::from_i32(caller.actor.tenant);
     let counties = own_region.filter(|_| wide).map(RegionCode::counties).unwrap_or_default();
     let counties = counties.into_iter().filter_map(|one| Some((one.to_string(), one.name()?))).collect();
     page.render(&ListPage {

@@ -99,7 +99,7 @@ fn compare(mut rows: Vec<store::CourseRow>, calendar: &Calendar, before: &Chain,
     for row in rows {
         let Ok(filing) = serde_json::from_value::<Filing>(row.filing) else { continue };
         let (old, new) = policies.entry(row.tenant_id).or_insert_with(|| {
-            let of = |chain: &Chain| Policy::dated(&Chain { tenant: row.tenant_id, rows: chain.rows.clone() });
+            let of = |chain: &Chain| Policy::dated(&chain.at(row.tenant_id));
             (of(before), of(after))
         });
         let judge = |dated: &Dated| {

@@ -1,7 +1,9 @@
 //! The way to the database: the private cluster, roles, migrations, pools and [`Scope`].
 //!
-//! A connection for signed-in work exists only as a [`ScopedConn`], which [`Scope::begin`] hands out.
+//! A connection for signed-in work exists only as a [`ScopedConn`], which [`Scope::begin`] hands out; the sign-in role writes
+//! with an [`AuthConn`].
 
+pub mod auth;
 pub mod cluster;
 pub mod migrate;
 pub mod open;
@@ -11,6 +13,7 @@ pub mod roles;
 pub mod scope;
 pub mod trail;
 
+pub use auth::AuthConn;
 pub use open::{Database, OpenError};
 pub use pools::Pools;
 pub use scope::{DbError, Scope, ScopedConn};

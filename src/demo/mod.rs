@@ -27,7 +27,7 @@ const CITY: &str = "331000";
 /// The county with the most to see.
 const MAIN_COUNTY: &str = "331002";
 /// Password of every demonstration account.
-const PASSWORD: &str = "mingjian-demo-2026";
+const PASSWORD: &str = "look-before-you-pay-2026";
 
 /// Why the demonstration could not be loaded.
 #[derive(Debug, thiserror::Error)]

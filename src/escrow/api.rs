@@ -1,7 +1,7 @@
 //! Escrow over JSON: accounts, entries, balances, warnings; a bank's signed pushes.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -24,11 +24,11 @@ use super::{
 use crate::{
     approvals::{self, Desks},
     db::{DbError, ScopedConn},
-    identity::{Action, Caller, may},
-    kernel::clock::BEIJING,
+    identity::{Action, Caller, may, sign_in::Visitor},
+    kernel::clock,
     web::{
-        Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, session::Visit,
-        signed, upload::Upload,
+        Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, signed,
+        upload::Upload,
     },
 };
 
@@ -162,20 +162,19 @@ async fn list_balances(
     id: web::Path<i64>,
     span: Query<Span>,
 ) -> Result<HttpResponse, Problem> {
-    let today = caller.now.with_timezone(&BEIJING).date_naive();
+    let today = caller.today();
     let to = span.to.unwrap_or(today);
     let from = span.from.or(to.checked_sub_days(Days::new(DAYS_DEFAULT))).unwrap_or(to);
     let within = from <= to && (to - from).num_days().unsigned_abs() < DAYS_MAX;
-    let midnight = from.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().filter(|_| within);
-    let Some(midnight) = midnight else {
+    if !within {
         return Err(Problem::bad_request(
             "from 须不晚于 to，最多 366 天。",
             "from must not be after to, and at most 366 days are given at a time",
         ));
-    };
+    }
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
-    let movements = entries::days(&mut conn, account.tenant_id, account.id, midnight.to_utc()).await?;
+    let movements = entries::days(&mut conn, account.tenant_id, account.id, clock::midnight(from)).await?;
     conn.commit().await?;
     // What was there before the latest run of statements is not known from the present balance.
     let from = account.opening_on.map_or(from, |on| from.max(on));
@@ -211,11 +210,15 @@ async fn add_statement(
     })))
 }
 
-async fn push(request: HttpRequest, state: State, payload: web::Payload) -> Result<HttpResponse, Problem> {
+async fn push(
+    request: HttpRequest,
+    state: State,
+    visitor: Visitor,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
     let limit = state.max_upload();
     let (machine, body) = signed::machine(&request, &state, payload.into_inner(), limit).await?;
-    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
-    let caller = Caller { actor: machine.actor.clone(), request_id, now: state.clock.now() };
+    let caller = Caller { actor: machine.actor.clone(), request_id: visitor.request_id, now: visitor.now };
     if !may(caller.actor.role, Action::PushEntries) || !machine.actions().contains(&Action::PushEntries) {
         return Err(Problem::forbidden());
     }

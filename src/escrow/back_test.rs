@@ -7,7 +7,6 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use super::{
     detector::{self, AccountFacts, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
-    shown,
     store::{
         accounts::{self, Account},
         entries::{self, Movement},
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::Calendar,
+    kernel::{Calendar, clock},
     policies::Chain,
 };
 
@@ -92,16 +91,13 @@ pub async fn back_test(
             continue;
         }
         let policies = thresholds.entry(account.tenant_id).or_insert_with(|| {
-            let of = |chain: &Chain| {
-                let own = Chain { tenant: account.tenant_id, rows: chain.rows.clone() };
-                Policies::from(Policy::of(&own.on(on)))
-            };
+            let of = |chain: &Chain| Policies::from(Policy::of(&chain.at(account.tenant_id).on(on)));
             Arc::new((of(before), of(after)))
         });
         if policies.0 == policies.1 {
             continue;
         }
-        let from = account.opening_on.map(shown::midnight);
+        let from = account.opening_on.map(clock::midnight);
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
         let obligations = obligations(conn, &account).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
@@ -186,7 +182,7 @@ fn replayed(stored: &Stored<'_>, policies: &Policies) -> Result<Vec<Warning>, De
     let over = account
         .statement_on
         .and_then(|day| day.succ_opt())
-        .map(|day| shown::midnight(day) - chrono::TimeDelta::microseconds(1));
+        .map(|day| clock::midnight(day) - chrono::TimeDelta::microseconds(1));
     let last = rows.last().map(|row| row.booked_at);
     let as_of = over.max(last).unwrap_or_default();
     let entries = rows.iter().map(|row| Entry {

@@ -2,16 +2,13 @@
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use super::{
-    shown::midnight,
-    store::{
-        accounts::Account,
-        entries::{self, Entry, Place},
-    },
+use super::store::{
+    accounts::Account,
+    entries::{self, Entry, Place},
 };
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::clock::BEIJING,
+    kernel::clock::{self, BEIJING},
     web::Lang,
 };
 
@@ -67,7 +64,7 @@ pub(super) fn workbook(lang: Lang, account: &Account, entries: &[Entry]) -> Resu
     };
     let mut balance = account.balance_fen;
     for (row, entry) in (1u32..).zip(entries) {
-        let known = account.opening_on.is_none_or(|on| midnight(on) <= entry.booked_at);
+        let known = account.opening_on.is_none_or(|on| clock::midnight(on) <= entry.booked_at);
         line(sheet, row, entry, known.then_some(balance), &formats)?;
         balance = balance.saturating_sub(entry.effect_fen());
     }

@@ -28,12 +28,6 @@ pub enum EscrowError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for EscrowError {
-    fn from(error: diesel::result::Error) -> Self {
-        EscrowError::Db(error.into())
-    }
-}
-
 impl From<EscrowError> for Problem {
     fn from(error: EscrowError) -> Problem {
         match error {

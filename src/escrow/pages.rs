@@ -28,7 +28,7 @@ use super::{
 use crate::{
     approvals::ApprovalError,
     identity::{Action, Caller, may},
-    kernel::{Private, private::AccountNumber},
+    kernel::{Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
@@ -241,7 +241,7 @@ async fn render_account(
     let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
     let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
     let points = shown::balances_of(&mut conn, &account, page.today()).await?;
-    let from = shown::midnight(shown::span(&account, page.today()).0);
+    let from = clock::midnight(shown::span(&account, page.today()).0);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;

@@ -1,6 +1,6 @@
 //! Accounts, warnings and entries made ready for a page.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
     approvals::{self, Kind},
     db::{DbError, ScopedConn},
     identity::{self, Caller, may},
-    kernel::clock::BEIJING,
+    kernel::clock::{self, BEIJING},
     policies,
     web::{Lang, Page},
 };
@@ -56,7 +56,7 @@ impl ShownEntry {
 
     /// The local day.
     pub fn day(&self) -> NaiveDate {
-        self.entry.booked_at.with_timezone(&BEIJING).date_naive()
+        clock::day(self.entry.booked_at)
     }
 
     /// The time of day, where the bank gave one.
@@ -211,7 +211,7 @@ pub async fn entries_of(
             let after = balance;
             balance = balance.saturating_sub(entry.effect_fen());
             // Before the latest run of statements the balance is not known from the present one.
-            let known = account.opening_on.is_none_or(|on| midnight(on) <= entry.booked_at);
+            let known = account.opening_on.is_none_or(|on| clock::midnight(on) <= entry.booked_at);
             ShownEntry::of(account, entry, known.then_some(after), fired, caller)
         })
         .collect();
@@ -228,22 +228,17 @@ pub async fn entries_of(
 
 /// The start of the span that the chart shows, and its last day.
 pub fn span(account: &Account, today: NaiveDate) -> (NaiveDate, NaiveDate) {
-    let last = account.last_booked_at.map(|at| at.with_timezone(&BEIJING).date_naive());
+    let last = account.last_booked_at.map(clock::day);
     let to = last.max(account.statement_on).unwrap_or(today);
     let from = to.checked_sub_days(Days::new(LOOK_BACK_DAYS)).unwrap_or(to);
     // Before the first statement there is nothing to show.
     (account.opening_on.map_or(from, |opening| opening.clamp(from, to)), to)
 }
 
-/// The start of a local day.
-pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().to_utc()
-}
-
 /// The chart's points.
 pub async fn balances_of(conn: &mut ScopedConn, account: &Account, today: NaiveDate) -> Result<Vec<Balance>, DbError> {
     let (from, to) = span(account, today);
-    let movements = entries::days(conn, account.tenant_id, account.id, midnight(from)).await?;
+    let movements = entries::days(conn, account.tenant_id, account.id, clock::midnight(from)).await?;
     Ok(balances::thinned(&balances::by_day(account.balance_fen, &movements, from, to)))
 }
 
@@ -259,7 +254,7 @@ pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String 
     let by_day: serde_json::Map<String, Value> =
         points.iter().map(|point| (point.date.to_string(), Value::from(point.balance_fen))).collect();
     let at = |warning: &ShownWarning| {
-        let day = warning.warning.raised_at.with_timezone(&BEIJING).date_naive();
+        let day = clock::day(warning.warning.raised_at);
         // Points may be days apart: the mark stands on the first one that shows the change.
         points.iter().find(|point| point.date >= day).map(|point| {
             json!({"day": point.date, "value": point.balance_fen, "lv": warning.warning.level, "pos": "top",

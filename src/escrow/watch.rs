@@ -2,10 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::{
-    brief, events, shown,
+    brief, events,
+    model::due_workdays,
+    shown,
     store::{
         accounts::{self, Extent},
         warnings::{self, LevelCount, Warning},
@@ -15,7 +18,8 @@ use crate::{
     db::{DbError, ScopedConn},
     identity::Caller,
     institutions,
-    web::{Page, Problem, Query, page::State, show},
+    policies::{self, InForce},
+    web::{Page, Problem, Query, page::State, paging, show},
 };
 
 /// Rows of the table; a bureau with more open warnings than this filters by level or name.
@@ -48,17 +52,26 @@ impl WatchQuery {
 struct Counter {
     level: &'static str,
     count: i64,
+    /// Workdays within which somebody must act, by the caller's own policy; none for what is only shown.
+    due_workdays: Option<u32>,
     href: String,
     current: bool,
 }
 
 impl Counter {
-    fn duty(&self, page: &Page) -> &'static str {
-        match self.level {
-            "red" => page.lang.t("须当日处置", "Act today"),
-            "orange" => page.lang.t("2 个工作日内约谈", "Talk within 2 workdays"),
-            "yellow" => page.lang.t("3 个工作日内说明", "Answer within 3 workdays"),
-            _ => page.lang.t("提示关注", "For your notice"),
+    fn duty(&self, page: &Page) -> String {
+        let Some(days) = self.due_workdays else { return page.lang.t("提示关注", "For your notice").to_owned() };
+        let (zh, en) = match self.level {
+            "orange" => ("约谈", "Talk"),
+            "yellow" => ("说明", "Answer"),
+            _ => ("处置", "Act"),
+        };
+        match (page.lang.is_en(), days) {
+            (false, 0) => format!("须当日{zh}"),
+            (false, days) => format!("{days} 个工作日内{zh}"),
+            (true, 0) => format!("{en} today"),
+            (true, 1) => format!("{en} within 1 workday"),
+            (true, days) => format!("{en} within {days} workdays"),
         }
     }
 
@@ -78,15 +91,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Reads it within the caller's scope.
-    pub async fn read(conn: &mut ScopedConn, query: &WatchQuery) -> Result<Watch, DbError> {
+    /// Reads it within the caller's scope, with the times to act of a day.
+    pub async fn read(conn: &mut ScopedConn, query: &WatchQuery, on: NaiveDate) -> Result<Watch, DbError> {
+        let tenant = conn.tenant();
+        let in_force = policies::in_force(conn, tenant, on).await?;
         let counts = warnings::counts(conn).await?;
         let mut rows = warnings::watch(conn, query.level(), query.q.trim(), ROWS_MAX + 1).await?;
-        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > ROWS_MAX;
-        rows.truncate(usize::try_from(ROWS_MAX).unwrap_or_default());
+        let more = paging::cut(&mut rows, ROWS_MAX);
         let (lo, hi) = conn.scope().range();
         Ok(Watch {
-            counters: counters(&counts, query),
+            counters: counters(&counts, query, &in_force),
             rows,
             filtered: query.level().is_some() || !query.q.trim().is_empty(),
             more,
@@ -104,12 +118,13 @@ impl Watch {
     }
 }
 
-fn counters(counts: &[LevelCount], query: &WatchQuery) -> Vec<Counter> {
+fn counters(counts: &[LevelCount], query: &WatchQuery, in_force: &InForce) -> Vec<Counter> {
     let counter = |level: &'static str| {
         let current = query.level() == Some(level);
         Counter {
             level,
             count: counts.iter().find(|count| count.level == level).map_or(0, |count| count.subjects),
+            due_workdays: level.parse().ok().and_then(|level| due_workdays(in_force, level)),
             // A second press takes the filter off.
             href: format!("/b/escrow?{}", query.with_level(if current { "" } else { level })),
             current,
@@ -174,7 +189,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "资金监管", "Escrow watch");
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let watch = Watch::read(&mut conn, &query.0).await?;
+    let watch = Watch::read(&mut conn, &query.0, caller.today()).await?;
     let extent = accounts::extent(&mut conn).await?;
     conn.commit().await?;
     let events = format!("/b/escrow/events?{}", query.with_level(query.level().unwrap_or_default()));
@@ -201,7 +216,7 @@ mod tests {
     fn a_counter_is_a_filter_and_a_second_press_takes_it_off() {
         let query = WatchQuery { level: "red".to_owned(), q: "启明".to_owned() };
         let counts = [LevelCount { level: "orange".to_owned(), subjects: 3 }];
-        let counters = counters(&counts, &query);
+        let counters = counters(&counts, &query, &policies::Chain::default().on(NaiveDate::MIN));
         assert_eq!(
             counters.iter().map(|c| (c.level, c.count)).collect::<Vec<_>>(),
             [("red", 0), ("orange", 3), ("yellow", 0), ("blue", 0)]
@@ -209,6 +224,7 @@ mod tests {
         assert_eq!(counters[0].href, "/b/escrow?level=&q=%E5%90%AF%E6%98%8E");
         assert_eq!(counters[1].href, "/b/escrow?level=orange&q=%E5%90%AF%E6%98%8E");
         assert!(counters[0].current && !counters[1].current);
+        assert_eq!(counters.iter().map(|c| c.due_workdays).collect::<Vec<_>>(), [Some(0), Some(2), Some(3), None]);
         assert_eq!(WatchQuery { level: "purple".to_owned(), q: String::new() }.level(), None);
     }
 }

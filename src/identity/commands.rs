@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::{
     Actor, Caller, Department, Role, password,
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     kernel::{CreditCode, RegionCode, region::Level},
     secrets::{Unsealable, random},
 };
@@ -63,12 +62,6 @@ impl From<Unsealable> for SignInError {
     }
 }
 
-impl From<DieselError> for SignInError {
-    fn from(error: DieselError) -> Self {
-        SignInError::Db(error.into())
-    }
-}
-
 /// What a successful sign-in or refresh hands out.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
@@ -98,7 +91,7 @@ pub(super) fn actor_of(post: &Post, session: &str) -> Result<Actor, SignInError>
 
 /// Begins a session in a post, on record.
 pub(super) async fn begin(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     post: &Post,
     device: &Device,
     request_id: &str,
@@ -108,13 +101,13 @@ pub(super) async fn begin(
     let session = session_id();
     let actor = actor_of(post, &session)?;
     let refresh = RefreshToken::issue(actor.tenant, &session);
-    if !sessions::store::hold_post(conn, post.tenant_id, post.id).await? {
+    if !sessions::store::hold_post(conn.sql(), post.tenant_id, post.id).await? {
         return Err(SignInError::Refused);
     }
-    sessions::notice::of_unknown_device(conn, post, device, &session, now).await?;
-    store::begin_session(conn, actor.tenant, &session, actor.user_id, now, expires_at, device).await?;
-    store::add_refresh(conn, actor.tenant, &refresh.hash(), &session).await?;
-    store::used_last(conn, post).await?;
+    sessions::notice::of_unknown_device(conn.sql(), post, device, &session, now).await?;
+    store::begin_session(conn.sql(), actor.tenant, &session, actor.user_id, now, expires_at, device).await?;
+    store::add_refresh(conn.sql(), actor.tenant, &refresh.hash(), &session).await?;
+    store::used_last(conn.sql(), post).await?;
     let event = Event {
         action: "session.begun",
         subject_kind: "session",
@@ -123,7 +116,7 @@ pub(super) async fn begin(
         ..Event::default()
     };
     let caller = Caller { actor, request_id: request_id.to_owned(), now };
-    audit::store::append(conn, &caller, event).await?;
+    audit::store::record_own(conn, &caller, event);
     Ok((caller.actor, refresh))
 }
 
@@ -139,15 +132,15 @@ enum Refreshed {
 
 /// Ends a session and says so in the audit trail. `None` where it had ended before, which stays as it was.
 pub(super) async fn end(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     tenant: i32,
     session: &str,
     now: DateTime<Utc>,
     reason: &str,
     request_id: &str,
 ) -> Result<Option<Ended>, DbError> {
-    let Some(ended) = store::end_session(conn, tenant, session, now, reason).await? else { return Ok(None) };
-    sessions::store::announce(conn, &[session.to_owned()]).await?;
+    let Some(ended) = store::end_session(conn.sql(), tenant, session, now, reason).await? else { return Ok(None) };
+    sessions::store::announce(conn.sql(), &[session.to_owned()]).await?;
     let actor = Actor {
         user_id: ended.user_id,
         display_name: ended.display_name.clone(),
@@ -165,7 +158,7 @@ pub(super) async fn end(
         reason: Some(reason),
         ..Event::default()
     };
-    audit::store::append(conn, &caller, event).await?;
+    audit::store::record_own(conn, &caller, event);
     Ok(Some(ended))
 }
 
@@ -181,33 +174,29 @@ pub async fn refresh(
     now: DateTime<Utc>,
 ) -> Result<SignedIn, SignInError> {
     let token = RefreshToken::parse(text).ok_or(SignInError::SessionEnded)?;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     let next = RefreshToken::issue(token.tenant, &token.session);
-    let outcome = AsyncPgConnection::transaction(
-        &mut conn,
-        async |conn: &mut AsyncPgConnection| -> Result<Refreshed, SignInError> {
-            let Some(used_before) = store::use_refresh(conn, token.tenant, &token.hash(), now).await? else {
-                return Ok(Refreshed::Unknown);
-            };
-            if used_before.is_some_and(|at| grace <= now - at) {
-                end(conn, token.tenant, &token.session, now, "refresh token used twice", request_id).await?;
-                return Ok(Refreshed::Ended);
-            }
-            let Some(post) = store::post_of_session(conn, token.tenant, &token.session, now).await? else {
-                return Ok(Refreshed::Ended);
-            };
-            let seen = sessions::store::touch(conn, token.tenant, &token.session, now).await?;
-            let role = actor_of(&post, &token.session)?.role;
-            if seen.is_none_or(|seen| tokens.is_idle(role, now - seen)) {
-                end(conn, token.tenant, &token.session, now, "not used for too long", request_id).await?;
-                return Ok(Refreshed::Ended);
-            }
-            if used_before.is_none() {
-                store::add_refresh(conn, token.tenant, &next.hash(), &token.session).await?;
-            }
-            Ok(Refreshed::Goes(post, used_before.is_none()))
-        },
-    )
+    let outcome = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<Refreshed, SignInError> {
+        let Some(used_before) = store::use_refresh(conn.sql(), token.tenant, &token.hash(), now).await? else {
+            return Ok(Refreshed::Unknown);
+        };
+        if used_before.is_some_and(|at| grace <= now - at) {
+            end(conn, token.tenant, &token.session, now, "refresh token used twice", request_id).await?;
+            return Ok(Refreshed::Ended);
+        }
+        let Some(post) = store::post_of_session(conn.sql(), token.tenant, &token.session, now).await? else {
+            return Ok(Refreshed::Ended);
+        };
+        let seen = sessions::store::touch(conn.sql(), token.tenant, &token.session, now).await?;
+        let role = actor_of(&post, &token.session)?.role;
+        if seen.is_none_or(|seen| tokens.is_idle(role, now - seen)) {
+            end(conn, token.tenant, &token.session, now, "not used for too long", request_id).await?;
+            return Ok(Refreshed::Ended);
+        }
+        if used_before.is_none() {
+            store::add_refresh(conn.sql(), token.tenant, &next.hash(), &token.session).await?;
+        }
+        Ok(Refreshed::Goes(post, used_before.is_none()))
+    })
     .await?;
     let (post, rotated) = match outcome {
         Refreshed::Goes(post, rotated) => (post, rotated),
@@ -225,8 +214,7 @@ pub async fn refresh(
 /// Ends the session of an access or refresh token; its access tokens are refused from now on.
 pub async fn sign_out(pools: &Pools, tokens: &Tokens, caller: &Caller) -> Result<(), SignInError> {
     let (tenant, session) = (caller.actor.tenant, caller.actor.session.as_str());
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SignInError> {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), SignInError> {
         end(conn, tenant, session, caller.now, "signed out", &caller.request_id).await?;
         Ok(())
     })
@@ -275,12 +263,6 @@ pub enum AccountError {
     Db(#[from] DbError),
 }
 
-impl From<DieselError> for AccountError {
-    fn from(error: DieselError) -> Self {
-        AccountError::Db(error.into())
-    }
-}
-
 /// Whether a text can be a sign-in name.
 pub fn is_username(text: &str) -> bool {
     let fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
@@ -311,50 +293,47 @@ pub async fn add_account(
         Some(password) => Some(password::hash(password).await?),
         None => None,
     };
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
     let bureau = bureau_name(request.region);
-    let result =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<i64, AccountError> {
-            store::establish_tenant(conn, tenant, &bureau, caller.now).await?;
-            let institution = match (request.role.is_institution(), request.institution) {
-                (false, None) => None,
-                (true, Some(code)) => Some(
-                    store::institution_by_code(conn, tenant, code.as_str()).await?.ok_or(AccountError::Institution)?,
-                ),
-                _ => return Err(AccountError::Institution),
-            };
-            let off = request.second_factor_off;
-            let person = store::add_person(conn, request.username, hash.as_deref(), off, caller.now).await?;
-            let post = NewPost {
-                tenant,
-                person,
-                display_name: request.display_name,
-                role: request.role,
-                institution,
-                department: (request.role == Role::DepartmentOfficer)
-                    .then(|| request.department.unwrap_or(Department::Education)),
-                township: request
-                    .region
-                    .filter(|region| region.level() == Level::Township)
-                    .and_then(RegionCode::as_i32),
-                email: request.email,
-            };
-            let id = store::add_post(conn, &post, caller.now).await?;
-            let event = Event {
-                action: "user.added",
-                subject_kind: "user",
-                subject_id: id.to_string(),
-                institution,
-                after: Some(
-                    serde_json::json!({"username": request.username, "role": request.role, "second_factor_off": off}),
-                ),
-                ..Event::default()
-            };
-            let caller = Caller { actor: Actor { tenant, ..caller.actor.clone() }, ..caller.clone() };
-            audit::store::append(conn, &caller, event).await?;
-            Ok(id)
-        })
-        .await;
+    let result = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<i64, AccountError> {
+        store::establish_tenant(conn, tenant, &bureau, caller.now).await?;
+        let institution = match (request.role.is_institution(), request.institution) {
+            (false, None) => None,
+            (true, Some(code)) => Some(
+                store::institution_by_code(conn.sql(), tenant, code.as_str())
+                    .await?
+                    .ok_or(AccountError::Institution)?,
+            ),
+            _ => return Err(AccountError::Institution),
+        };
+        let off = request.second_factor_off;
+        let person = store::add_person(conn.sql(), request.username, hash.as_deref(), off, caller.now).await?;
+        let post = NewPost {
+            tenant,
+            person,
+            display_name: request.display_name,
+            role: request.role,
+            institution,
+            department: (request.role == Role::DepartmentOfficer)
+                .then(|| request.department.unwrap_or(Department::Education)),
+            township: request.region.filter(|region| region.level() == Level::Township).and_then(RegionCode::as_i32),
+            email: request.email,
+        };
+        let id = store::add_post(conn.sql(), &post, caller.now).await?;
+        let event = Event {
+            action: "user.added",
+            subject_kind: "user",
+            subject_id: id.to_string(),
+            institution,
+            after: Some(
+                serde_json::json!({"username": request.username, "role": request.role, "second_factor_off": off}),
+            ),
+            ..Event::default()
+        };
+        let caller = Caller { actor: Actor { tenant, ..caller.actor.clone() }, ..caller.clone() };
+        audit::store::record_own(conn, &caller, event);
+        Ok(id)
+    })
+    .await;
     match result {
         Err(AccountError::Db(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))) => {
             Err(AccountError::Taken(request.username.to_owned()))
@@ -365,8 +344,7 @@ pub async fn add_account(
 
 /// Makes a bureau's row if there is none yet, so that records of its division can be kept.
 pub async fn establish_bureau(pools: &Pools, region: RegionCode, now: DateTime<Utc>) -> Result<(), DbError> {
-    let mut conn = pools.auth().get().await?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), DbError> {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
         store::establish_tenant(conn, region.tenant_id(), &bureau_name(Some(region)), now).await
     })
     .await
@@ -389,16 +367,14 @@ pub async fn end_by_refresh(
     request_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), SignInError> {
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let ours =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<bool, SignInError> {
-            let ours = store::refresh_exists(conn, token.tenant, &token.hash()).await?;
-            if ours {
-                end(conn, token.tenant, &token.session, now, "signed out", request_id).await?;
-            }
-            Ok(ours)
-        })
-        .await?;
+    let ours = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<bool, SignInError> {
+        let ours = store::refresh_exists(conn.sql(), token.tenant, &token.hash()).await?;
+        if ours {
+            end(conn, token.tenant, &token.session, now, "signed out", request_id).await?;
+        }
+        Ok(ours)
+    })
+    .await?;
     if ours {
         tokens.end(&token.session, now);
     }

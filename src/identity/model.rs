@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Department;
 use crate::{
     db::Scope,
-    kernel::{RegionCode, clock::BEIJING, region::Level},
+    kernel::{RegionCode, clock, region::Level},
 };
 
 /// What a person or machine is in the system. One role a post.
@@ -130,7 +130,7 @@ impl Actor {
     fn whole_scope(&self) -> Scope {
         match self.institution {
             Some(institution) => Scope::institution(self.tenant, institution, self.user_id),
-            None => match u32::try_from(self.tenant).ok().and_then(|code| RegionCode::from_number(code).ok()) {
+            None => match RegionCode::from_i32(self.tenant) {
                 Some(region) => Scope::official(region, self.user_id),
                 None if self.tenant == 0 && self.role.fits(None) => Scope::ministry(self.user_id),
                 None => Scope::nowhere(self.user_id),
@@ -167,6 +167,6 @@ pub struct Caller {
 impl Caller {
     /// The local day of the request.
     pub fn today(&self) -> NaiveDate {
-        self.now.with_timezone(&BEIJING).date_naive()
+        clock::day(self.now)
     }
 }

@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{Actor, Caller, Department, Role, sessions::Device};
 use crate::{
     audit::{self, Event},
-    db::DbError,
+    db::{AuthConn, DbError},
     kernel::department,
 };
 
@@ -152,18 +152,13 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
 
 /// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments, within a
 /// transaction.
-pub async fn establish_tenant(
-    conn: &mut AsyncPgConnection,
-    tenant: i32,
-    name: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
+pub async fn establish_tenant(conn: &mut AuthConn, tenant: i32, name: &str, now: DateTime<Utc>) -> Result<(), DbError> {
     let made =
         sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind::<Integer, _>(tenant)
             .bind::<Text, _>(name)
             .bind::<Timestamptz, _>(now)
-            .execute(conn)
+            .execute(conn.sql())
             .await?;
     if made == 0 {
         return Ok(());
@@ -178,7 +173,7 @@ pub async fn establish_tenant(
     .bind::<Array<Text>, _>(categories)
     .bind::<Array<Text>, _>(departments)
     .bind::<Timestamptz, _>(now)
-    .execute(conn)
+    .execute(conn.sql())
     .await?;
     let caller = Caller { actor: Actor::system(tenant), request_id: "bureau".to_owned(), now };
     let event = Event {
@@ -188,7 +183,8 @@ pub async fn establish_tenant(
         after: Some(serde_json::json!({"name": name})),
         ..Event::default()
     };
-    audit::store::append(conn, &caller, event).await
+    audit::store::record_own(conn, &caller, event);
+    Ok(())
 }
 
 /// The institution of a credit code in one bureau, for making its users' accounts.

@@ -1,15 +1,15 @@
 //! Going on in another of one's posts: the session of the old post ends, one of the new begins.
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 
 use super::{
     Caller,
     commands::{self, SignInError, SignedIn},
-    sessions::Device,
+    sessions::{self, Device},
     store::{self, Post},
     tokens::Tokens,
 };
-use crate::db::{DbError, Pools};
+use crate::db::{AuthConn, DbError, Pools};
 
 /// Why one stays in the post one is in.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +22,6 @@ pub enum SwitchError {
 
 impl From<DbError> for SwitchError {
     fn from(error: DbError) -> Self {
-        SwitchError::SignIn(error.into())
-    }
-}
-
-impl From<diesel::result::Error> for SwitchError {
-    fn from(error: diesel::result::Error) -> Self {
         SwitchError::SignIn(error.into())
     }
 }
@@ -55,16 +49,17 @@ pub async fn switch(
     device: Device,
 ) -> Result<SignedIn, SwitchError> {
     let Caller { actor, request_id, now } = caller;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    let (next, refresh) =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SwitchError> {
-            let posts = own_posts(conn, caller).await?;
-            let post = posts.into_iter().find(|post| post.id == user_id).ok_or(SwitchError::NotFound)?;
-            let ended = commands::end(conn, actor.tenant, &actor.session, *now, "switched to another post", request_id);
-            let ended = ended.await?.ok_or(SignInError::SessionEnded)?;
-            Ok(commands::begin(conn, &post, &device, request_id, *now, ended.expires_at).await?)
-        })
-        .await?;
+    let (next, refresh) = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<_, SwitchError> {
+        let posts = own_posts(conn.sql(), caller).await?;
+        let post = posts.into_iter().find(|post| post.id == user_id).ok_or(SwitchError::NotFound)?;
+        if !sessions::store::hold_post(conn.sql(), post.tenant_id, post.id).await? {
+            return Err(SignInError::Refused.into());
+        }
+        let ended = commands::end(conn, actor.tenant, &actor.session, *now, "switched to another post", request_id);
+        let ended = ended.await?.ok_or(SignInError::SessionEnded)?;
+        Ok(commands::begin(conn, &post, &device, request_id, *now, ended.expires_at).await?)
+    })
+    .await?;
     tokens.end(&actor.session, *now);
     let access = tokens.access(&next, *now).map_err(SignInError::from)?;
     Ok(SignedIn { access, refresh: Some(refresh.text()), mark: device.mark, actor: next })

@@ -127,10 +127,7 @@ async fn import(request: HttpRequest, state: State, caller: Caller, upload: Uplo
     };
     let region: RegionCode = match given("region") {
         Some(text) => text.parse().map_err(|_| Problem::from(RegisterError::OtherRegion))?,
-        None => u32::try_from(caller.actor.tenant)
-            .ok()
-            .and_then(|code| RegionCode::from_number(code).ok())
-            .ok_or(RegisterError::NotACounty)?,
+        None => RegionCode::from_i32(caller.actor.tenant).ok_or(RegisterError::NotACounty)?,
     };
     let direct = Direct {
         file_name: &upload.file_name,

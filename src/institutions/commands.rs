@@ -21,7 +21,7 @@ use crate::{
 
 /// The county whose register this official keeps.
 fn own_county(caller: &Caller) -> Result<RegionCode, RegisterError> {
-    let region = u32::try_from(caller.actor.tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(caller.actor.tenant);
     let region = region.ok_or(RegisterError::NotACounty)?;
     // A city without counties (东莞) keeps its own register.
     if region.level() == Level::County || region.counties().is_empty() {

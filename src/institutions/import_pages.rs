@@ -344,7 +344,7 @@ async fn load(state: &State, caller: &Caller, id: i64) -> Result<(drafts::Import
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let import = drafts::one(&mut conn, id, false).await?.ok_or_else(Problem::not_found)?;
     conn.commit().await?;
-    let region = u32::try_from(import.row.region).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(import.row.region);
     let region = region.ok_or_else(Problem::not_found)?;
     let (_, reading) = commands::judge(import.table.clone(), region).await?;
     Ok((import, reading))

@@ -24,6 +24,7 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
+        paging,
     },
 };
 
@@ -106,8 +107,7 @@ async fn list(
     let mut rows = register::search(&mut conn, &filter).await?;
     let total = register::count(&mut conn, &filter).await?;
     conn.commit().await?;
-    let more = i64::try_from(rows.len()).is_ok_and(|n| n > ROWS);
-    rows.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
+    let more = paging::cut(&mut rows, ROWS);
     let next = more.then(|| rows.last()).flatten().map(|last| {
         let mut next = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [("q", &query.q), ("status", &query.status), ("list", &query.list)] {

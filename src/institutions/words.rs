@@ -48,7 +48,7 @@ fn joined(lang: Lang, words: impl Iterator<Item = &'static str>) -> String {
 
 /// The name of a bureau's division, or its code.
 pub fn region(tenant: i32) -> String {
-    let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(tenant);
     region.and_then(RegionCode::name).map_or_else(|| tenant.to_string(), str::to_owned)
 }
 

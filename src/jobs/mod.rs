@@ -114,7 +114,7 @@ async fn keep_trail(state: AppState) {
         }
         if now - checked >= NIGHTLY {
             checked = now;
-            if let Err(error) = keeper.nightly(&state.public_url(), now).await {
+            if let Err(error) = keeper.nightly(state.public_url(), now).await {
                 tracing::error!(%error, "the audit trail could not be checked; trying again tomorrow");
             }
         }

@@ -28,11 +28,6 @@ impl CitizenId {
         birth(&self.0).unwrap_or_default()
     }
 
-    /// Whether the order number is odd, which stands for male.
-    pub fn is_male(&self) -> bool {
-        self.0[16] % 2 == 1
-    }
-
     /// The number in full. Only for encryption, keyed hashing and an audited look.
     pub fn expose(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

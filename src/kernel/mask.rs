@@ -1,5 +1,7 @@
 //! What may be shown of a value about a person: enough to recognise it, too little to use it.
 
+use super::private::BETWEEN_PHONES;
+
 /// Runs of so many digits in a free text are taken for somebody's number.
 const NUMBER_MIN: usize = 7;
 
@@ -67,7 +69,7 @@ const ORGANISATION_LATIN: [&str; 16] = [
 
 /// `138****5678`; of several numbers each by itself.
 pub fn phone(text: &str) -> String {
-    let separator = |c: char| matches!(c, '/' | '、' | ',' | ';' | '\n' | ' ');
+    let separator = |c: char| c == ' ' || BETWEEN_PHONES.contains(&c);
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(separator) {
         let number = piece.trim_end_matches(separator);

@@ -5,6 +5,7 @@
 
 use std::{fmt, marker::PhantomData};
 
+use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 
@@ -14,6 +15,8 @@ use super::mask;
 pub trait Kind: 'static {
     /// Keeps the keyed hashes of different kinds apart.
     const NAME: &'static str;
+    /// Into how many pieces blanks cut a number where blanks stand between numbers, too.
+    const PIECES: usize = 1;
     /// What may be shown.
     fn mask(text: &str) -> String;
     /// The values in a text as they are compared: one, or several where people write several.
@@ -36,12 +39,78 @@ pub struct AccountNumber;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PersonName;
 
-fn narrow(text: &str) -> String {
+/// Marks between several telephone numbers of one text; a blank may stand between numbers as well as inside one.
+pub const BETWEEN_PHONES: [char; 5] = ['/', '、', ',', ';', '\n'];
+
+/// The digits of one telephone number: fewer are a piece of one, or something else.
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 5..=13;
+
+/// Half-width characters for full-width ones, and single ones for composed signs such as ㎡.
+pub fn narrow(text: &str) -> String {
     text.nfkc().collect()
+}
+
+/// Blanks of every kind, those that nobody sees among them.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+}
+
+/// Whether a text is a date such as `2026-03-18`, whose digits are nobody's number.
+fn is_date(text: &str) -> bool {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
+
+/// The numbers of one kind that a free text holds, as they are compared: each from end to end, never a part of a longer
+/// one. Marks, words without a digit and dates stand between numbers; blanks and hyphens may stand inside one, and letters before it.
+pub fn held<K: Kind>(text: &str) -> Vec<String> {
+    let of_number = |c: char| c.is_ascii_alphanumeric() || c == '-' || (is_blank(c) && c != '\n');
+    let mut held = Vec::new();
+    for stretch in narrow(text).split(|c| !of_number(c)) {
+        let words: Vec<&str> = stretch.split(is_blank).filter(|word| !word.is_empty()).collect();
+        for words in words.split(|word| !word.contains(|c: char| c.is_ascii_digit()) || is_date(word)) {
+            for length in (1..=words.len()).filter(|length| *length <= K::PIECES || *length == words.len()) {
+                for run in words.windows(length).filter(|run| !is_date(&run.join("-"))) {
+                    let number = run.concat();
+                    let plain = number.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+                    held.extend(K::normal(&number));
+                    if plain != number {
+                        held.extend(K::normal(plain));
+                    }
+                }
+            }
+        }
+    }
+    held
+}
+
+impl Phone {
+    /// The numbers in a text, each as it is written.
+    pub fn pieces(narrow: &str) -> Vec<&str> {
+        let mut pieces = Vec::new();
+        for part in narrow.split(BETWEEN_PHONES) {
+            let words: Vec<&str> =
+                part.split_whitespace().filter(|word| *PHONE_DIGITS.start() <= Phone::digits(word).len()).collect();
+            // `138 1234 5678` is one number, not three pieces of one.
+            if words.len() != 1 && PHONE_DIGITS.contains(&Phone::digits(part).len()) {
+                pieces.push(part.trim());
+            } else {
+                pieces.extend(words);
+            }
+        }
+        pieces
+    }
+
+    /// The digits of one number, without the country's code; an extension is left out.
+    fn digits(piece: &str) -> String {
+        let number = piece.split(['转', '#']).next().unwrap_or_default().trim();
+        let number = number.strip_prefix("+86").or_else(|| number.strip_prefix("0086")).unwrap_or(number);
+        number.chars().filter(char::is_ascii_digit).collect()
+    }
 }
 
 impl Kind for Phone {
     const NAME: &'static str = "phone";
+    const PIECES: usize = 4;
 
     fn mask(text: &str) -> String {
         mask::phone(text)
@@ -50,19 +119,7 @@ impl Kind for Phone {
     /// Digits alone, without the country's code; an extension is left out.
     fn normal(text: &str) -> Vec<String> {
         let text = narrow(text);
-        let numbers = text.split(['/', '、', ',', ';', '\n', ' ']).map(|one| {
-            let one = one.split(['转', '#']).next().unwrap_or_default().trim();
-            let one = one.strip_prefix("+86").or_else(|| one.strip_prefix("0086")).unwrap_or(one);
-            one.chars().filter(char::is_ascii_digit).collect::<String>()
-        });
-        let mut numbers: Vec<String> = numbers.filter(|one| one.len() >= 5).collect();
-        // `138 1234 5678` is one number, not three pieces of one.
-        if numbers.len() != 1 && !text.contains(['/', '、', ',', ';', '\n']) {
-            let whole: String = text.chars().filter(char::is_ascii_digit).collect();
-            if whole.len() <= 13 && whole.len() >= 5 {
-                numbers = vec![whole];
-            }
-        }
+        let mut numbers: Vec<String> = Phone::pieces(&text).into_iter().map(Phone::digits).collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -227,7 +284,9 @@ mod tests {
         ] {
             assert_eq!(Phone::normal(written), ["13812345678"], "{written}");
         }
-        assert_eq!(Phone::normal("0576-88881234/13812345678 "), ["057688881234", "13812345678"]);
+        for both in ["0576-88881234/13812345678 ", "13812345678 0576-88881234", "138 1234 5678/0576-88881234 转801"] {
+            assert_eq!(Phone::normal(both), ["057688881234", "13812345678"], "{both}");
+        }
         assert_eq!(Phone::normal("0576-88881234转801"), ["057688881234"]);
         assert!(Phone::normal("无").is_empty());
         assert_eq!(CitizenNumber::normal(" 33100219900101123x"), ["33100219900101123X"]);
@@ -235,5 +294,20 @@ mod tests {
         assert!(AccountNumber::normal("").is_empty());
         assert_eq!(PersonName::normal(" 王 小明"), ["王小明"]);
         assert_eq!(PersonName::normal("Anna Ｌｅｅ"), ["annalee"]);
+    }
+    #[test]
+    fn a_free_text_holds_whole_numbers_alone() {
+        for (text, numbers) in [
+            ("6230 5500 1203", vec!["6230", "5500", "1203", "623055001203"]),
+            ("６２３０５５００１２０３", vec!["623055001203"]),
+            ("账号：6230-5500-1203。", vec!["623055001203"]),
+            ("ID 11010519491231002x 2026-03-18 起", vec!["11010519491231002X"]),
+            ("2026-03-18", vec![]),
+            ("2026 03 18", vec!["2026", "03", "18"]),
+            ("20260318001", vec!["20260318001"]),
+            ("张三", vec![]),
+        ] {
+            assert_eq!(held::<AccountNumber>(text), numbers, "{text}");
+        }
     }
 }

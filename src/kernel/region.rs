@@ -62,6 +62,11 @@ impl RegionCode {
         }
     }
 
+    /// The division of a number of the database; `None` for the ministry, whose bureau has the code 0, and for no division.
+    pub fn from_i32(number: i32) -> Option<RegionCode> {
+        RegionCode::from_number(u32::try_from(number).ok()?).ok()
+    }
+
     /// By its digits: `xx0000` a province, `xxxx00` a city, nine digits a township.
     pub fn level(self) -> Level {
         match self.0 {

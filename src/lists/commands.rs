@@ -12,7 +12,7 @@ use crate::{
     approvals::{self, Draft},
     db::{Pools, ScopedConn},
     identity::{Action, Caller, may},
-    kernel::{Finding, finding::Decision},
+    kernel::finding::Decision,
 };
 
 /// The same step proposed for many institutions.
@@ -30,8 +30,6 @@ pub struct Proposed {
     /// Ids of the new proposals.
     pub ids: Vec<i64>,
     pub refused: Vec<Refused>,
-    /// What the rules want the deciding official to look at, of all proposals together.
-    pub findings: Vec<Finding>,
 }
 
 /// Proposes a step within the caller's transaction, e.g. a suspension when a red warning is confirmed. Returns the
@@ -91,7 +89,6 @@ async fn propose_in(conn: &mut ScopedConn, caller: &Caller, proposals: &Proposal
                     payload: json!({ "ground": ground, "findings": findings, "list_status": subject.standing.list }),
                     told: json!({ "ground": ground }),
                 });
-                proposed.findings.extend(findings);
             }
         }
     }

@@ -32,12 +32,6 @@ pub enum ListError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for ListError {
-    fn from(error: diesel::result::Error) -> Self {
-        ListError::Db(error.into())
-    }
-}
-
 impl ListError {
     /// The field of a form that must be mended, if it is one.
     pub fn field(&self) -> &'static str {

@@ -10,6 +10,7 @@ use super::{
     store::requests,
 };
 use crate::{
+    approvals::Verdict,
     identity::{Action, Caller},
     web::{Access, Input, Paging, Problem, Query, Route, once::NotKept, page::State},
 };
@@ -42,9 +43,7 @@ async fn unmask(state: State, caller: Caller, input: Input<UnmaskRequest>) -> Re
     let wish = Wish { subject: &subject, purpose: Some(purpose), reason: &reason };
     match commands::see(&state, &caller, &wish).await? {
         Seen::Shown(held) => {
-            let mut response = HttpResponse::Ok()
-                .insert_header(("cache-control", "no-store"))
-                .json(json!({"kind": kind, "id": subject.id, "field": subject.field, "value": held.value}));
+            let mut response = HttpResponse::Ok().json(json!({"kind": kind, "id": subject.id, "field": subject.field, "value": held.value}));
             // Not even as the answer to a repeat of the same request: each look is a look.
             response.extensions_mut().insert(NotKept);
             Ok(response)
@@ -71,13 +70,6 @@ async fn list(state: State, caller: Caller, paging: Query<Paging>) -> Result<Htt
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    Approve,
-    Reject,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DecisionRequest {
     decision: Verdict,
@@ -91,7 +83,7 @@ async fn decide(
     id: web::Path<i64>,
     input: Input<DecisionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let approve = matches!(input.decision, Verdict::Approve);
+    let approve = input.decision == Verdict::Approve;
     commands::decide(&state, &caller, *id, approve, &input.comment).await?;
     Ok(HttpResponse::Ok().json(json!({"id": *id, "state": if approve { "approved" } else { "rejected" }})))
 }

@@ -1,6 +1,5 @@
 //! Seeing one value in the clear, and deciding whether a bureau above may.
 
-use chrono::{DateTime, NaiveTime, Utc};
 use serde_json::json;
 
 use super::{
@@ -15,7 +14,7 @@ use crate::{
     escrow,
     identity::{Action, Caller, may},
     institutions,
-    kernel::{clock::BEIJING, private::Held},
+    kernel::{clock, private::Held},
     policies::{self, InForce},
     web::AppState,
 };
@@ -67,18 +66,17 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if needs_permission(&in_force, &held, caller) {
         let latest = requests::latest_of(&mut conn, caller, held.tenant, subject).await?;
-        match latest.map(|request| request.standing(caller.now)) {
-            Some(Standing::Open) => {}
-            Some(Standing::Waiting) => return Err(PersonalError::AlreadyAsked),
-            Some(Standing::Refused | Standing::Over) | None => {
-                ask(&mut conn, caller, &held, subject, purpose, reason).await?;
-                conn.commit().await?;
-                return Ok(Seen::Asked(held));
+        if latest.map(|request| request.standing(caller.now)) != Some(Standing::Open) {
+            if requests::waits(&mut conn, caller, held.tenant, subject).await? {
+                return Err(PersonalError::AlreadyAsked);
             }
+            ask(&mut conn, caller, &held, subject, purpose, reason).await?;
+            conn.commit().await?;
+            return Ok(Seen::Asked(held));
         }
     }
     let limit = in_force.number(policies::UNMASK_PER_DAY);
-    let seen = requests::looks_since(&mut conn, caller, start_of_day(caller.now)).await?;
+    let seen = requests::looks_since(&mut conn, caller, clock::midnight(caller.today())).await?;
     if seen >= limit {
         tracing::warn!(
             user = caller.actor.user_id,
@@ -104,11 +102,6 @@ pub async fn see(state: &AppState, caller: &Caller, wish: &Wish<'_>) -> Result<S
 /// Whether somebody else must agree first: the bureau whose record it is, or a colleague where the bureau's policy says so.
 pub(super) fn needs_permission(in_force: &InForce, held: &Held, caller: &Caller) -> bool {
     held.tenant != caller.actor.tenant || in_force.holds(policies::FOUR_EYES, "personal_data_access")
-}
-
-fn start_of_day(now: DateTime<Utc>) -> DateTime<Utc> {
-    let day = now.with_timezone(&BEIJING).date_naive();
-    day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().to_utc()
 }
 
 async fn ask(

@@ -32,6 +32,5 @@ async fn data(state: State, caller: Caller) -> Result<HttpResponse, Problem> {
     });
     Ok(HttpResponse::Ok()
         .insert_header(("content-disposition", "attachment; filename=\"my-data.json\""))
-        .insert_header(("cache-control", "no-store"))
         .json(document))
 }

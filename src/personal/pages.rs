@@ -20,7 +20,7 @@ use crate::{
     web::{
         Access, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
-        show,
+        paging, show,
     },
 };
 
@@ -160,11 +160,7 @@ async fn render(
         other: permission.then(|| show::bureau(tenant)),
         standing,
     };
-    let mut response = page.render_as(status, &template)?;
-    // The value is for this answer alone: neither a cache nor the browser's history keeps it.
-    let no_store = actix_web::http::header::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(actix_web::http::header::CACHE_CONTROL, no_store);
-    Ok(response)
+    page.render_as(status, &template)
 }
 
 async fn form(
@@ -277,10 +273,10 @@ async fn show_list(
     comment: &str,
 ) -> Result<HttpResponse, Problem> {
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let rows = requests::list(&mut conn, caller, before, ROWS).await?;
+    let mut rows = requests::list(&mut conn, caller, before, ROWS + 1).await?;
     conn.commit().await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|n| n == ROWS);
-    let next = rows.last().filter(|_| full).map(|row| row.id);
+    let more = paging::cut(&mut rows, ROWS);
+    let next = rows.last().filter(|_| more).map(|row| row.id);
     let shown = |request: Request| {
         let subject = parsed(&request);
         let query = subject.map(|subject| {

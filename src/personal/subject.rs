@@ -17,7 +17,7 @@ use crate::{
     institutions,
     kernel::{
         mask,
-        private::{AccountNumber, CitizenNumber, Kind, Phone},
+        private::{AccountNumber, BETWEEN_PHONES, CitizenNumber, Kind, Phone, held, narrow},
     },
     ledger,
 };
@@ -51,6 +51,7 @@ impl Person {
     /// Reads what was typed: an address has an `@`, an identity number its check character, a telephone eleven digits or
     /// an area code; another number of eight digits and more is an account's.
     pub fn parse(text: &str) -> Option<Person> {
+        let text = narrow(text);
         let text = text.trim();
         if let Some((local, host)) = text.split_once('@') {
             let good = !local.is_empty() && host.contains('.') && !text.contains(char::is_whitespace);
@@ -99,18 +100,46 @@ impl Person {
         hex::encode(&digest[..digest.len().min(8)])
     }
 
-    /// Whether a text, such as a cell of a sheet, holds it.
+    /// Whether a text, such as a cell of a sheet, holds it: the whole number or address, not a part of another one.
     fn is_in(&self, text: &str) -> bool {
         match self.by {
-            By::Email => text.to_lowercase().contains(&self.normal),
-            By::Phone => squeezed(text).contains(&self.normal) || Phone::normal(text).contains(&self.normal),
-            By::CitizenId | By::Account => squeezed(text).contains(&self.normal),
+            By::Phone => Phone::normal(text).contains(&self.normal) || held::<Phone>(text).contains(&self.normal),
+            By::CitizenId => held::<CitizenNumber>(text).contains(&self.normal),
+            By::Account => held::<AccountNumber>(text).contains(&self.normal),
+            By::Email => holds_address(&narrow(text).to_lowercase(), &self.normal),
         }
+    }
+
+    /// What stays of a text from which it goes: other people's telephones alone are told apart from it.
+    fn cut_from(&self, text: &str) -> String {
+        if self.by != By::Phone {
+            return String::new();
+        }
+        let text = narrow(text);
+        let mut others = Vec::new();
+        for part in text.split(BETWEEN_PHONES).map(str::trim).filter(|part| !part.is_empty()) {
+            if !self.is_in(part) {
+                others.push(part);
+                continue;
+            }
+            let (own, rest): (Vec<&str>, Vec<&str>) = Phone::pieces(part).into_iter().partition(|one| self.is_in(one));
+            // A number that is written over several pieces goes with the whole part.
+            if !own.is_empty() {
+                others.extend(rest);
+            }
+        }
+        others.join("/")
     }
 }
 
-fn squeezed(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
+/// Whether an address stands in a text, and is not the end or the beginning of a longer one.
+fn holds_address(text: &str, address: &str) -> bool {
+    let of_address = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '%' | '+' | '-');
+    text.match_indices(address).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + address.len()..]);
+        !before.ends_with(|c| of_address(c) || c == '.')
+            && !after.strip_prefix('.').unwrap_or(after).starts_with(of_address)
+    })
 }
 
 /// Why something is kept although its owner asks for its erasure.
@@ -314,11 +343,13 @@ pub async fn erase(pools: &Pools, caller: &Caller, person: &Person) -> Result<Er
     for place in &erased {
         match &place.target {
             Target::Phone { institution, credit_code, phone } => {
-                let rest = without(phone, person);
-                store::set_phone(&mut conn, *institution, credit_code, &rest).await?;
+                store::set_phone(&mut conn, *institution, credit_code, &person.cut_from(phone)).await?;
             }
             Target::Email { user } => store::blank_email(&mut conn, *user).await?,
-            Target::Import { id } => institutions::blank_import(&mut conn, *id, |text| person.is_in(text)).await?,
+            Target::Import { id } => {
+                let cut = |text: &str| person.is_in(text).then(|| person.cut_from(text));
+                institutions::blank_import(&mut conn, *id, cut).await?;
+            }
             Target::Nothing => {}
         }
     }
@@ -329,12 +360,6 @@ pub async fn erase(pools: &Pools, caller: &Caller, person: &Person) -> Result<Er
     record(&mut conn, caller, "personal.erased", person, after).await?;
     conn.commit().await?;
     Ok(Erased { erased, kept })
-}
-
-/// The numbers of a cell that are not the person's.
-fn without(phone: &str, person: &Person) -> String {
-    let others = phone.split(['/', '、', ',', ';', '\n']).map(str::trim);
-    others.filter(|one| !one.is_empty() && !person.is_in(one)).collect::<Vec<_>>().join("/")
 }
 
 async fn record(
@@ -373,10 +398,54 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_found_by_the_whole_number_however_it_is_written() {
+        for (person, text, found) in [
+            ("13812345678", "联系人 138-1234-5678", true),
+            ("13812345678", "１３８１２３４５６７８", true),
+            ("13812345678", "2026-03-18起13812345678", true),
+            ("13812345678", "13812345678 0576-88881234", true),
+            ("13812345678", "13812345678  139 1234 5678", true),
+            ("13812345678", "139 1234 5678 138 1234 5678", true),
+            ("13812345678", "+86 138-1234 5678", true),
+            ("057688881234", "0576 8888-1234", true),
+            ("13812345678", "13812345679", false),
+            ("13812345678", "6230138123456785", false),
+            ("20260318", "20260318", true),
+            ("20260318", "2026-03-18", false),
+            ("20260318", "有效期 2026-03-18 至 2027-03-18", false),
+            ("20260318", "2026年03月18日", false),
+            ("20260318", "6230202603180001", false),
+            ("623055001203", "账号 6230 5500 1203，户名陈明", true),
+            ("623055001203", "6230 5500 1203 0091 264", false),
+            ("11010519491231002X", "１１０１０５１９４９１２３１００２ｘ", true),
+            ("11010519491231002X", "陈明(110105 19491231 002x)", true),
+            ("１１０１０５１９４９１２３１００２Ｘ", "陈明11010519491231002X", true),
+            ("11010519491231002X", "ID11010519491231002X", true),
+            ("11010519491231002X", "911010519491231002X", false),
+            ("chen@school.example", "邮箱Chen@School.example。", true),
+            ("chen@school.example", "chen@school.example.", true),
+            ("chen@school.example", "wu.chen@school.example", false),
+            ("chen@school.example", "chen@school.example.org", false),
+        ] {
+            assert_eq!(Person::parse(person).unwrap().is_in(text), found, "{person} in {text}");
+        }
+    }
+
+    #[test]
     fn only_the_persons_own_number_goes() {
         let person = Person::parse("13812345678").unwrap();
-        assert_eq!(without("13812345678/0576-88881234", &person), "0576-88881234");
-        assert_eq!(without("138 1234 5678", &person), "");
-        assert!(person.is_in("联系人 138-1234-5678") && !person.is_in("13812345679"));
+        for (kept, rest) in [
+            ("13812345678/0576-88881234", "0576-88881234"),
+            ("13812345678 0576-88881234", "0576-88881234"),
+            ("0576-88881234；１３８１２３４５６７８", "0576-88881234"),
+            ("吴老师 13900001111、陈老师 13812345678", "吴老师 13900001111"),
+            ("0576-88881234 转801/+86 138 1234 5678", "0576-88881234 转801"),
+            ("138 1234 5678", ""),
+            ("138-1234 5678/0576-88881234", "0576-88881234"),
+        ] {
+            assert_eq!(person.cut_from(kept), rest, "{kept}");
+        }
+        let citizen = Person::parse("11010519491231002X").unwrap();
+        assert_eq!(citizen.cut_from("陈明 11010519491231002X"), "");
     }
 }

@@ -1,10 +1,6 @@
 //! The page on which a bureau answers a person who asks what is kept about them.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde_json::json;
 
@@ -73,9 +69,7 @@ fn render(
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let (person, places) = found.map_or((None, Vec::new()), |(person, places)| (Some(person.masked()), places));
     let template = SubjectPage { page: &page, typed, person, places, erased, error };
-    let mut response = page.render_as(status, &template)?;
-    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    Ok(response)
+    page.render_as(status, &template)
 }
 
 async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -96,7 +90,6 @@ async fn export(state: State, caller: Caller, form: SafeForm) -> Result<HttpResp
     let places = subject::export(&state.pools, &caller, &person).await?;
     Ok(HttpResponse::Ok()
         .insert_header(("content-disposition", "attachment; filename=\"personal-data.json\""))
-        .insert_header(("cache-control", "no-store"))
         .json(json!({"person": person.masked(), "by": person.by, "made_at": caller.now, "places": places})))
 }
 

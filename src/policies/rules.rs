@@ -152,6 +152,11 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The same rows as they hold for another bureau.
+    pub fn at(&self, tenant: i32) -> Chain {
+        Chain { tenant, rows: self.rows.clone() }
+    }
+
     /// What is in force for one parameter on a day.
     pub fn resolve(&self, parameter: &'static Parameter, on: NaiveDate) -> Resolved {
         resolve(parameter, &self.rows, self.tenant, on)
@@ -189,11 +194,6 @@ impl InForce {
     /// One parameter.
     pub fn of(&self, id: &str) -> Option<&Resolved> {
         self.resolved.iter().find(|resolved| resolved.parameter.id == id)
-    }
-
-    /// All parameters.
-    pub fn all(&self) -> &[Resolved] {
-        &self.resolved
     }
 
     /// A number; the program's own where there is none.

@@ -13,7 +13,7 @@ use crate::kernel::{RegionCode, mask};
 
 /// The institution's own page. Fails only when a stored decision or account is not in its own table's shape.
 pub(super) fn detail(facts: &Facts) -> Result<Detail, serde_json::Error> {
-    let region = u32::try_from(facts.tenant_id).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(facts.tenant_id);
     let history: Vec<Decision> = facts.decisions.clone().map_or(Ok(Vec::new()), serde_json::from_value)?;
     let latest = history.first();
     let filings = facts.filings.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

@@ -179,11 +179,7 @@ fn regions(counties: &[i32], chosen: &str) -> Vec<(String, String)> {
         codes.push(chosen);
         codes.sort_unstable();
     }
-    codes
-        .into_iter()
-        .filter_map(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok())
-        .map(|region| (region.to_string(), region.full_name()))
-        .collect()
+    codes.into_iter().filter_map(RegionCode::from_i32).map(|region| (region.to_string(), region.full_name())).collect()
 }
 
 #[derive(Template)]

@@ -8,7 +8,6 @@ mod ring;
 mod seal;
 
 use std::{
-    io,
     path::Path,
     sync::{Arc, RwLock},
     time::Instant,
@@ -147,12 +146,6 @@ impl Vault {
             }
             Err(error) => tracing::error!(%error, "the key ring cannot be read; going on with the one known"),
         }
-    }
-}
-
-impl From<RingError> for io::Error {
-    fn from(error: RingError) -> io::Error {
-        io::Error::other(error.to_string())
     }
 }
 

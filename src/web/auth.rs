@@ -1,12 +1,12 @@
 //! Sessions over the API, and signing out. The pages of signing in are in `sign_in`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Access, Input, Problem, Route, SafeForm,
     page::{State, see_other},
-    session::{self, Keepsake, Visit},
+    session::{self, Keepsake},
 };
 use crate::identity::{
     Actor, Caller,
@@ -32,11 +32,6 @@ pub(super) fn routes() -> Vec<Route> {
 /// Where each role begins its day.
 pub fn home(actor: &Actor) -> &'static str {
     if actor.role.is_institution() { "/org" } else { "/b" }
-}
-
-fn request_id(request: &HttpRequest) -> String {
-    use actix_web::HttpMessage;
-    request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default()
 }
 
 async fn logout(state: State, caller: Caller, _form: SafeForm) -> Result<HttpResponse, Problem> {
@@ -116,26 +111,22 @@ struct RefreshRequest {
     refresh_token: String,
 }
 
-async fn api_refresh(
-    request: HttpRequest,
-    state: State,
-    input: Input<RefreshRequest>,
-) -> Result<HttpResponse, Problem> {
+async fn api_refresh(state: State, visitor: Visitor, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
     let signed_in = commands::refresh(
         &state.pools,
         &state.tokens,
         &input.0.refresh_token,
         chrono::Duration::zero(),
-        &request_id(&request),
-        state.clock.now(),
+        &visitor.request_id,
+        visitor.now,
     )
     .await?;
     tokens_view(&signed_in)
 }
 
-async fn api_logout(request: HttpRequest, state: State, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
+async fn api_logout(state: State, visitor: Visitor, input: Input<RefreshRequest>) -> Result<HttpResponse, Problem> {
     if let Some(token) = RefreshToken::parse(&input.0.refresh_token) {
-        commands::end_by_refresh(&state.pools, &state.tokens, &token, &request_id(&request), state.clock.now()).await?;
+        commands::end_by_refresh(&state.pools, &state.tokens, &token, &visitor.request_id, visitor.now).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

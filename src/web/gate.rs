@@ -105,9 +105,7 @@ pub async fn gate(
     if !request.path().starts_with("/static/")
         && let Err(wait) = state.pace.check(client::address(request.request(), &state.service.trusted_proxies))
     {
-        let mut response = request.into_response(answer_fast(wait));
-        set_headers(&mut response, &state, &request_id);
-        return Ok(response);
+        return Ok(leave(request.into_response(answer_fast(wait)), &state, &request_id));
     }
     // HEAD is GET without the body, which the server leaves out by itself.
     if request.method() == Method::HEAD {
@@ -130,9 +128,7 @@ pub async fn gate(
             let _ = response.response_mut().add_cookie(&cookie);
         }
     }
-    set_headers(&mut response, &state, &request_id);
-    metrics::counter!("http_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
-    Ok(response)
+    Ok(leave(response, &state, &request_id))
 }
 
 /// Why a request goes no further.
@@ -237,9 +233,11 @@ fn pages_for_people(response: ServiceResponse<BoxBody>, request_id: &str) -> Ser
     }
 }
 
-fn set_headers(response: &mut ServiceResponse<BoxBody>, state: &AppState, request_id: &str) {
+/// What every answer has on its way out: its headers, and its place in the count.
+fn leave(mut response: ServiceResponse<BoxBody>, state: &AppState, request_id: &str) -> ServiceResponse<BoxBody> {
+    metrics::counter!("http_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
     let headers = response.headers_mut();
-    if state.public_url().starts_with("https://") {
+    if state.is_secure() {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(HeaderName::from_static("strict-transport-security"), year);
     }
@@ -257,4 +255,5 @@ fn set_headers(response: &mut ServiceResponse<BoxBody>, state: &AppState, reques
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
+    response
 }

@@ -120,7 +120,7 @@ impl Page {
             query: request.query_string().to_owned(),
             here: here(request),
             now,
-            today: now.with_timezone(&crate::kernel::clock::BEIJING).date_naive(),
+            today: crate::kernel::clock::day(now),
         }
     }
 
@@ -161,7 +161,7 @@ impl Page {
 
     /// The day in Beijing of an instant.
     pub fn day_of(&self, at: impl Plain<DateTime<Utc>>) -> String {
-        self.day(at.plain().with_timezone(&crate::kernel::clock::BEIJING).date_naive())
+        self.day(crate::kernel::clock::day(at.plain()))
     }
 
     /// A day, or a dash.

@@ -1,4 +1,4 @@
-//! Lists of the API page by cursor: `?limit=50&cursor=…` → `{"items":[…],"next_cursor":null}`.
+//! Lists of the API page by cursor: `?limit=50&cursor=…` → `{"items":[…],"next_cursor":null}`. Pages cut theirs alike.
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,7 @@ impl Paging {
 
     /// The page: `rows` are what the store gave for [`Paging::rows`]; `cursor` says where the next page begins.
     pub fn items<R, T>(&self, mut rows: Vec<R>, cursor: impl Fn(&R) -> String, shape: impl FnMut(R) -> T) -> Items<T> {
-        let limit = usize::try_from(self.limit()).unwrap_or_default();
-        let more = rows.len() > limit;
-        rows.truncate(limit);
+        let more = cut(&mut rows, self.limit());
         let next_cursor = if more { rows.last().map(cursor) } else { None };
         Items { items: rows.into_iter().map(shape).collect(), next_cursor }
     }
@@ -61,6 +59,14 @@ impl<T: Serialize> From<Items<T>> for HttpResponse {
     fn from(items: Items<T>) -> HttpResponse {
         HttpResponse::Ok().json(items)
     }
+}
+
+/// Cuts a list to a page of `limit` rows; whether there are more, for which the store was asked for one row too many.
+pub fn cut<R>(rows: &mut Vec<R>, limit: i64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let more = limit < rows.len();
+    rows.truncate(limit);
+    more
 }
 
 /// 422: the cursor is none that this service gave out.

@@ -194,12 +194,6 @@ impl From<DbError> for Problem {
     }
 }
 
-impl From<diesel::result::Error> for Problem {
-    fn from(error: diesel::result::Error) -> Problem {
-        DbError::from(error).into()
-    }
-}
-
 impl Problem {
     /// 500: our fault; the log has the rest.
     pub fn internal() -> Problem {

@@ -1,10 +1,10 @@
 //! `/.well-known/security.txt` (RFC 9116): whom to tell of a vulnerability.
 
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, Duration, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
 use super::{Access, Route, page::State};
-use crate::{config::Service, kernel::clock::BEIJING};
+use crate::{config::Service, kernel::clock};
 
 /// Without a day of the operator's the file is good for this long; the RFC recommends less than a year.
 const GOOD_FOR: Duration = Duration::days(180);
@@ -17,7 +17,7 @@ async fn show(state: State) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header(("cache-control", "public, max-age=3600"))
-        .body(text(&state.service, &state.public_url(), state.clock.now()))
+        .body(text(&state.service, state.public_url(), state.clock.now()))
 }
 
 fn text(service: &Service, public_url: &str, now: DateTime<Utc>) -> String {
@@ -34,9 +34,7 @@ fn text(service: &Service, public_url: &str, now: DateTime<Utc>) -> String {
             lines.push(format!("Contact: mailto:{}", service.mail.mail_from));
         }
     }
-    let chosen =
-        service.security_expires.and_then(|day| day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single());
-    let expires = chosen.map_or(now + GOOD_FOR, |day| day.to_utc());
+    let expires = service.security_expires.map_or(now + GOOD_FOR, clock::midnight);
     lines.push(format!("Expires: {}", expires.to_rfc3339_opts(SecondsFormat::Secs, true)));
     lines.push("Preferred-Languages: zh, en".to_owned());
     if public_url.starts_with("https://") {

@@ -12,7 +12,7 @@ use super::{AppState, Problem, client};
 use crate::{
     identity::{
         Action, Actor, Caller,
-        commands::{self, SignedIn},
+        commands::{self, SignInError, SignedIn},
         sessions::{self, Device},
         sign_in,
         throttle::device,
@@ -38,7 +38,7 @@ pub struct Visit {
     pub csrf: String,
     /// What a machine user's key is for; `None` for people.
     pub actions: Option<Vec<Action>>,
-    /// Whether the session of a right token has ended could not be asked: nobody is let in, and nobody is told to sign in.
+    /// Whether the session of a token has ended could not be asked: nobody is let in, and nobody is told to sign in.
     pub unknown: bool,
 }
 
@@ -80,18 +80,8 @@ pub(super) async fn visit(request: &ServiceRequest, state: &AppState, request_id
     if visit.actor.is_none()
         && !visit.unknown
         && let Some(refresh) = request.cookie(REFRESH_COOKIE)
-        && let Ok(signed_in) = commands::refresh(
-            &state.pools,
-            &state.tokens,
-            refresh.value(),
-            commands::BROWSER_GRACE,
-            &visit.request_id,
-            now,
-        )
-        .await
     {
-        visit.actor = Some(signed_in.actor.clone());
-        renewed = Some(signed_in);
+        renewed = renew(state, refresh.value(), &mut visit).await;
     }
     if let Some(actor) = &visit.actor {
         visit.by_cookie = true;
@@ -135,7 +125,7 @@ impl Keepsake {
         let mut cookie = Cookie::build(self.name(), value)
             .path("/")
             .http_only(true)
-            .secure(state.public_url().starts_with("https://"))
+            .secure(state.is_secure())
             .same_site(SameSite::Lax)
             .max_age(time::Duration::seconds(life.num_seconds()))
             .finish();
@@ -159,25 +149,42 @@ async fn acting(state: &AppState, token: &str, visit: &mut Visit) {
     }
 }
 
+/// Who a refresh token says goes on, with a new pair of tokens.
+async fn renew(state: &AppState, token: &str, visit: &mut Visit) -> Option<SignedIn> {
+    let (pools, tokens, grace) = (&state.pools, &state.tokens, commands::BROWSER_GRACE);
+    match commands::refresh(pools, tokens, token, grace, &visit.request_id, visit.now).await {
+        Ok(signed_in) => {
+            visit.actor = Some(signed_in.actor.clone());
+            Some(signed_in)
+        }
+        Err(SignInError::Db(error)) => {
+            tracing::warn!(%error, "whether a session goes on could not be asked");
+            visit.unknown = true;
+            None
+        }
+        Err(_) => None,
+    }
+}
+
 fn agent(request: &HttpRequest) -> &str {
     request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The browser that a person signs in with; it gets a lasting mark if it has none.
-pub fn browser(request: &HttpRequest, state: &AppState) -> Device {
+pub(super) fn browser(request: &HttpRequest, state: &AppState) -> Device {
     let own = request.cookie(MARK_COOKIE).map(|cookie| cookie.value().to_owned());
     let mark = own.filter(|mark| mark.len() == 32).unwrap_or_else(|| hex::encode(random::<16>()));
     Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), Some(mark))
 }
 
 /// The program that signs in over the API.
-pub fn program(request: &HttpRequest, state: &AppState) -> Device {
+pub(super) fn program(request: &HttpRequest, state: &AppState) -> Device {
     Device::new(agent(request), Some(client::address(request, &state.service.trusted_proxies)), None)
 }
 
 /// The cookies that keep a browser signed in: not readable by scripts, not sent from other sites' forms.
 pub fn cookies(state: &AppState, signed_in: &SignedIn) -> Vec<Cookie<'static>> {
-    let secure = state.public_url().starts_with("https://");
+    let secure = state.is_secure();
     let seconds = |life: chrono::Duration| time::Duration::seconds(life.num_seconds());
     let cookie = |name: &'static str, value: String, life| {
         Cookie::build(name, value)

@@ -3,16 +3,34 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{Lang, icons};
-use crate::kernel::{RegionCode, clock::BEIJING, region::Level};
+use crate::{
+    identity::{Department, Role},
+    kernel::{RegionCode, clock::BEIJING, region::Level},
+};
 
 /// The bureau of a tenant, e.g. 椒江区教育局.
 pub fn bureau(tenant: i32) -> String {
-    let region = u32::try_from(tenant).ok().and_then(|code| RegionCode::from_number(code).ok());
+    let region = RegionCode::from_i32(tenant);
     match region {
         Some(region) if region.level() == Level::Province => format!("{}教育厅", region.name().unwrap_or("本级")),
         Some(region) => format!("{}教育局", region.name().unwrap_or("本级")),
         None => "教育部".to_owned(),
     }
+}
+
+/// The word of a role by its name.
+pub fn role(lang: Lang, role: &str) -> String {
+    role.parse::<Role>().map_or_else(|_| role.to_owned(), |role| lang.t(role.words().0, role.words().1).to_owned())
+}
+
+/// The department or the township that a post has besides its role.
+pub fn part(lang: Lang, department: Option<&str>, township: Option<i32>) -> Option<String> {
+    let department = department.and_then(|name| name.parse::<Department>().ok());
+    let township = township.and_then(RegionCode::from_i32);
+    department
+        .map(|department| lang.t(department.words().0, department.words().1))
+        .or_else(|| township.and_then(RegionCode::name))
+        .map(str::to_owned)
 }
 
 /// `3 月 18 日`; the year is written when it is not the present one.

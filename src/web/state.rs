@@ -37,6 +37,7 @@ pub struct AppState {
     pub passkeys: Option<Arc<webauthn_rs::Webauthn>>,
     /// How fast each address asks.
     pub pace: Pace,
+    public_url: Arc<str>,
 }
 
 /// Why the service cannot start; says what to mend.
@@ -70,12 +71,18 @@ impl AppState {
             service: Arc::new(service),
             under_way: UnderWay::default(),
             directory: database.directory.clone(),
+            public_url: public_url.into(),
         })
     }
 
     /// The address under which people reach the service, without a slash at the end.
-    pub fn public_url(&self) -> String {
-        public_url(&self.service)
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Whether that is over TLS alone.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
     }
 
     /// What signing in works with.

@@ -9,13 +9,11 @@ use super::{
     page::{Note, State, see_other},
     session, show,
 };
-use crate::{
-    identity::{
-        Caller, Role,
-        store::Post,
-        switching::{self, SwitchError},
-    },
-    kernel::RegionCode,
+use crate::identity::{
+    Caller,
+    sign_in::Visitor,
+    store::Post,
+    switching::{self, SwitchError},
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -48,8 +46,7 @@ impl PostsPage<'_> {
     }
 
     fn role(&self, post: &Post) -> String {
-        let words = post.role.parse::<Role>().map(Role::words);
-        words.map_or_else(|_| post.role.clone(), |(zh, en)| self.page.t(zh, en).to_owned())
+        show::role(self.page.lang, &post.role)
     }
 
     /// The bureau, or the institution with the bureau that supervises it.
@@ -63,11 +60,7 @@ impl PostsPage<'_> {
 
     /// Department or township, for those who have one.
     fn part(&self, post: &Post) -> Option<String> {
-        let department = post.department.as_deref().and_then(|text| text.parse::<crate::identity::Department>().ok());
-        let township = post.township.and_then(|code| RegionCode::from_number(u32::try_from(code).ok()?).ok());
-        department
-            .map(|department| self.page.t(department.words().0, department.words().1).to_owned())
-            .or_else(|| township.and_then(RegionCode::name).map(str::to_owned))
+        show::part(self.page.lang, post.department.as_deref(), post.township)
     }
 }
 
@@ -81,10 +74,9 @@ async fn posts_page(request: HttpRequest, state: State, caller: Caller) -> Resul
     page.render(&PostsPage { page: &page, posts })
 }
 
-async fn switch(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
+async fn switch(state: State, caller: Caller, visitor: Visitor, form: SafeForm) -> Result<HttpResponse, Problem> {
     let post = form.get("user_id").parse().map_err(|_| Problem::not_found())?;
-    let signed_in =
-        switching::switch(&state.pools, &state.tokens, &caller, post, session::browser(&request, &state)).await?;
+    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, post, visitor.on).await?;
     let mut response = see_other(auth::home(&signed_in.actor));
     for cookie in session::cookies(&state, &signed_in) {
         response.add_cookie(&cookie).map_err(|_| Problem::internal())?;
@@ -102,13 +94,13 @@ async fn api_switch(
     request: HttpRequest,
     state: State,
     caller: Caller,
+    visitor: Visitor,
     input: Input<SwitchRequest>,
 ) -> Result<HttpResponse, Problem> {
     // A browser keeps its tokens where no script reads them.
     if request.extensions().get::<session::Visit>().is_some_and(|visit| visit.by_cookie) {
         return Err(Problem::forbidden());
     }
-    let device = session::program(&request, &state);
-    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, device).await?;
+    let signed_in = switching::switch(&state.pools, &state.tokens, &caller, input.user_id, visitor.on).await?;
     auth::tokens_view(&signed_in)
 }

@@ -45,15 +45,9 @@ async fn accept(link: &str, username: &str) -> reqwest::Response {
     answer
 }
 
-async fn root() -> tokio_postgres::Client {
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    mingjian::db::open::connect(&config).await.unwrap()
-}
-
 /// Lets the invitations of a bureau run out so long after the present; the service's clock stands still.
 async fn move_on(county: RegionCode, after: &str) {
-    let client = root().await;
+    let client = app().database("mingjian_root").await;
     let sql = format!(
         "UPDATE invitations SET expires_at = '{NOW}'::timestamptz + interval '{after}' WHERE tenant_id = {county}"
     );
@@ -93,6 +87,9 @@ async fn an_invited_colleague_chooses_name_and_password_and_the_link_works_once(
     let address = format!("zhou.{county}@test.example");
     let form =
         [("name", "周敏"), ("email", address.as_str()), ("role", "approver"), ("department", ""), ("credit_code", "")];
+    let roleless = form.map(|(field, text)| (field, if field == "role" { "" } else { text }));
+    let roleless = admin.submit("/b/users/new", &roleless).await.text().await.unwrap();
+    assert!(roleless.contains("请从列表中选择角色") && !roleless.contains("“银行”"), "{roleless}");
     let sent = admin.submit("/b/users/new", &form).await;
     assert_eq!(sent.headers()["location"], "/b/users?done=invited");
     let page = admin.page("/b/users?status=invited&done=invited").await;
@@ -209,6 +206,52 @@ async fn disabling_ends_every_session_at_once_and_enabling_lets_in_again() {
     let (status, changed) = act(&admin, id, json!({"action": "set_role", "role": "inspector"})).await;
     assert_eq!((status, &changed["role"]), (StatusCode::OK, &json!("inspector")));
     assert_eq!(back.get("/b").await.status(), StatusCode::SEE_OTHER, "a new role holds from the next sign-in");
+}
+
+/// Whoever ends sessions, begins them or disables posts at the same moment waits for the others and never for good.
+#[tokio::test]
+async fn sessions_begin_and_end_while_posts_are_disabled_and_passwords_changed() {
+    let app = app();
+    let county = app.county();
+    let (admin, officer) = (app.user("bureau_admin", county).await, app.user("approver", county).await);
+    let id = id_of(&admin, &officer.name).await;
+    let login = json!({"username": officer.name, "password": PASSWORD});
+    let log_in = || app.visitor().request(Method::POST, "/api/v1/auth/login").json(&login).send();
+    for round in 0..3 {
+        let (one, other) = (log_in().await.unwrap(), log_in().await.unwrap());
+        let (one, other): (Value, Value) = (one.json().await.unwrap(), other.json().await.unwrap());
+        let switch = |tokens: &Value| {
+            let to = app.visitor().request(Method::POST, "/api/v1/auth/post").json(&json!({"user_id": id}));
+            to.bearer_auth(tokens["access_token"].as_str().unwrap()).send()
+        };
+        let (a, b, (disabled, _)) =
+            tokio::join!(switch(&one), switch(&other), act(&admin, id, json!({"action": "disable"})));
+        assert_eq!(disabled, StatusCode::OK, "{round}");
+        // Whoever comes after the disabling has no session or no such post any more.
+        for status in [a.unwrap().status(), b.unwrap().status()] {
+            let fine = [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND];
+            assert!(fine.contains(&status), "{round}: {status}");
+        }
+        assert_eq!(act(&admin, id, json!({"action": "enable"})).await.0, StatusCode::OK, "{round}");
+        // One person's sessions that begin at once.
+        let begun = futures_util::future::join_all((0..3).map(|_| log_in())).await;
+        assert!(begun.iter().all(|answer| answer.as_ref().unwrap().status() == StatusCode::OK), "{round}: {begun:?}");
+    }
+    let officer = app.sign_in(&officer.name).await;
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        let tokens: Value = log_in().await.unwrap().json().await.unwrap();
+        sessions.push(json!({"refresh_token": tokens["refresh_token"]}));
+    }
+    let out = sessions.iter().map(|tokens| {
+        let leaving = app.visitor().request(Method::POST, "/api/v1/auth/logout").json(tokens).send();
+        async move { leaving.await.unwrap().status() }
+    });
+    let new = [("current", PASSWORD), ("new", "白鹭 velvet 灯笼 harbor")];
+    let (changed, out) = tokio::join!(officer.submit("/account/password", &new), futures_util::future::join_all(out));
+    assert_eq!(changed.headers()["location"], "/account/security?done=password");
+    assert!(out.iter().all(|status| *status == StatusCode::NO_CONTENT), "{out:?}");
+    assert_eq!(officer.get("/b").await.status(), StatusCode::OK, "the session that asked goes on");
 }
 
 #[tokio::test]
@@ -467,7 +510,7 @@ async fn an_invitation_is_sent_again_with_a_new_link_withdrawn_and_void_when_its
     assert_eq!(accept(&second, "too.late").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(act(&admin, id, json!({"action": "withdraw"})).await.0, StatusCode::NOT_FOUND);
     // The link is kept nowhere: neither with the invitation nor in the mail that was sent.
-    let client = root().await;
+    let client = app.database("mingjian_root").await;
     let sql = format!("SELECT count(*) FROM outbox WHERE tenant_id = {county} AND body <> ''");
     let until = Instant::now() + Duration::from_secs(30);
     while client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {

@@ -14,9 +14,13 @@ use std::{
     thread,
 };
 
-use mingjian::kernel::RegionCode;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use mingjian::{db::open::connect, kernel::RegionCode};
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
+use tokio_postgres::Config;
 
 /// Wednesday morning, a school day far from any holiday; the service's clock stands here.
 pub const NOW: &str = "2026-03-18T09:00:00+08:00";
@@ -111,19 +115,25 @@ impl TestApp {
 
     /// The one text that a statement gives, run by the database's own superuser.
     pub async fn run_sql(&self, sql: &str) -> String {
-        self.root().await.query_one(sql, &[]).await.unwrap().get(0)
+        self.database("mingjian_root").await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// Lets somebody sign in by password alone, so that a story about other things need not show codes.
     pub async fn spare_second_factor(&self, name: &str) {
         let sql = "UPDATE people SET second_factor_off = true WHERE username = $1";
-        self.root().await.execute(sql, &[&name]).await.unwrap();
+        self.database("mingjian_root").await.execute(sql, &[&name]).await.unwrap();
     }
 
-    async fn root(&self) -> tokio_postgres::Client {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(self.data.join("run")).user("mingjian_root").dbname("mingjian");
-        mingjian::db::open::connect(&config).await.unwrap()
+    /// A connection to the database itself by one of its roles; the superuser is `mingjian_root`.
+    pub async fn database(&self, role: &str) -> tokio_postgres::Client {
+        connect(&self.database_config(role)).await.unwrap()
+    }
+
+    /// Where the database listens, for one of its roles.
+    pub fn database_config(&self, role: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.data.join("run")).user(role).dbname("mingjian");
+        config
     }
 
     /// A county that no other test uses.
@@ -284,6 +294,18 @@ impl User {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Posts a file to the API.
+    pub async fn post_file(&self, path: &str, fields: &[(&str, &str)], file_name: &str, text: String) -> Response {
+        let form = with_file(Form::new(), fields, file_name, text.into_bytes());
+        self.api(Method::POST, path).multipart(form).send().await.unwrap()
+    }
+
+    /// Sends a sheet for the register; the status and the report.
+    pub async fn import(&self, fields: &[(&str, &str)], csv: String) -> (StatusCode, Value) {
+        let answer = self.post_file("/institutions/import", fields, "institutions.csv", csv).await;
+        (answer.status(), answer.json().await.unwrap())
+    }
+
     /// A page in the browser, whatever its status.
     pub async fn get(&self, path: &str) -> Response {
         self.browser.get(format!("{}{path}", self.address)).send().await.unwrap()
@@ -314,13 +336,14 @@ impl User {
 
     /// Submits a form with one file.
     pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Response {
-        let mut form = reqwest::multipart::Form::new().text("_csrf", self.csrf().await);
-        for (name, value) in fields {
-            form = form.text((*name).to_owned(), (*value).to_owned());
-        }
-        let form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(file_name.to_owned()));
+        let form = with_file(Form::new().text("_csrf", self.csrf().await), fields, file_name, bytes);
         self.browser.post(format!("{}{path}", self.address)).multipart(form).send().await.unwrap()
     }
+}
+
+fn with_file(form: Form, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Form {
+    let form = fields.iter().fold(form, |form, (name, value)| form.text((*name).to_owned(), (*value).to_owned()));
+    form.part("file", Part::bytes(bytes).file_name(file_name.to_owned()))
 }
 
 const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -384,11 +407,7 @@ impl World {
         let name = format!("启明星学科培训中心{number}（样例）");
         let (admin, approver) = (app.user("bureau_admin", county).await, app.user("approver", county).await);
         let csv = format!("{HEADER}\n{}\n", row(county, &name, &code, &account));
-        let part = reqwest::multipart::Part::bytes(csv.into_bytes()).file_name("institutions.csv");
-        let form = reqwest::multipart::Form::new().text("region", county.to_string()).part("file", part);
-        let answer = admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-        let status = answer.status();
-        let report: Value = answer.json().await.unwrap();
+        let (status, report) = admin.import(&[("region", &county.to_string())], csv).await;
         assert!(status.is_success() && report["accepted"] == 1, "{status} {report}");
         let org = app.institution_user(county, &code).await;
         World { county, admin, approver, org, credit_code: code, name, account }
@@ -412,5 +431,20 @@ impl World {
         let accounts = self.admin.json("/escrow/accounts").await;
         let own = accounts["items"].as_array().unwrap().iter().find(|item| item["account"] == self.account.as_str());
         own.unwrap_or_else(|| panic!("{accounts}"))["id"].as_i64().unwrap()
+    }
+
+    /// Sends a statement of the escrow account.
+    pub async fn deliver(&self, statement: String) -> Response {
+        let path = format!("/escrow/accounts/{}/statements", self.account_id().await);
+        self.admin.post_file(&path, &[], "day.xml", statement).await
+    }
+
+    /// Sends a statement that must be taken in; what the service says of it.
+    pub async fn delivered(&self, statement: String) -> Value {
+        let answer = self.deliver(statement).await;
+        let status = answer.status();
+        let value: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{status} {value}");
+        value
     }
 }

@@ -1,37 +1,17 @@
 //! Four eyes: one official proposes, another decides, and the record names both.
 
-use mingjian::{approvals::expire_due, db::open::connect};
+use mingjian::approvals::expire_due;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
 
 use crate::{
     app::{NOW, User, World, app},
     samples::{GRAB, OPENING, camt},
 };
 
-fn config() -> Config {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-    config
-}
-
-async fn root() -> Client {
-    connect(&config()).await.unwrap()
-}
-
-async fn deliver(world: &World, text: String) {
-    let id = world.account_id().await;
-    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    let path = format!("/escrow/accounts/{id}/statements");
-    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
-}
-
 /// A red warning of a county.
 async fn red(world: &World) -> i64 {
-    deliver(world, camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
+    world.delivered(camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
     let warnings = world.admin.json("/warnings?level=red&kind=FUND-LARGE-SINGLE").await;
     warnings["items"][0]["id"].as_i64().unwrap_or_else(|| panic!("{warnings}"))
 }
@@ -101,7 +81,7 @@ async fn news_about_a_warning_must_be_looked_at_before_it_is_closed() {
     let close = json!({"action": "resolve", "comment": "已说明"});
     let (_, approval) = world.admin.post_json(&format!("/warnings/{id}/actions"), close).await;
     let after = OPENING - 30_000_000;
-    deliver(&world, camt(&world.account, after, &[("2026-03-18", false, 9_000_000, "R2")])).await;
+    world.delivered(camt(&world.account, after, &[("2026-03-18", false, 9_000_000, "R2")])).await;
     let (status, problem) = decide(&world.approver, approval["id"].as_i64().unwrap(), "approve").await;
     assert_eq!(
         (status, problem["type"].as_str()),
@@ -115,7 +95,7 @@ async fn news_about_a_warning_must_be_looked_at_before_it_is_closed() {
 #[tokio::test]
 async fn a_lesser_warning_is_still_closed_by_one() {
     let world = World::new().await;
-    deliver(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let warnings = world.admin.json("/warnings?level=orange&kind=FUND-LARGE-SINGLE").await;
     let path = format!("/warnings/{}/actions", warnings["items"][0]["id"]);
     let (status, answer) = world.admin.post_json(&path, json!({"action": "resolve", "comment": "已核对"})).await;
@@ -148,7 +128,7 @@ async fn one_person_is_one_pair_of_eyes_whatever_their_posts() {
     let (world, elsewhere) = (World::new().await, World::new().await);
     let id = propose(&world.admin, &world).await;
     // The proposer's post is handed over, and the person takes up the approver's.
-    let root = root().await;
+    let root = app().database("mingjian_root").await;
     let post = |name: &str| {
         format!("SELECT u.person_id FROM users u JOIN people p ON p.id = u.person_id WHERE p.username = '{name}'")
     };
@@ -181,7 +161,7 @@ async fn one_person_is_one_pair_of_eyes_whatever_their_posts() {
 async fn a_proposal_that_ran_out_is_decided_by_nobody_and_may_be_made_again() {
     let world = World::new().await;
     let id = propose(&world.admin, &world).await;
-    let root = root().await;
+    let root = app().database("mingjian_root").await;
     let now: chrono::DateTime<chrono::Utc> = NOW.parse().unwrap();
     root.execute("UPDATE approvals SET expires_at = $2 WHERE id = $1", &[&id, &now]).await.unwrap();
     let (status, problem) = decide(&world.approver, id, "approve").await;

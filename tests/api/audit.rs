@@ -10,19 +10,17 @@ use mingjian::{
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio_postgres::Config;
 
 use crate::{
     app::{World, app},
-    audit_chain::{append, database, event, seal_as_the_service, verify},
-    courses::good_course,
+    audit_chain::{append, event, seal_as_the_service, verify},
+    samples::good_course,
 };
 
 /// The service's pools in this process, which seals and chains as the service does.
 pub fn pools() -> Pools {
     seal_as_the_service();
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
+    let config = app().database_config("mingjian_root");
     let vault = Vault::open(&app().data, None, &Secrets::load(&app().data).unwrap()).unwrap();
     Pools::new(&config, None, vault).unwrap()
 }
@@ -40,7 +38,7 @@ async fn look_as(region: RegionCode, role: Role, world: &World, reason: &str) ->
         request_id: "look-1".into(),
         now: crate::app::NOW.parse().unwrap(),
     };
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let sql = "SELECT id FROM institutions WHERE credit_code = $1";
     let institution: i64 = root.query_one(sql, &[&world.credit_code]).await.unwrap().get(0);
     let mut conn = caller.actor.scope().begin(&pools()).await?;
@@ -72,10 +70,17 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     assert!(!page.contains("周查看"), "an official is shown by bureau and role");
     assert!(!other.org.page("/org/audit").await.contains("省级抽查"), "another institution's");
     // The bureau weighs a proposal: no business of the institution's until it is decided.
-    world.admin.post_json("/lists/white", json!({"credit_code": world.credit_code, "reason": "内部意见"})).await;
+    let proposal = json!({"credit_code": world.credit_code, "reason": "内部意见"});
+    let (_, proposal) = world.admin.post_json("/lists/white", proposal).await;
     let changes = world.org.page("/org/audit?show=changes").await;
     assert!(changes.contains("新增机构") && changes.contains(&county), "{changes}");
     assert!(!changes.contains("内部意见") && !changes.contains("提议，待复核") && !changes.contains(&world.admin.name));
+    assert!(!changes.contains("名单变更"), "nothing is decided yet");
+    let decision = format!("/approvals/{}/decisions", proposal["id"]);
+    world.approver.post_json(&decision, json!({"decision": "approve", "comment": "内部批注"})).await;
+    let changes = world.org.page("/org/audit?show=changes").await;
+    assert!(changes.contains("名单变更") && changes.contains("白名单"), "{changes}");
+    assert!(!changes.contains("内部") && !changes.contains(&world.approver.name), "{changes}");
     assert_eq!(world.admin.get("/org/audit").await.status(), StatusCode::FORBIDDEN);
     assert_eq!(world.org.get("/b/audit").await.status(), StatusCode::FORBIDDEN);
     // The county's auditor finds both looks, the province's chain has its own, and both chains are whole.
@@ -84,14 +89,14 @@ async fn an_institution_sees_who_looked_at_its_data_and_what_was_changed_about_i
     for region in [world.county, province] {
         assert_eq!(verify(app(), region, &[]).1["ok"], true);
     }
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let own = "SELECT count(*) FROM audit_events WHERE tenant_id = 130000 AND reason = '省级抽查' AND subject_id = $1";
     let own: i64 = root.query_one(own, &[&world.credit_code]).await.unwrap().get(0);
     assert_eq!(own, 1);
     // Looks go down, never sideways, and an upper level writes nothing else below.
     let sideways = look_as(other.county, Role::Inspector, &world, "x").await;
     assert!(sideways.is_err());
-    let app_role = database("mingjian_app").await;
+    let app_role = app().database("mingjian_app").await;
     app_role.batch_execute(&mingjian::db::Scope::official(province, 1).statement()).await.unwrap();
     let error = mingjian::db::trail::append_by(&app_role, vec![event(world.county, "x")]).await.unwrap_err();
     assert!(error.to_string().contains("db error"), "{error}");
@@ -126,6 +131,11 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         let found = page.split("<table").nth(1).unwrap_or(page.split("</form>").last().unwrap());
         assert!(found.contains(finds) && !found.contains(not), "{query} finds {found}");
     }
+    let page = auditor.page("/b/audit?kind=approval").await;
+    assert!(
+        page.contains(r#"<option value="approval" selected>双人复核</option>"#),
+        "it can be chosen, and stays chosen"
+    );
     let page = auditor.page("/b/audit?kind=list.changed").await;
     let at = page.find("href=\"/b/audit/").unwrap() + "href=\"".len();
     let path = page[at..].split('"').next().unwrap().to_owned();
@@ -134,7 +144,7 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
     {
         assert!(one.contains(words), "the event's page lacks {words}");
     }
-    let (seq, root) = (path.rsplit('/').next().unwrap().to_owned(), database("mingjian_root").await);
+    let (seq, root) = (path.rsplit('/').next().unwrap().to_owned(), app().database("mingjian_root").await);
     let edit = |reason: &str| {
         format!(
             "UPDATE audit_events SET reason = '{reason}' WHERE tenant_id = {} AND seq = {seq}",
@@ -152,9 +162,14 @@ async fn an_auditor_finds_an_event_by_every_filter_and_sees_its_place_in_the_cha
         assert_eq!(auditor.get(nothing).await.status(), StatusCode::NOT_FOUND, "{nothing}");
     }
     assert_eq!(world.approver.get(&path).await.status(), StatusCode::FORBIDDEN);
+    // Every bureau numbers its events from one: the same address is the neighbour's own event, or nothing.
+    assert!(one.contains(code.as_str()), "the event's page names the institution");
     let neighbour = World::new().await;
-    let theirs = neighbour.admin.get(&path).await;
-    assert!(theirs.status() == StatusCode::NOT_FOUND || !theirs.text().await.unwrap().contains("复核同意"));
+    assert_eq!(neighbour.admin.get(&path).await.status(), StatusCode::NOT_FOUND, "they have not so many yet");
+    let own = (0..seq.parse().unwrap()).map(|_| event(neighbour.county, "邻县自己的事"));
+    append(neighbour.county, own.collect()).await;
+    let theirs = neighbour.admin.page(&path).await;
+    assert!(theirs.contains("邻县自己的事") && !theirs.contains(code.as_str()), "{theirs}");
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use diesel_async::SimpleAsyncConnection;
 use mingjian::{
     db::{
-        Scope,
-        open::connect,
+        AuthConn, DbError, Scope,
         trail::{self, Draft, Key, Who},
     },
     kernel::RegionCode,
@@ -14,20 +14,11 @@ use mingjian::{
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
 
 use crate::{
     app::{HEADER, TestApp, World, app, credit_code, row},
-    courses::good_course,
-    samples::{GRAB, OPENING, camt},
+    samples::{GRAB, OPENING, camt, good_course},
 };
-
-/// A connection to the database itself.
-pub async fn database(role: &str) -> Client {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user(role).dbname("mingjian");
-    connect(&config).await.unwrap()
-}
 
 /// Makes this process seal as the service does.
 pub fn seal_as_the_service() {
@@ -69,7 +60,7 @@ pub fn event(county: RegionCode, subject: &str) -> Draft {
 /// Appends events to a county's chain as the service's own role does.
 pub async fn append(county: RegionCode, events: Vec<Draft>) {
     seal_as_the_service();
-    let client = database("mingjian_app").await;
+    let client = app().database("mingjian_app").await;
     client.batch_execute(&Scope::official(county, 1).statement()).await.unwrap();
     trail::append_by(&client, events).await.unwrap();
     client.batch_execute("COMMIT").await.unwrap();
@@ -85,9 +76,7 @@ pub async fn busy() -> World {
     let decision = json!({"decision": "return", "comment": "请补充教材备案号\u{1F600}"});
     world.approver.post_json(&format!("/courses/{course}/decisions"), decision).await;
     let path = format!("/escrow/accounts/{}/statements", world.account_id().await);
-    let part = reqwest::multipart::Part::text(camt(&world.account, OPENING, &GRAB)).file_name("3月.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
+    let answer = world.admin.post_file(&path, &[], "3月.xml", camt(&world.account, OPENING, &GRAB)).await;
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     world
         .admin
@@ -187,7 +176,7 @@ async fn a_busy_trail_verifies_and_each_kind_of_tampering_is_named() {
     assert!(through > 12 && sound["events"] == through, "{sound}");
     let kept = app().run(&["audit", "checkpoint", "--region", &world.county.to_string()], "");
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["seq"], through);
-    let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id().to_string());
+    let (root, tenant) = (app().database("mingjian_root").await, world.county.tenant_id().to_string());
     let on = |sql: &str| sql.replace("$T", &tenant);
     let tables = ["audit_events", "audit_heads", "audit_checkpoints"];
     for table in tables {
@@ -227,7 +216,7 @@ async fn a_checkpoint_kept_elsewhere_shows_what_was_cut_off() {
     let kept = app().run(&["audit", "checkpoint", "--region", &county.to_string()], "");
     std::fs::write(file, &kept).unwrap();
     assert_eq!(verify(app(), county, &["--checkpoint", file]).0, 0);
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let tenant = county.tenant_id();
     root.batch_execute(&format!(
         "DELETE FROM audit_events WHERE tenant_id = {tenant} AND seq > 4; DELETE FROM audit_checkpoints WHERE tenant_id = {tenant}; \
@@ -321,6 +310,34 @@ async fn whatever_an_event_holds_verifies_after_it_was_read_back() {
     assert_eq!((status, &verdict["events"]), (0, &json!(401)), "{verdict}");
 }
 
+/// Somebody who has told the trail something waits for a row of somebody who is about to: neither holds the chain meanwhile.
+#[tokio::test]
+async fn what_the_sign_in_role_tells_holds_nobody_up_before_its_commit() {
+    const HOLD: &str = "SELECT pg_advisory_xact_lock(20260318)";
+    let (county, pools) = (app().county(), crate::audit::pools());
+    let both = tokio::sync::Barrier::new(2);
+    let teller = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.record(event(county, "told before it waits"));
+        both.wait().await;
+        Ok(conn.sql().batch_execute(HOLD).await?)
+    });
+    let holder = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.sql().batch_execute(HOLD).await?;
+        both.wait().await;
+        conn.record(event(county, "told while the other waits"));
+        Ok(())
+    });
+    let (told, held) = tokio::join!(teller, holder);
+    assert!(told.is_ok() && held.is_ok(), "{told:?} {held:?}");
+    let refused = AuthConn::transaction(&pools, async |conn: &mut AuthConn| -> Result<(), DbError> {
+        conn.record(event(county, "never so"));
+        Err(DbError::Pool("refused".into()))
+    });
+    refused.await.unwrap_err();
+    let (status, verdict) = verify(app(), county, &[]);
+    assert_eq!((status, &verdict["events"]), (0, &json!(2)), "{verdict}");
+}
+
 /// Officials write in their county, people sign in, the system imports into many counties: nobody waits for ever, and
 /// every chain has every event once.
 #[tokio::test(flavor = "multi_thread")]
@@ -370,7 +387,7 @@ async fn many_writers_at_once_leave_whole_chains() {
     for world in worlds {
         let (status, verdict) = verify(app(), world.county, &[]);
         assert_eq!(status, 0, "{verdict}");
-        let root = database("mingjian_root").await;
+        let root = app().database("mingjian_root").await;
         let sql = "SELECT count(*) FILTER (WHERE action = 'course.saved'), count(*) FILTER (WHERE action = 'session.begun' AND actor_name = $2), \
                    count(*) FILTER (WHERE action = 'institution.added') FROM audit_events WHERE tenant_id = $1";
         let told = root.query_one(sql, &[&world.county.tenant_id(), &world.admin.name]).await.unwrap();

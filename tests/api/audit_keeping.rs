@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::app,
-    audit_chain::{append, busy, database, event, verify},
+    audit_chain::{append, busy, event, verify},
 };
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn what_is_over_is_removed_and_the_rest_stays_verifiable() {
     fs::write(elsewhere.path(), kept).unwrap();
     let told = app().run(&["audit", "expire", "--region", &region, "--keep-months", "36"], "");
     assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["removed"], 3);
-    let root = database("mingjian_root").await;
+    let root = app().database("mingjian_root").await;
     let left = root
         .query("SELECT seq, action, before::text FROM audit_events WHERE tenant_id = $1 ORDER BY seq", &[&tenant])
         .await
@@ -62,7 +62,7 @@ async fn no_runtime_role_removes_or_changes_an_event_but_the_worker_below_an_arc
     append(county, vec![event(county, "a"), Draft { at: chrono::Utc::now(), ..event(county, "young") }]).await;
     let scope = mingjian::db::Scope::system(tenant).statement();
     for role in ["mingjian_app", "mingjian_auth", "mingjian_public", "mingjian_ingest", "mingjian_worker"] {
-        let client = database(role).await;
+        let client = app().database(role).await;
         for sql in [
             format!("DELETE FROM audit_events WHERE tenant_id = {tenant}"),
             format!("UPDATE audit_events SET reason = 'x' WHERE tenant_id = {tenant}"),
@@ -78,7 +78,7 @@ async fn no_runtime_role_removes_or_changes_an_event_but_the_worker_below_an_arc
             client.batch_execute("ROLLBACK").await.unwrap();
         }
     }
-    let worker = database("mingjian_worker").await;
+    let worker = app().database("mingjian_worker").await;
     worker.batch_execute(&scope).await.unwrap();
     for seq in [1, 2] {
         let archive = format!(
@@ -177,7 +177,7 @@ fn every_table_is_told_of_or_says_why_not() {
 #[tokio::test]
 async fn a_story_leaves_events_about_every_table_that_it_changed() {
     let world = busy().await;
-    let (root, tenant) = (database("mingjian_root").await, world.county.tenant_id());
+    let (root, tenant) = (app().database("mingjian_root").await, world.county.tenant_id());
     let kinds =
         root.query("SELECT DISTINCT subject_kind FROM audit_events WHERE tenant_id = $1", &[&tenant]).await.unwrap();
     let kinds: BTreeSet<String> = kinds.iter().map(|row| row.get(0)).collect();

@@ -3,21 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{World, app};
-
-/// A filing that every rule lets pass: Thursday evening, a qualified teacher, a fee within the caps.
-pub fn good_course(name: &str) -> Value {
-    json!({
-        "course": {"name": name, "category": "academic", "subject": "mathematics", "stage": "junior", "grade": 7, "delivery": "offline",
-            "lesson_minutes": 45, "break_minutes": 10, "class_size": 30, "area_m2": 120, "lessons": 40, "fee_fen": 200_000,
-            "benchmark_fen": 5_000, "first_payment_on": "2026-03-20", "materials_filed": true, "homework": false,
-            "overseas_curriculum": false, "photo_search": false,
-            "sessions": [{"date": "2026-03-26", "start": "18:30", "end": "20:30"}, {"date": "2026-04-02", "start": "18:30", "end": "20:30"}]},
-        "instructors": [{"name": "林晓", "role": "teaching", "nationality": "CN", "located_in": "CN",
-            "teacher_certificate": "20153301032000123", "certificate_subject": "mathematics", "certificate_stage": "junior",
-            "skill_certificate": null, "published": true, "in_service_teacher": false, "banned": false, "inquiry_on": "2026-01-05"}]
-    })
-}
+use crate::{
+    app::{TestApp, World, app},
+    samples::good_course,
+};
 
 #[tokio::test]
 async fn a_course_is_filed_approved_and_published() {
@@ -417,4 +406,46 @@ async fn an_institution_begins_with_what_waits_for_it() {
     assert_eq!(status, StatusCode::OK);
     let page = world.org.page("/org").await;
     assert!(page.contains("课程备案被退回") && page.contains("请补充教材备案"), "{page}");
+}
+
+/// The form is checked while it is typed, and each of these checks gives its connection back.
+#[tokio::test]
+async fn checking_a_form_costs_no_connection() {
+    let service = TestApp::start(&[]);
+    let world = World::within(&service).await;
+    let form = || world.org.submit("/org/courses/check", &[("name", "七年级数学")]);
+    let connections = || async {
+        let sql =
+            "SELECT coalesce(string_agg(pid::text, ' '), '') FROM pg_stat_activity WHERE usename = 'mingjian_app'";
+        service.run_sql(sql).await
+    };
+    world.org.page("/org").await;
+    let before = connections().await;
+    assert!(!before.is_empty(), "the page has left its connection in the pool");
+    for _ in 0..3 {
+        assert_eq!(form().await.status(), StatusCode::OK);
+    }
+    let after = connections().await;
+    for pid in before.split(' ') {
+        assert!(after.split(' ').any(|other| other == pid), "{pid} of {before} was thrown away: {after}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_fills_its_page_to_the_last_row_leads_nowhere() {
+    let world = World::new().await;
+    let file = async |name: String| {
+        assert_eq!(world.org.post_json("/courses", good_course(&name)).await.0, StatusCode::CREATED)
+    };
+    for number in 1..=50 {
+        file(format!("数学第{number}班")).await;
+    }
+    let page = world.org.page("/org/courses").await;
+    assert!(page.contains("数学第1班<") && !page.contains("更早的"), "all are on this page");
+    file("数学第51班".to_owned()).await;
+    let page = world.org.page("/org/courses").await;
+    assert!(page.contains("数学第51班<") && !page.contains("数学第1班<"));
+    let older = page.split("before=").nth(1).expect("a link to the one that is left").split('"').next().unwrap();
+    let page = world.org.page(&format!("/org/courses?before={older}")).await;
+    assert!(page.contains("数学第1班<") && !page.contains("数学第2班<") && !page.contains("更早的"), "{page}");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     app::{HEADER, PASSWORD, User, World, app, credit_code, row},
-    courses::good_course,
+    samples::good_course,
 };
 
 /// A department's officer of the world's county.
@@ -32,10 +32,7 @@ async fn piano_house(admin: &User, county: RegionCode, township: &str) -> (Strin
 }
 
 async fn import(admin: &User, county: RegionCode, line: &str) {
-    let part = reqwest::multipart::Part::bytes(format!("{HEADER}\n{line}\n").into_bytes()).file_name("more.csv");
-    let form = reqwest::multipart::Form::new().text("region", county.to_string()).part("file", part);
-    let answer = admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    let report: serde_json::Value = answer.json().await.unwrap();
+    let (_, report) = admin.import(&[("region", &county.to_string())], format!("{HEADER}\n{line}\n")).await;
     assert_eq!(report["accepted"], 1, "{report}");
 }
 

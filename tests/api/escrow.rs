@@ -12,27 +12,12 @@ use crate::{
     samples::{GRAB, OPENING, camt},
 };
 
-async fn deliver(world: &World, text: String) -> Response {
-    let id = world.account_id().await;
-    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await.unwrap()
-}
-
-async fn delivered(world: &World, text: String) -> Value {
-    let answer = deliver(world, text).await;
-    let status = answer.status();
-    let value: Value = answer.json().await.unwrap();
-    assert!(status.is_success(), "{status} {value}");
-    value
-}
-
 #[tokio::test]
 async fn every_entry_lands_once_however_often_it_comes_and_the_grab_is_orange() {
     let world = World::new().await;
-    let first = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let first = world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     assert_eq!((&first["inserted"], &first["duplicates"]), (&json!(3), &json!(0)), "{first}");
-    let again = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let again = world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     assert_eq!((&again["inserted"], &again["duplicates"]), (&json!(0), &json!(3)), "{again}");
     let id = world.account_id().await;
     let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
@@ -55,10 +40,10 @@ async fn every_entry_lands_once_however_often_it_comes_and_the_grab_is_orange() 
 #[tokio::test]
 async fn the_same_reference_with_another_amount_changes_nothing() {
     let world = World::new().await;
-    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let forged =
         [("2026-03-17", false, 18_288_000, "A3"), ("2026-03-17", true, 100, "A9"), ("2026-03-16", true, 480_001, "A1")];
-    let answer = deliver(&world, camt(&world.account, OPENING, &forged)).await;
+    let answer = world.deliver(camt(&world.account, OPENING, &forged)).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     assert!(answer.text().await.unwrap().contains("A1"));
     let id = world.account_id().await;
@@ -69,11 +54,11 @@ async fn the_same_reference_with_another_amount_changes_nothing() {
 #[tokio::test]
 async fn entries_in_any_order_come_to_the_same_balance_and_warnings() {
     let (one, other) = (World::new().await, World::new().await);
-    delivered(&one, camt(&one.account, OPENING, &GRAB)).await;
+    one.delivered(camt(&one.account, OPENING, &GRAB)).await;
     // The later day first, then the earlier one, as files sometimes arrive.
     let after_first_day = OPENING + 720_000;
-    delivered(&other, camt(&other.account, after_first_day, &GRAB[2..])).await;
-    delivered(&other, camt(&other.account, OPENING, &GRAB[..2])).await;
+    other.delivered(camt(&other.account, after_first_day, &GRAB[2..])).await;
+    other.delivered(camt(&other.account, OPENING, &GRAB[..2])).await;
     let mut seen = Vec::new();
     for world in [&one, &other] {
         let id = world.account_id().await;
@@ -148,7 +133,7 @@ async fn the_bank_pushes_the_same_entries_signed_and_gets_the_same_receipts() {
         (&json!(0), &json!(3), &first["receipts"])
     );
     // The file of the day brings the same entries once more.
-    let file = delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    let file = world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     assert_eq!((&file["inserted"], &file["duplicates"]), (&json!(0), &json!(3)));
     for (name, value) in [
         ("x-mj-signature", "00"),
@@ -183,7 +168,7 @@ async fn an_open_watch_page_hears_of_the_warning_within_a_second_and_a_mail_goes
         panic!("the stream ended: {heard}");
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let committed = Instant::now();
     let heard = tokio::time::timeout(Duration::from_secs(10), listening).await.expect("the page hears of it").unwrap();
     // Not a timed test of speed: it says that news are pushed, not polled for by the minute.
@@ -207,7 +192,7 @@ async fn an_open_watch_page_hears_of_the_warning_within_a_second_and_a_mail_goes
 #[tokio::test]
 async fn the_institution_answers_and_the_officer_resolves() {
     let world = World::new().await;
-    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let warnings = world.admin.json("/warnings?kind=FUND-LARGE-SINGLE").await;
     let id = warnings["items"][0]["id"].as_i64().unwrap();
     let act = |action: &'static str, comment: &'static str| json!({"action": action, "comment": comment});
@@ -291,7 +276,7 @@ async fn what_a_sheet_does_not_say_of_an_account_stays_unknown() {
 async fn an_accounts_entries_leave_as_a_workbook_for_those_who_may_see_them() {
     use calamine::Reader;
     let world = World::new().await;
-    delivered(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let path = format!("/b/escrow/{}/entries.xlsx", world.account_id().await);
     let bytes = world.admin.get(&path).await.bytes().await.unwrap();
     let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
@@ -309,7 +294,7 @@ async fn an_accounts_entries_leave_as_a_workbook_for_those_who_may_see_them() {
 async fn a_confirmed_red_suspends_the_listing_by_four_eyes() {
     let world = World::new().await;
     world.list().await;
-    delivered(&world, camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
+    world.delivered(camt(&world.account, OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
     let warnings = world.admin.json("/warnings?level=red").await;
     let id = warnings["items"].as_array().unwrap().iter().find(|w| w["kind"] == "FUND-LARGE-SINGLE").unwrap()["id"]
         .as_i64()
@@ -353,7 +338,7 @@ async fn what_is_no_statement_is_refused_with_the_place_and_changes_nothing() {
         ("another account", camt("00000000", OPENING, &GRAB)),
         ("a bad amount", whole.replace("4800.00", "48x0.00")),
     ] {
-        let answer = deliver(&world, text).await;
+        let answer = world.deliver(text).await;
         assert!(answer.status().is_client_error(), "{what}: {}", answer.status());
         let problem: Value = answer.json().await.unwrap();
         assert!(

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     app::{World, app},
-    courses::good_course,
+    samples::good_course,
 };
 
 #[tokio::test]

@@ -1,10 +1,9 @@
 //! Machine users: keys that are made and shown once, changed with overlap, revoked; and what a signed request reaches.
 
 use chrono::DateTime;
-use mingjian::{db::open::connect, identity::machine::signature};
+use mingjian::identity::machine::signature;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::Config;
 
 use crate::app::{NOW, TestApp, World, app};
 
@@ -215,9 +214,7 @@ async fn a_key_is_kept_from_the_command_line_and_its_end_is_announced_once() {
     assert_eq!(listed[0]["previous_until"], "2026-03-18T13:00:00Z");
     assert_eq!(listed[0]["expires_at"], "2026-04-07T01:00:00Z", "as long as it was made for");
     assert!(listed[0].get("sealed_secret").is_none());
-    let mut config = Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    let database = connect(&config).await.unwrap();
+    let database = app.database("mingjian_root").await;
     let mails = async || -> Vec<String> {
         let sql = "SELECT subject FROM outbox WHERE recipient = $1 AND idempotency_key LIKE 'key-ends:%' ORDER BY id";
         let rows = database.query(sql, &[&format!("{}@test.example", admin.name)]).await.unwrap();
@@ -236,7 +233,17 @@ async fn a_key_is_kept_from_the_command_line_and_its_end_is_announced_once() {
         assert_eq!(told.len(), count, "{now}: {told:?}");
         assert!(told[0].contains("台州银行") && told[0].contains("2026-04-07"), "{told:?}");
     }
+    // However many there are: this one stands behind all that a page shows.
+    let crowd = format!(
+        "INSERT INTO machine_keys (tenant_id, key_id, role, name, scopes, sealed_secret, created_by, created_at, expires_at) \
+         SELECT tenant_id, key_id || n, role, name, scopes, sealed_secret, created_by, created_at + interval '1 second', \
+           expires_at + interval '300 days' FROM machine_keys, generate_series(1, 500) n WHERE key_id = '{}'",
+        key.key
+    );
+    database.batch_execute(&crowd).await.unwrap();
+    assert_eq!(made(&app.run(&["key", "rotate", &key.key], "")).key, key.key);
     app.run(&["key", "revoke", &key.key], "");
+    database.batch_execute("DELETE FROM machine_keys WHERE created_at > '2026-03-18T09:00:00+08:00'").await.unwrap();
     let listed: Value = serde_json::from_str(&app.run(&["key", "list", "--region", &region], "")).unwrap();
     assert_eq!(listed[0]["revoked_at"], "2026-03-18T01:00:00Z");
 }

@@ -96,12 +96,7 @@ async fn a_warning_is_told_by_mail_and_one_refused_mailbox_keeps_nobody_else_wai
     let app: &'static TestApp =
         Box::leak(Box::new(TestApp::start(&["--smtp-url", &format!("smtp://127.0.0.1:{port}")])));
     let world = World::within(app).await;
-    let id = world.account_id().await;
-    let part = reqwest::multipart::Part::bytes(camt(&world.account, OPENING, &GRAB).into_bytes()).file_name("day.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    let path = format!("/escrow/accounts/{id}/statements");
-    let answer = world.admin.api(reqwest::Method::POST, &path).multipart(form).send().await.unwrap();
-    assert!(answer.status().is_success());
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let until = Instant::now() + Duration::from_secs(20);
     let mail = loop {
         if let Ok(mail) = mails.try_recv() {

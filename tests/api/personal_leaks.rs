@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeSet, net::TcpListener};
 
-use mingjian::{db::open::connect, web::Access};
-use reqwest::{Method, StatusCode, multipart};
+use mingjian::web::Access;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, World},
-    courses::good_course,
+    samples::good_course,
 };
 
 const CITIZEN: &str = "11010519491231002X";
@@ -25,7 +25,7 @@ const CERTIFICATE: &str = "20213301032009988";
 const PLANTED: [&str; 9] =
     [CITIZEN, PHONE, PAYEE, PARENT, PARENT_ACCOUNT, CHILD, CASHIER_ACCOUNT, UNPUBLISHED, CERTIFICATE];
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -34,10 +34,7 @@ async fn sheet(world: &World, code: &str, name: &str) {
         "机构名称,统一社会信用代码,培训类别,县区代码,法定代表人,法定代表人身份证号,联系电话\n{name},{code},学科类,{},陈明,{CITIZEN},{PHONE}\n",
         world.county
     );
-    let part = multipart::Part::bytes(csv.into_bytes()).file_name("people.csv");
-    let form = multipart::Form::new().part("file", part);
-    let answer = world.admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    assert!(answer.status().is_success());
+    assert!(world.admin.import(&[], csv).await.0.is_success());
 }
 
 /// A school with a course, money and a warning, and people behind all of it.
@@ -65,10 +62,8 @@ async fn story(world: &World) {
          2026-03-17,400000.00,,80000.00,钱出纳,{CASHIER_ACCOUNT},往来 {PHONE},L2\n"
     );
     let account = world.account_id().await;
-    let part = multipart::Part::bytes(csv.into_bytes()).file_name("statement.csv");
-    let form = multipart::Form::new().part("file", part);
     let path = format!("/escrow/accounts/{account}/statements");
-    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
+    let answer = world.admin.post_file(&path, &[], "statement.csv", csv).await;
     let (status, received) = (answer.status(), answer.json::<Value>().await.unwrap());
     assert!(status.is_success() && !received["warnings"].as_array().unwrap().is_empty(), "{received}");
     // Looked for, looked at, exported: each of these has the numbers in its hands.
@@ -134,9 +129,7 @@ async fn nothing_planted_gets_onto_public_pages_into_mails_logs_or_metrics() {
         school.1.contains("七年级数学") && school.1.contains("林晓") && school.1.contains(&world.account),
         "the page is there"
     );
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    let root = connect(&config).await.unwrap();
+    let root = app.database("mingjian_root").await;
     let mails = root.query("SELECT subject || ' ' || body FROM outbox", &[]).await.unwrap();
     assert!(!mails.is_empty(), "the warning was mailed");
     read.extend(mails.iter().map(|row| ("a mail".to_owned(), row.get(0))));

@@ -3,13 +3,12 @@
 use std::sync::OnceLock;
 
 use mingjian::kernel::RegionCode;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, User, World},
-    courses::good_course,
-    samples::{OPENING, camt},
+    samples::{OPENING, camt, good_course},
 };
 
 /// A service apart: what a province sets here must not reach the counties of other tests.
@@ -233,13 +232,6 @@ async fn what_cannot_be_set_is_refused_and_says_why() {
     }
 }
 
-async fn deliver(world: &World, text: String) -> Response {
-    let id = world.account_id().await;
-    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await.unwrap()
-}
-
 async fn put(user: &User, tag: Option<&str>, body: &Value) -> (StatusCode, Value) {
     let mut request = user.api(Method::PUT, "/policies/escrow").json(body);
     if let Some(tag) = tag {
@@ -254,7 +246,7 @@ async fn thresholds_change_by_document_and_what_comes_in_is_judged_by_its_day() 
     let world = world().await;
     // 1,500 yuan leave on the day before and are nothing to speak of.
     let first = [("2026-03-17", false, 150_000, "A1")];
-    assert!(deliver(&world, camt(&world.account, OPENING, &first)).await.status().is_success());
+    world.delivered(camt(&world.account, OPENING, &first)).await;
     assert!(world.admin.json("/warnings").await["items"].as_array().unwrap().is_empty());
     let answer = world.admin.api(Method::GET, "/policies/escrow").send().await.unwrap();
     let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
@@ -292,10 +284,10 @@ async fn thresholds_change_by_document_and_what_comes_in_is_judged_by_its_day() 
     assert_eq!(put(&world.admin, Some(&tag), &body).await.0, StatusCode::PRECONDITION_FAILED, "the race is lost");
 
     let second = [("2026-03-18", false, 150_000, "A2")];
-    assert!(deliver(&world, camt(&world.account, OPENING - 150_000, &second)).await.status().is_success());
+    world.delivered(camt(&world.account, OPENING - 150_000, &second)).await;
     // The day before comes once more with an entry that was missing, so that the whole history is judged anew.
     let late = [("2026-03-16", false, 150_000, "A0")];
-    assert!(deliver(&world, camt(&world.account, OPENING + 150_000, &late)).await.status().is_success());
+    world.delivered(camt(&world.account, OPENING + 150_000, &late)).await;
     let warnings = world.admin.json("/warnings").await;
     let items = warnings["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "only what came in since is judged by the new threshold: {warnings}");
@@ -354,9 +346,27 @@ async fn a_bureau_may_want_two_officials_for_more() {
     let body = json!({"value": actions, "effective_from": "2026-03-18", "reason": "从严"});
     adopt(&world.admin, &world.approver, "approvals.four_eyes", body).await;
     let grab = crate::samples::GRAB;
-    assert!(deliver(&world, camt(&world.account, OPENING, &grab)).await.status().is_success());
+    world.delivered(camt(&world.account, OPENING, &grab)).await;
     let warnings = world.admin.json("/warnings?level=orange&kind=FUND-LARGE-SINGLE").await;
     let path = format!("/warnings/{}/actions", warnings["items"][0]["id"]);
     let (status, answer) = world.admin.post_json(&path, json!({"action": "resolve", "comment": "已核对"})).await;
     assert_eq!((status, answer["state"].as_str()), (StatusCode::ACCEPTED, Some("pending")), "{answer}");
+}
+
+#[tokio::test]
+async fn the_watch_page_says_the_times_to_act_that_the_bureau_has_set() {
+    let world = world().await;
+    let page = world.admin.page("/b/escrow").await;
+    for told in ["须当日处置", "2 个工作日内约谈", "3 个工作日内说明", "提示关注"] {
+        assert!(page.contains(told), "by the program's own policy the page lacks {told}");
+    }
+    for (parameter, days) in [("warnings.due.orange", 1), ("warnings.due.yellow", 0)] {
+        let body = json!({"value": days, "effective_from": "2026-03-18", "reason": "从严"});
+        adopt(&world.admin, &world.approver, parameter, body).await;
+    }
+    let page = world.admin.page("/b/escrow").await;
+    assert!(page.contains("1 个工作日内约谈") && page.contains("须当日说明"), "{page}");
+    assert!(!page.contains("2 个工作日内约谈") && !page.contains("3 个工作日内说明"));
+    let page = world.admin.page("/b/escrow?lang=en").await;
+    assert!(page.contains("Talk within 1 workday<") && page.contains("Answer today"), "{page}");
 }

@@ -6,13 +6,8 @@ use serde_json::json;
 use crate::app::{HEADER, World, app, credit_code, row};
 
 async fn import(world: &World, csv: String, more: &[(&str, &str)]) -> (StatusCode, serde_json::Value) {
-    let mut form = reqwest::multipart::Form::new().text("region", world.county.to_string());
-    for (name, value) in more {
-        form = form.text((*name).to_owned(), (*value).to_owned());
-    }
-    let form = form.part("file", reqwest::multipart::Part::bytes(csv.into_bytes()).file_name("a.csv"));
-    let answer = world.admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap())
+    let region = world.county.to_string();
+    world.admin.import(&[&[("region", region.as_str())], more].concat(), csv).await
 }
 
 #[tokio::test]

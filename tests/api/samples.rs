@@ -1,4 +1,6 @@
-//! Bank statements as tests send them.
+//! Bank statements and courses as tests send them.
+
+use serde_json::{Value, json};
 
 /// One line of a statement: day, credit, fen, reference.
 pub type Line<'a> = (&'a str, bool, i64, &'a str);
@@ -40,3 +42,17 @@ pub const GRAB: [Line<'static>; 3] =
     [("2026-03-16", true, 480_000, "A1"), ("2026-03-16", true, 240_000, "A2"), ("2026-03-17", false, 18_288_000, "A3")];
 /// What was there before, in fen.
 pub const OPENING: i64 = 45_000_000;
+
+/// A filing that every rule lets pass: Thursday evening, a qualified teacher, a fee within the caps.
+pub fn good_course(name: &str) -> Value {
+    json!({
+        "course": {"name": name, "category": "academic", "subject": "mathematics", "stage": "junior", "grade": 7, "delivery": "offline",
+            "lesson_minutes": 45, "break_minutes": 10, "class_size": 30, "area_m2": 120, "lessons": 40, "fee_fen": 200_000,
+            "benchmark_fen": 5_000, "first_payment_on": "2026-03-20", "materials_filed": true, "homework": false,
+            "overseas_curriculum": false, "photo_search": false,
+            "sessions": [{"date": "2026-03-26", "start": "18:30", "end": "20:30"}, {"date": "2026-04-02", "start": "18:30", "end": "20:30"}]},
+        "instructors": [{"name": "林晓", "role": "teaching", "nationality": "CN", "located_in": "CN",
+            "teacher_certificate": "20153301032000123", "certificate_subject": "mathematics", "certificate_stage": "junior",
+            "skill_certificate": null, "published": true, "in_service_teacher": false, "banned": false, "inquiry_on": "2026-01-05"}]
+    })
+}

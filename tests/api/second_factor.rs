@@ -126,9 +126,15 @@ async fn a_code_is_asked_for_after_the_password_and_good_once() {
     let answer = app.visitor().request(Method::POST, "/api/v1/auth/login").json(&login).send().await.unwrap();
     let problem: Value = answer.json().await.unwrap();
     assert_eq!(problem["type"], "/problems/sign-in-refused");
-    // The secret is not in the database as it is.
-    let kept = app.run_sql("SELECT count(*)::text FROM totp_secrets WHERE octet_length(sealed) <= 20").await;
-    assert_eq!(kept, "0");
+    // The secret is not in the database as it is, neither its bytes nor its text.
+    let kept = format!(
+        "SELECT encode(t.sealed, 'hex') FROM totp_secrets t JOIN people p ON p.id = t.person_id WHERE p.username = '{}'",
+        officer.name
+    );
+    let kept = app.run_sql(&kept).await;
+    let text = secret.replace(' ', "");
+    let bytes = Secret::try_from_base32(&text).unwrap();
+    assert!(!kept.contains(&hex::encode(&bytes)) && !kept.contains(&hex::encode(&text)), "{kept}");
 }
 
 #[tokio::test]
@@ -170,6 +176,7 @@ async fn recovery_codes_work_once_and_new_ones_end_the_old() {
     assert!(page.contains("<span class=\"num\">9</span>"), "{page}");
     let answer = officer.post("/account/recovery", &[]).await.text().await.unwrap();
     assert_eq!(answer.matches("<li><code>").count(), 10);
+    assert!(answer.contains("旧的都已作废") && !answer.contains("两步验证已启用"), "{answer}");
     assert_eq!(officer.api(Some(&codes[1])).await.0, StatusCode::UNAUTHORIZED);
     let fresh = between(&answer, "<li><code>", "<");
     assert_eq!(officer.api(Some(fresh)).await.0, StatusCode::OK);
@@ -211,4 +218,72 @@ async fn changes_ask_who_one_is_unless_one_has_just_signed_in() {
     assert_eq!(answer.headers()["location"], "/account/security?done=totp");
     assert_eq!(officer.api(Some(&code(&secret, 1))).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(officer.api(Some(&code(&newer, 1))).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_has_lost_every_factor_sets_up_another_after_an_operator_took_the_lost_ones() {
+    let app = app();
+    let (county, elsewhere) = (app.county().to_string(), app.county().to_string());
+    let officer = Person::new(app, "approver", county.parse().unwrap());
+    let (secret, codes) = officer.enrol().await;
+    assert_eq!(officer.get("/b").await.status(), StatusCode::OK);
+    let reset = |region: &str, name: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mingjian"));
+        command.args([
+            "user",
+            "reset-factors",
+            "--region",
+            region,
+            "--reason",
+            "李敏、陈立当面核对身份证",
+            name,
+            "--data",
+        ]);
+        let output = command.arg(&app.data).env("MINGJIAN_CLOCK", NOW).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code().unwrap(), said[0].clone() + &said[1])
+    };
+    for (region, name) in [(&elsewhere, officer.name.as_str()), (&county, "nobody.at.all")] {
+        let (status, said) = reset(region, name);
+        assert!(status == 2 && said.contains("holds a post in use"), "{said}");
+    }
+    assert_eq!(officer.get("/b").await.status(), StatusCode::OK, "nothing was changed");
+    officer.password().await;
+    let (status, said) = reset(&county, &officer.name);
+    assert_eq!(status, 0, "{said}");
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told, json!({"totp": true, "passkeys": 0, "recovery_codes": 10, "sessions_ended": 1}));
+    assert_eq!(reset(&county, &officer.name).0, 2, "there is nothing left to take");
+    let ended = async || officer.get("/b").await.status() == StatusCode::SEE_OTHER;
+    for _ in 0..100 {
+        if ended().await {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+    assert!(ended().await, "the session is over in the process that serves");
+    let lost = [code(&secret, 1), codes[0].clone()];
+    for old in [None, Some(lost[0].as_str()), Some(lost[1].as_str())] {
+        assert_eq!(officer.api(old).await.1["type"], "/problems/second-factor-enrolment-needed", "{old:?}");
+    }
+    // The step of the password from before is over as well; the next sign-in sets another app up.
+    let stale = officer.post("/login/second", &[("code", &lost[0])]).await;
+    assert!(stale.text().await.unwrap().contains("从头再来一次"));
+    let (newer, fresh) = officer.enrol().await;
+    assert_eq!((officer.get("/b").await.status(), fresh.len()), (StatusCode::OK, 10));
+    assert_eq!(officer.api(Some(&code(&newer, 1))).await.0, StatusCode::OK);
+    let sql = |what: &str| {
+        format!(
+            "SELECT coalesce(string_agg({what}, '|'), '') FROM audit_events e \
+        WHERE e.action = 'factors.reset' AND e.after->>'username' = '{}'",
+            officer.name
+        )
+    };
+    let on_record = app.run_sql(&sql("e.tenant_id || ' ' || e.actor_role || ' ' || e.reason")).await;
+    assert_eq!(on_record, format!("{county} system 李敏、陈立当面核对身份证"));
+    let mails = format!(
+        "SELECT count(*)::text FROM outbox WHERE recipient = '{}@test.example' AND subject LIKE '%两步验证已由%'",
+        officer.name
+    );
+    assert_eq!(app.run_sql(&mails).await, "1");
 }

@@ -1,7 +1,7 @@
 //! Statements that do not come one after the other: gaps, several of one day, overlaps, dates in the future.
 
 use chrono::{Days, NaiveDate};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,21 +11,6 @@ use crate::{
 };
 
 const GRABBED: i64 = OPENING + 480_000 + 240_000 - 18_288_000;
-
-async fn send(world: &World, text: String) -> Response {
-    let id = world.account_id().await;
-    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements")).multipart(form).send().await.unwrap()
-}
-
-async fn sent(world: &World, text: String) -> Value {
-    let answer = send(world, text).await;
-    let status = answer.status();
-    let value: Value = answer.json().await.unwrap();
-    assert!(status.is_success(), "{status} {value}");
-    value
-}
 
 async fn balance(world: &World) -> i64 {
     let id = world.account_id().await;
@@ -57,29 +42,29 @@ async fn an_old_statement_behind_a_gap_leaves_the_balance_alone_and_shows_what_i
     let (one, other) = (World::new().await, World::new().await);
     let lone = World::new().await;
     let old = |world: &World| mt940(&world.account, "250102", "1000,00", "400,00", "600,00");
-    sent(&one, camt(&one.account, OPENING, &GRAB)).await;
+    one.delivered(camt(&one.account, OPENING, &GRAB)).await;
     assert_eq!(disagreeing(&one).await, 0);
     let grab = warnings(&one).await;
-    let late = sent(&one, old(&one)).await;
+    let late = one.delivered(old(&one)).await;
     assert_eq!(balance(&one).await, GRABBED, "the newest statements say what is there");
     let gap = json!({"after": "2025-01-02", "before": "2026-03-16", "fen": OPENING - 60_000});
     assert_eq!((&late["inserted"], &late["gap"]), (&json!(1), &gap), "{late}");
     assert_eq!(disagreeing(&one).await, 2, "both sides of the gap");
     assert!(one.admin.page(&format!("/b/escrow/{}", one.account_id().await)).await.contains("之间缺对账单"));
     // What happened since is judged as before; the old entry by its own statement.
-    sent(&lone, old(&lone)).await;
+    lone.delivered(old(&lone)).await;
     assert_eq!(balance(&lone).await, 60_000);
     for kept in &grab {
         let (kind, level) = kept.split_once(' ').map(|(kind, rest)| (kind, rest.split(' ').next().unwrap())).unwrap();
         assert!(warnings(&one).await.iter().any(|w| w.starts_with(kind) && w.contains(level)), "{kept}");
     }
     // The same, however it comes.
-    sent(&other, old(&other)).await;
-    sent(&other, camt(&other.account, OPENING, &GRAB)).await;
+    other.delivered(old(&other)).await;
+    other.delivered(camt(&other.account, OPENING, &GRAB)).await;
     assert_eq!((balance(&other).await, warnings(&other).await), (GRABBED, warnings(&one).await));
     assert_eq!(disagreeing(&other).await, 2);
     // The books hold every entry, and the same again changes nothing.
-    let again = sent(&one, old(&one)).await;
+    let again = one.delivered(old(&one)).await;
     assert_eq!((&again["inserted"], &again["duplicates"]), (&json!(0), &json!(1)));
     assert_eq!((balance(&one).await, warnings(&one).await), (GRABBED, warnings(&other).await));
 }
@@ -99,7 +84,7 @@ async fn a_gap_closes_when_the_missing_statement_comes() {
         ];
         let mut newest = 0;
         for at in order {
-            sent(&world, files[at].clone()).await;
+            world.delivered(files[at].clone()).await;
             newest = newest.max(at);
             let wanted = [OPENING + 100_000, OPENING + 70_000, OPENING + 75_000][newest];
             assert_eq!(balance(&world).await, wanted, "{order:?} {at}");
@@ -121,7 +106,7 @@ async fn statements_of_one_day_follow_one_on_the_other() {
     for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [2, 0, 1]] {
         let world = World::new().await;
         for at in order {
-            sent(&world, camt(&world.account, parts[at].0, &[parts[at].1])).await;
+            world.delivered(camt(&world.account, parts[at].0, &[parts[at].1])).await;
         }
         assert_eq!(balance(&world).await, 57_000, "{order:?}");
         assert_eq!(disagreeing(&world).await, 0, "{order:?}");
@@ -133,13 +118,13 @@ async fn statements_of_one_day_follow_one_on_the_other() {
 #[tokio::test]
 async fn an_overlapping_statement_that_says_the_same_agrees() {
     let world = World::new().await;
-    sent(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let overlap = [GRAB[2], ("2026-03-18", true, 10_000, "A4")];
-    let answer = sent(&world, camt(&world.account, OPENING + 720_000, &overlap)).await;
+    let answer = world.delivered(camt(&world.account, OPENING + 720_000, &overlap)).await;
     assert_eq!((&answer["inserted"], &answer["duplicates"], &answer["gap"]), (&json!(1), &json!(1), &Value::Null));
     assert_eq!((balance(&world).await, disagreeing(&world).await), (GRABBED + 10_000, 0));
     let other = camt(&world.account, OPENING, &[GRAB[2], ("2026-03-18", true, 20_000, "A5")]);
-    let answer = sent(&world, other).await;
+    let answer = world.delivered(other).await;
     assert!(!answer["gap"].is_null(), "{answer}");
 }
 
@@ -157,7 +142,7 @@ async fn nothing_is_believed_of_the_future() {
         ("opening_on", dated("OPBD", "2026-03-16", "2026-03-20")),
         ("entries[2].booked_on", whole.replace("<BookgDt><Dt>2026-03-17", "<BookgDt><Dt>2026-03-20")),
     ] {
-        let answer = send(&world, text).await;
+        let answer = world.deliver(text).await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{field}");
         let problem: Value = answer.json().await.unwrap();
         let error = &problem["errors"][0];
@@ -175,7 +160,7 @@ async fn nothing_is_believed_of_the_future() {
     assert_eq!(pushed.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(pushed.text().await.unwrap().contains("entries[0].booked_on"));
     // The bank's clock may be a little ahead.
-    sent(&world, dated("CLBD", "2026-03-17", "2026-03-19")).await;
+    world.delivered(dated("CLBD", "2026-03-17", "2026-03-19")).await;
 }
 
 #[tokio::test]
@@ -184,15 +169,17 @@ async fn parents_see_at_once_up_to_which_day_an_account_is_watched() {
     let public = format!("/api/v1/public/institutions/{}", world.credit_code);
     let before = app().visitor().json(&public).await;
     assert_eq!((&before["watch"], &before["statement_on"]), (&json!("stale"), &Value::Null), "{before}");
-    sent(&world, camt(&world.account, OPENING, &GRAB)).await;
+    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
     let after = app().visitor().json(&public).await;
     assert_eq!((&after["watch"], &after["statement_on"]), (&json!("watched"), &json!("2026-03-17")), "{after}");
     // An older statement does not set the day back.
     let day = NaiveDate::from_ymd_opt(2026, 3, 10).unwrap() - Days::new(1);
-    sent(
-        &world,
-        camt(&world.account, OPENING, &[(&day.to_string(), true, 100, "W1"), (&day.to_string(), false, 100, "W2")]),
-    )
-    .await;
+    world
+        .delivered(camt(
+            &world.account,
+            OPENING,
+            &[(&day.to_string(), true, 100, "W1"), (&day.to_string(), false, 100, "W2")],
+        ))
+        .await;
     assert_eq!(app().visitor().json(&public).await["statement_on"], "2026-03-17");
 }

@@ -2,21 +2,14 @@
 
 use std::time::Duration;
 
-use mingjian::{db::open::connect, kernel::RegionCode};
+use mingjian::kernel::RegionCode;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_postgres::{Client as Database, Config};
 
 use crate::app::{PASSWORD, TestApp, User, app};
 
 const EDGE: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.49";
-
-async fn root(app: &TestApp) -> Database {
-    let mut config = Config::new();
-    config.host_path(app.data.join("run")).user("mingjian_root").dbname("mingjian");
-    connect(&config).await.unwrap()
-}
 
 /// Signs in by API with a browser's name.
 async fn tokens_of(app: &TestApp, name: &str, agent: &str) -> Value {
@@ -96,10 +89,44 @@ async fn a_person_sees_their_sessions_and_ends_one_or_all_others() {
 }
 
 #[tokio::test]
+async fn all_others_are_as_many_as_there_are_and_what_ran_out_is_not_ended_again() {
+    let app = app();
+    let officer = app.user("approver", app.county()).await;
+    let database = app.database("mingjian_root").await;
+    let add = async |ids: &str, expires: &str| {
+        let sql = format!(
+            "INSERT INTO sessions (tenant_id, id, user_id, created_at, last_seen_at, expires_at, agent, network, device) \
+             SELECT u.tenant_id, md5(u.id || '.' || n), u.id, '2026-03-17T09:00:00+08:00', '2026-03-17T09:00:00+08:00', \
+               '{expires}', '', '', '' \
+             FROM users u JOIN people p ON p.id = u.person_id, generate_series({ids}) n WHERE p.username = '{}'",
+            officer.name
+        );
+        database.batch_execute(&sql).await.unwrap();
+    };
+    add("1, 250", "2026-03-18T19:00:00+08:00").await;
+    add("251, 260", "2026-03-18T08:59:59+08:00").await;
+    let ended: Value = officer.api(Method::DELETE, "/auth/sessions").send().await.unwrap().json().await.unwrap();
+    assert_eq!(ended, json!({"ended": 251}), "these and the harness's browser");
+    let ended_late = format!(
+        "SELECT count(*)::text FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
+         JOIN people p ON p.id = u.person_id WHERE p.username = '{}' AND s.expires_at < s.ended_at",
+        officer.name
+    );
+    assert_eq!(app.run_sql(&ended_late).await, "0");
+    add("261, 262", "2026-03-18T08:59:59+08:00").await;
+    let login = tokens_of(app, &officer.name, EDGE).await;
+    let browser = app.sign_in(&officer.name).await;
+    let new = [("current", PASSWORD), ("new", "白鹭 velvet 灯笼 harbor")];
+    assert_eq!(browser.submit("/account/password", &new).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(status(app, text(&login["access_token"]), "/api/v1/institutions").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(app.run_sql(&ended_late).await, "0", "a changed password ends what is open alone");
+}
+
+#[tokio::test]
 async fn a_sign_in_on_an_unknown_device_is_told_to_the_owner_and_a_known_one_is_not() {
     let app = app();
     let officer = app.user("approver", app.county()).await;
-    let database = root(app).await;
+    let database = app.database("mingjian_root").await;
     let mails = async || -> Vec<String> {
         let sql = "SELECT body FROM outbox WHERE recipient = $1 AND idempotency_key LIKE 'new-device:%' ORDER BY id";
         let rows = database.query(sql, &[&format!("{}@test.example", officer.name)]).await.unwrap();
@@ -153,7 +180,7 @@ async fn a_session_that_ends_in_one_process_is_over_in_the_others_at_once() {
     let again = tokens_of(&one, &officer.name, EDGE).await;
     let access = text(&again["access_token"]);
     assert_eq!(status(&other, access, "/api/v1/institutions").await, StatusCode::OK);
-    let database = root(&one).await;
+    let database = one.database("mingjian_root").await;
     let deafen = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
         WHERE usename = 'mingjian_worker' AND query LIKE 'LISTEN%' OR usename = 'mingjian_worker' AND query = ''";
     database.query(deafen, &[]).await.unwrap();
@@ -169,6 +196,27 @@ async fn a_session_that_ends_in_one_process_is_over_in_the_others_at_once() {
         status(&other, access, "/api/v1/institutions").await == StatusCode::UNAUTHORIZED
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_browser_whose_session_cannot_be_asked_for_is_told_to_wait_and_stays_signed_in() {
+    let app = TestApp::start(&[]);
+    let officer = app.user("approver", app.county()).await;
+    // The access token has run out, as a browser sees it after a quarter of an hour: the refresh token alone is left.
+    let visit = async |path: &str| {
+        let cookie = format!("mj_refresh={}", officer.refresh);
+        app.visitor().request(Method::GET, path).header("cookie", cookie).send().await.unwrap()
+    };
+    let database = app.database("mingjian_root").await;
+    database.batch_execute("ALTER TABLE refresh_tokens RENAME TO away").await.unwrap();
+    let answer = visit("/b").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers().get("set-cookie"), None, "nothing is taken from the browser");
+    assert_eq!(visit("/login").await.status(), StatusCode::OK, "what is open to anyone stays open");
+    database.batch_execute("ALTER TABLE away RENAME TO refresh_tokens").await.unwrap();
+    assert_eq!(visit("/b").await.status(), StatusCode::OK);
+    let cookie = app.visitor().request(Method::GET, "/b").header("cookie", "mj_refresh=331002.nothing.real");
+    assert_eq!(cookie.send().await.unwrap().status(), StatusCode::SEE_OTHER, "a wrong token is no token");
 }
 
 #[tokio::test]

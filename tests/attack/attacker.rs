@@ -87,7 +87,8 @@ impl Attacker {
 
 /// An account of `role` in `region`, signed in as a program.
 pub async fn signed_in(app: &TestApp, role: Role, region: &str, institution: Option<&str>, stand: Stand) -> Attacker {
-    let name = format!("{role}.{region}.{}", TestApp::next_number());
+    // Not as accounts of the target are named: one of those with a short number would be found in its own name.
+    let name = format!("attacker.{role}.{region}.{}", TestApp::next_number());
     let role_text = role.to_string();
     let mut arguments = vec!["user", "add", "--role", &role_text, "--region", region, "--password-stdin"];
     arguments.extend(["--second-factor", "off"]);

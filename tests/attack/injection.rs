@@ -1,16 +1,18 @@
 //! SQL where text is expected, and a runtime role that tries to be more than it is.
 
+use futures_util::TryStreamExt;
 use mingjian::{
-    db::{Scope, open::connect},
-    web::app::routes,
+    db::Scope,
+    identity::Role,
+    web::{Access, app::routes},
 };
-use reqwest::Method;
-use tokio_postgres::{Client, Config};
+use reqwest::{Method, StatusCode};
+use tokio_postgres::error::SqlState;
 
 use crate::{
-    app::{World, app},
-    attacker::Attacker,
-    target::{Body, Request, Target},
+    app::{User, World, app},
+    attacker::{Attacker, Stand},
+    target::{Body, ENDS_THE_SESSION, Request, Target, is_for_institutions},
 };
 
 /// Each closes the text that it is put into, if that text were ever put into a statement, and widens the scope.
@@ -49,25 +51,21 @@ const FIELDS: [&str; 22] = [
     "lang",
 ];
 
-async fn runtime(role: &str) -> Client {
-    let mut config = Config::new();
-    config.host_path(app().data.join("run")).user(role).dbname("mingjian");
-    connect(&config).await.unwrap()
-}
+/// Answers 401 to who is signed in and has not begun to set an app up.
+const OF_A_STEP_THAT_ENDED: &str = "/account/totp/confirm";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_text_reaches_a_statement_as_sql() {
     let target = Target::new().await;
     let outsider = World::new().await;
-    let attacker = Attacker::new(
-        outsider.admin.name.clone(),
-        "bureau_admin".parse().ok(),
-        crate::attacker::Stand::Elsewhere,
-        Some(outsider.admin.token.clone()),
-    );
+    let attacker =
+        |user: &User, role| Attacker::new(user.name.clone(), Some(role), Stand::Elsewhere, Some(user.token.clone()));
+    let admin = attacker(&outsider.admin, Role::BureauAdmin);
+    let institution = attacker(&outsider.org, Role::InstitutionAdmin);
     let before = target.fingerprint().await;
     let mut wrong = Vec::new();
-    for route in routes() {
+    for route in routes().into_iter().filter(|route| !ENDS_THE_SESSION.contains(&route.path)) {
+        let attacker = if is_for_institutions(&route) { &institution } else { &admin };
         for attempt in ATTEMPTS {
             let encoded: String = form_urlencoded::byte_serialize(attempt.as_bytes()).collect();
             let path = route
@@ -91,6 +89,11 @@ async fn no_text_reaches_a_statement_as_sql() {
             if status.is_server_error() {
                 wrong.push(format!("{} {}: {status}", request.method, route.path));
             }
+            let by_session = !matches!(route.access, Access::Anyone | Access::Machine);
+            let signed_out = status == StatusCode::UNAUTHORIZED || shown.contains("\"location\": \"/login");
+            if by_session && signed_out && route.path != OF_A_STEP_THAT_ENDED {
+                wrong.push(format!("{} {}: {} is not signed in", request.method, route.path, attacker.name));
+            }
             if let Some(secret) = target.secrets.iter().find(|secret| shown.contains(secret.as_str())) {
                 wrong.push(format!("{} {}: shows {secret}", request.method, route.path));
             }
@@ -98,6 +101,9 @@ async fn no_text_reaches_a_statement_as_sql() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(target.fingerprint().await, before);
+    for user in [&outsider.admin, &outsider.org] {
+        user.json("/auth/sessions").await;
+    }
 }
 
 /// Each field by itself, so that one refused field does not shield the others.
@@ -128,7 +134,7 @@ async fn no_filter_of_a_list_reaches_a_statement_as_sql() {
 #[tokio::test]
 async fn a_runtime_role_is_held_by_the_database_itself() {
     let target = Target::new().await;
-    let client = runtime("mingjian_app").await;
+    let client = app().database("mingjian_app").await;
     let count = async |begin: &str, table: &str| -> i64 {
         client.batch_execute(begin).await.unwrap();
         let row = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await;
@@ -159,16 +165,22 @@ async fn a_runtime_role_is_held_by_the_database_itself() {
         "DELETE FROM entries",
         "UPDATE entries SET amount_fen = 0",
         "SELECT password_hash FROM people",
-        "COPY institutions TO STDOUT",
         "COPY (SELECT 1) TO PROGRAM 'true'",
         "SELECT pg_read_file('/etc/passwd')",
     ] {
         client.batch_execute(&sibling).await.unwrap();
-        let refused = client.batch_execute(statement).await.is_err();
+        let error = client.batch_execute(statement).await.expect_err(statement);
         client.batch_execute("ROLLBACK").await.unwrap();
-        assert!(refused || statement.starts_with("COPY institutions"), "{statement}");
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}: {error}");
     }
-    let public = runtime("mingjian_public").await;
+    // What a whole table gives out is what the scope shows of it.
+    client.batch_execute(&sibling).await.unwrap();
+    let copied = client.copy_out("COPY institutions TO STDOUT").await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+    client.batch_execute("ROLLBACK").await.unwrap();
+    let copied = String::from_utf8(copied.concat()).unwrap();
+    assert!(copied.contains(&target.sibling_institution), "{copied}");
+    assert!(!copied.contains(&target.world.credit_code) && !copied.contains(&target.other_institution), "{copied}");
+    let public = app().database("mingjian_public").await;
     for table in ["institutions", "courses", "users", "entries", "audit_events", "people"] {
         assert!(public.query(&format!("SELECT * FROM {table} LIMIT 1"), &[]).await.is_err(), "{table}");
     }

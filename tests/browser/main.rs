@@ -10,6 +10,7 @@ mod ledger;
 mod looks;
 mod policies;
 #[path = "../api/samples.rs"]
+#[allow(dead_code, reason = "no course is filed by the API here")]
 mod samples;
 mod sign_in;
 mod story;

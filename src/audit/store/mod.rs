@@ -4,13 +4,11 @@
 pub mod chain;
 pub mod search;
 
-use diesel_async::AsyncPgConnection;
-
 use super::Event;
 use crate::{
     db::{
-        DbError, ScopedConn,
-        trail::{self, Draft, Who},
+        AuthConn, DbError, ScopedConn,
+        trail::{Draft, Who},
     },
     identity::Caller,
 };
@@ -29,16 +27,9 @@ pub async fn record_all(conn: &mut ScopedConn, caller: &Caller, events: Vec<Even
     Ok(())
 }
 
-/// The same on a connection of the sign-in role, which has no scope. Others wait for the transaction's end from here on,
-/// so that it is its last statement; what has several events takes [`append_all`].
-pub async fn append(conn: &mut AsyncPgConnection, caller: &Caller, event: Event<'_>) -> Result<(), DbError> {
-    append_all(conn, caller, vec![event]).await
-}
-
-/// Several events on a connection of the sign-in role, as the last statement of its transaction.
-pub async fn append_all(conn: &mut AsyncPgConnection, caller: &Caller, events: Vec<Event<'_>>) -> Result<(), DbError> {
-    let events = events.into_iter().map(|event| draft(caller, caller.actor.tenant, event)).collect();
-    trail::append(conn, events).await
+/// The same in a transaction of the sign-in role, which has no scope: into the trail of the actor's bureau.
+pub fn record_own(conn: &mut AuthConn, caller: &Caller, event: Event<'_>) {
+    conn.record(draft(caller, caller.actor.tenant, event));
 }
 
 /// An event as the trail takes it, for the bureau `tenant`.

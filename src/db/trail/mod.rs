@@ -3,8 +3,9 @@
 //! Every bureau has one chain. An event's `hash` is keyed with a secret that the database does not hold and covers the
 //! event, its number and the hash before it, so that whoever has the database alone can neither edit, remove nor reorder
 //! events unnoticed, nor chain them anew. Appending locks the bureau's head; since that would make everybody wait for a
-//! long transaction, a [`ScopedConn`](super::ScopedConn) keeps its events to itself and appends them as the last thing
-//! before its commit. Locks are taken in order of the bureaus' codes, after all other locks: there is no deadlock.
+//! long transaction, a [`ScopedConn`](super::ScopedConn) and an [`AuthConn`](super::AuthConn) keep their events to themselves
+//! and append them as the last thing before the commit. Locks are taken in order of the bureaus' codes, after all other
+//! locks: there is no deadlock.
 //!
 //! Not here: what the events are about, pages, verifying (`audit`).
 
@@ -12,7 +13,7 @@ mod append;
 mod draft;
 mod seal;
 
-pub(super) use append::by_tenant;
-pub use append::{append, append_by};
+pub use append::append_by;
+pub(super) use append::{append, by_tenant};
 pub use draft::{Draft, Who};
 pub use seal::{FORM, GENESIS, Hash, Key, KeyError};

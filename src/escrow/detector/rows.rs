@@ -15,7 +15,7 @@ use super::{
     model::{Entry, Kind},
     obligations::{Obligation, Obligations},
 };
-use crate::kernel::clock::BEIJING;
+use crate::kernel::clock;
 
 const ENTRY_COLUMNS: [&str; 9] = [
     "account",
@@ -83,10 +83,8 @@ pub struct AccountRows {
 impl AccountRows {
     /// Where the history begins: at the row of kind `opening`, else with nothing before the first entry.
     pub fn opening(&self) -> Opening {
-        self.opening.map_or_else(Opening::default, |(at, balance_fen)| Opening {
-            balance_fen,
-            on: Some(at.with_timezone(&BEIJING).date_naive()),
-        })
+        self.opening
+            .map_or_else(Opening::default, |(at, balance_fen)| Opening { balance_fen, on: Some(clock::day(at)) })
     }
 
     /// The entries in order of instant, then `bank_ref`.

@@ -16,10 +16,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::{
-    entries::{Extent, NewEntry, midnight},
+    entries::{Extent, NewEntry},
     model::Incoming,
 };
-use crate::kernel::clock::BEIJING;
+use crate::kernel::clock;
 
 /// What a statement with an opening balance says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ impl Claim {
                 None => last_on,
             };
             let closing_fen = statement.closing_fen.unwrap_or(opening_fen);
-            return Some(Claim { at: midnight(on), opening_fen, last_on, closing_fen, first_day_fen: Some(0) });
+            return Some(Claim { at: clock::midnight(on), opening_fen, last_on, closing_fen, first_day_fen: Some(0) });
         };
         Some(Claim {
             at: extent.first_at,
@@ -61,11 +61,11 @@ impl Claim {
     }
 
     fn day(&self) -> NaiveDate {
-        self.at.with_timezone(&BEIJING).date_naive()
+        clock::day(self.at)
     }
 
     fn next_midnight(&self) -> DateTime<Utc> {
-        midnight(self.day().succ_opt().unwrap_or(NaiveDate::MAX))
+        clock::midnight(self.day().succ_opt().unwrap_or(NaiveDate::MAX))
     }
 }
 
@@ -76,7 +76,7 @@ pub struct Sums(BTreeMap<DateTime<Utc>, i128>);
 impl Sums {
     /// The instants that these claims ask about, in order.
     pub fn instants<'c>(claims: impl IntoIterator<Item = &'c Claim>) -> Vec<DateTime<Utc>> {
-        let of = |claim: &Claim| [claim.at, midnight(claim.day()), claim.next_midnight()];
+        let of = |claim: &Claim| [claim.at, clock::midnight(claim.day()), claim.next_midnight()];
         let mut instants: Vec<_> = claims.into_iter().flat_map(of).collect();
         instants.sort_unstable();
         instants.dedup();
@@ -114,9 +114,9 @@ impl Sums {
 
     /// The base if all other entries of its first day came before the claim's own.
     fn late_base(&self, claim: &Claim) -> Option<i128> {
-        let moved = self.before(claim.next_midnight()) - self.before(midnight(claim.day()));
+        let moved = self.before(claim.next_midnight()) - self.before(clock::midnight(claim.day()));
         let others = moved - i128::from(claim.first_day_fen?);
-        Some(i128::from(claim.opening_fen) - self.before(midnight(claim.day())) - others)
+        Some(i128::from(claim.opening_fen) - self.before(clock::midnight(claim.day())) - others)
     }
 }
 
@@ -199,7 +199,7 @@ pub fn chain(claims: &[Claim], sums: &Sums) -> Option<Chain> {
     let run_of = |claim: &Claim| found.partition_point(|run| run.on <= claim.day()).saturating_sub(1);
     let mut runs = Vec::with_capacity(found.len());
     for (place, run) in found.iter().enumerate() {
-        let opening = run.base + sums.before(midnight(run.on));
+        let opening = run.base + sums.before(clock::midnight(run.on));
         runs.push(Run { on: run.on, opening_fen: i64::try_from(opening).ok()?, until: run.on });
         debug_assert_eq!(run_of(&claims[run.head]), place);
     }
@@ -320,7 +320,7 @@ mod tests {
         let effect: i64 = entries.iter().map(|(_, fen)| fen).sum();
         let first_day = entries.iter().filter(|(on, _)| *on == first).map(|(_, fen)| fen).sum();
         let claim = Claim {
-            at: midnight(first),
+            at: clock::midnight(first),
             opening_fen,
             last_on: entries.last().unwrap().0,
             closing_fen: opening_fen + effect,

@@ -5,7 +5,7 @@
 
 use std::{cmp::Ordering, collections::HashMap};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{IngestError, model::Incoming};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         distinct::all_differ,
         statement::{AMOUNT_FEN_LIMIT, Direction, Entry},
     },
-    kernel::clock::BEIJING,
+    kernel::clock,
     web::FieldError,
 };
 
@@ -50,7 +50,7 @@ pub struct NewEntry {
 impl NewEntry {
     /// The local day of booking.
     pub fn booked_on(&self) -> NaiveDate {
-        self.booked_at.with_timezone(&BEIJING).date_naive()
+        clock::day(self.booked_at)
     }
 
     /// The signed effect on the balance.
@@ -78,11 +78,6 @@ pub struct Conflict {
     pub bank_ref: String,
     pub stored: Content,
     pub received: Content,
-}
-
-/// The start of a local day.
-pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_local_timezone(BEIJING).single().unwrap_or_default().with_timezone(&Utc)
 }
 
 /// How far the entries of one statement reach, those included that are no news.
@@ -117,7 +112,7 @@ impl Extent {
     }
 
     fn first_on(&self) -> NaiveDate {
-        self.first_at.with_timezone(&BEIJING).date_naive()
+        clock::day(self.first_at)
     }
 }
 
@@ -276,7 +271,7 @@ fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, 
         return Err(("booked_on", in_future("booked_on", entry.booked_on)));
     }
     let booked_at = match entry.booked_at {
-        Some(at) if at.with_timezone(&BEIJING).date_naive() != entry.booked_on => {
+        Some(at) if clock::day(at) != entry.booked_on => {
             return Err(fault(
                 "booked_at",
                 "date",
@@ -285,7 +280,7 @@ fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, 
             ));
         }
         Some(at) => at.with_timezone(&Utc),
-        None => midnight(entry.booked_on),
+        None => clock::midnight(entry.booked_on),
     };
     let kind = kind_of(entry.kind.as_deref(), entry.reversal)?;
     let text = |text: Option<String>| {
@@ -373,7 +368,7 @@ pub(super) mod tests {
         ];
         let found = collect(&mut statements, &[0, 1], "2026-03-02".parse().unwrap()).unwrap();
         let extent = found.extents[&1];
-        assert_eq!(extent.first_at, midnight("2026-03-01".parse().unwrap()));
+        assert_eq!(extent.first_at, clock::midnight("2026-03-01".parse().unwrap()));
         assert_eq!(
             (extent.last_on.to_string().as_str(), extent.effect_fen, extent.first_day_fen),
             ("2026-03-02", -16, -10)

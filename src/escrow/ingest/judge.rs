@@ -8,14 +8,10 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{
-    chain::Run,
-    entries::{NewEntry, midnight},
-    reconcile::Closure,
-};
+use super::{chain::Run, entries::NewEntry, reconcile::Closure};
 use crate::{
     escrow::detector::{AccountState, Change, DetectorError, Entry, Grounds, Opening, Warning, WarningKind},
-    kernel::clock::BEIJING,
+    kernel::clock,
 };
 
 /// The opening that the detector begins with. `first_run` is the earliest run of statements, `before_fen` the effect of
@@ -83,7 +79,7 @@ fn close(
 
 /// The last instant of a local day.
 fn end_of(day: NaiveDate) -> DateTime<Utc> {
-    midnight(day.succ_opt().unwrap_or(NaiveDate::MAX)) - TimeDelta::microseconds(1)
+    clock::midnight(day.succ_opt().unwrap_or(NaiveDate::MAX)) - TimeDelta::microseconds(1)
 }
 
 /// A pass over the whole history.
@@ -112,7 +108,7 @@ impl<'a> Replay<'a> {
 
     /// Takes the next entry in.
     pub fn take(&mut self, entry: &Entry) -> Result<(), DetectorError> {
-        let on = entry.booked_at.with_timezone(&BEIJING).date_naive();
+        let on = clock::day(entry.booked_at);
         while let Some(next) = self.later.pop_front_if(|run| run.on <= on) {
             self.cross_to(next)?;
         }
@@ -130,7 +126,7 @@ impl<'a> Replay<'a> {
             close(&mut self.state, self.grounds, Some(until), &mut self.changes)?;
             self.fold();
         }
-        while let Some(closure) = self.closures.pop_front_if(|closure| closure.through < midnight(next.on)) {
+        while let Some(closure) = self.closures.pop_front_if(|closure| closure.through < clock::midnight(next.on)) {
             self.state.resolve(closure.kind);
         }
         self.state.begin_anew(Opening { balance_fen: next.opening_fen, on: Some(next.on) });

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::{
     IngestError,
     chain::{Claim, Run, chain},
-    entries::{NewEntry, midnight},
+    entries::NewEntry,
     judge::{self, Replay},
     reconcile::{self, StoredWarning},
     store::{
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     db::DbError,
     escrow::detector::{AccountState, DetectorError, Grounds, Obligations, Warning},
+    kernel::clock,
 };
 
 impl Work<'_> {
@@ -120,7 +121,7 @@ impl Work<'_> {
     ) -> Result<Judged, IngestError> {
         let begins = runs.first();
         let (before, count) = match begins {
-            Some(run) => rows::effect(&self.tx, self.tenant(), account.id, midnight(run.on)).await?,
+            Some(run) => rows::effect(&self.tx, self.tenant(), account.id, clock::midnight(run.on)).await?,
             None => (0, 0),
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;

@@ -27,7 +27,7 @@ use crate::{
     db::{DbError, Scope},
     escrow::{detector::AccountState, policy::Policies},
     identity::{Action, Caller, Role, may},
-    kernel::{Calendar, clock::BEIJING},
+    kernel::{Calendar, clock},
     policies,
     vault::Vault,
     web::AppState,
@@ -52,7 +52,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     let scope = Scope::system(caller.actor.tenant);
     let places = find_accounts(state, scope, &delivery).await?;
     // A bank's clock may be ahead of ours around midnight; a day further is a mistake.
-    let last = caller.now.with_timezone(&BEIJING).date_naive() + Days::new(1);
+    let last = caller.today() + Days::new(1);
     let prepared = tokio::task::spawn_blocking(move || prepare(delivery, places, last)).await;
     let Prepared { delivery, batches, repeated, extents } = prepared.map_err(|e| DbError::Pool(e.to_string()))??;
     let months = months(&batches);
@@ -72,7 +72,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         extents: &extents,
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
-    let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url: &public_url };
+    let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url };
     let mut received = Vec::with_capacity(batches.len());
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
@@ -490,7 +490,7 @@ fn goes_on(account: &Account, entries: &[NewEntry], claims: &[(usize, Claim)]) -
 }
 
 fn on(at: DateTime<Utc>) -> NaiveDate {
-    at.with_timezone(&BEIJING).date_naive()
+    clock::day(at)
 }
 
 fn by_statement(entries: &[NewEntry], statements: usize) -> Vec<i64> {

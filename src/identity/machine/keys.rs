@@ -1,7 +1,6 @@
 //! The life of a machine user's key: made, its secret changed with overlap, revoked, and its end announced in time.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde_json::json;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{Action, Caller, Role, commands, may, sessions, store as people},
     kernel::{CreditCode, RegionCode, clock::BEIJING},
     secrets::{Secrets, Unsealable, random},
@@ -53,12 +52,6 @@ pub enum KeyError {
     Seal(#[from] Unsealable),
     #[error(transparent)]
     Db(#[from] DbError),
-}
-
-impl From<diesel::result::Error> for KeyError {
-    fn from(error: diesel::result::Error) -> Self {
-        KeyError::Db(error.into())
-    }
 }
 
 /// Whose a key of an institution's system will be.
@@ -135,12 +128,11 @@ pub async fn make(pools: &Pools, secrets: &Secrets, caller: &Caller, request: Re
     let sealed = secrets.seal(&key, secret.as_bytes())?;
     let expires_at = now + Duration::days(request.life_days);
     let role = request.role.to_string();
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), KeyError> {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), KeyError> {
         let institution = match (request.role, request.owner) {
             (Role::InstitutionSystem, Owner::Institution(id)) => Some(id),
             (Role::InstitutionSystem, Owner::Registered(code)) => {
-                let id = people::institution_by_code(conn, tenant, code.as_str()).await?;
+                let id = people::institution_by_code(conn.sql(), tenant, code.as_str()).await?;
                 Some(id.ok_or(KeyError::Institution)?)
             }
             (Role::InstitutionSystem, Owner::Bureau) => return Err(KeyError::Institution),
@@ -159,22 +151,23 @@ pub async fn make(pools: &Pools, secrets: &Secrets, caller: &Caller, request: Re
             created_at: now,
             expires_at,
         };
-        store::add(conn, &new).await?;
+        store::add(conn.sql(), &new).await?;
         let after = json!({"name": name, "role": role, "scopes": scopes, "accounts": request.accounts, "expires_at": expires_at});
-        record(conn, caller, "key.added", &key, institution, after).await
+        record(conn, caller, "key.added", &key, institution, after);
+        Ok(())
     })
     .await?;
     Ok(Made { key, secret, expires_at, previous_until: None })
 }
 
-async fn record(
-    conn: &mut AsyncPgConnection,
+fn record(
+    conn: &mut AuthConn,
     caller: &Caller,
     action: &str,
     key: &str,
     institution: Option<i64>,
     after: serde_json::Value,
-) -> Result<(), KeyError> {
+) {
     let event = Event {
         action,
         subject_kind: "machine_key",
@@ -183,7 +176,7 @@ async fn record(
         after: Some(after),
         ..Event::default()
     };
-    Ok(audit::store::append(conn, caller, event).await?)
+    audit::store::record_own(conn, caller, event);
 }
 
 /// The keys that the caller keeps: of the whole bureau, or of the one institution.
@@ -196,8 +189,9 @@ pub async fn list(pools: &Pools, caller: &Caller) -> Result<Vec<Key>, DbError> {
 
 /// A key within the caller's scope whose keeper the caller is, or which the bureau oversees.
 async fn kept(pools: &Pools, caller: &Caller, key: &str, overseen: Option<Action>) -> Result<Key, KeyError> {
-    let keys = list(pools, caller).await?;
-    let found = keys.into_iter().find(|one| one.key_id == key).ok_or(KeyError::NotFound)?;
+    let mut conn = caller.actor.scope().begin(pools).await?;
+    let found = store::key(&mut conn, key).await?.ok_or(KeyError::NotFound)?;
+    conn.commit().await?;
     let role: Role = found.role.parse().map_err(|_| KeyError::Role)?;
     let actor = &caller.actor;
     let oversees = overseen.is_some_and(|action| may(actor.role, action));
@@ -224,13 +218,13 @@ pub async fn rotate(
     let life = found.expires_at - found.rotated_at.unwrap_or(found.created_at);
     let expires_at = now + life.clamp(Duration::days(1), Duration::days(LIFE_DAYS_MAX));
     let previous_until = (now + overlap).min(found.expires_at);
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), KeyError> {
-        if !store::rotate(conn, caller.actor.tenant, key, &sealed, now, previous_until, expires_at).await? {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), KeyError> {
+        if !store::rotate(conn.sql(), caller.actor.tenant, key, &sealed, now, previous_until, expires_at).await? {
             return Err(KeyError::Over);
         }
         let after = json!({"name": found.name, "expires_at": expires_at, "previous_until": previous_until});
-        record(conn, caller, "key.rotated", key, found.institution_id, after).await
+        record(conn, caller, "key.rotated", key, found.institution_id, after);
+        Ok(())
     })
     .await?;
     Ok(Made { key: key.to_owned(), secret, expires_at, previous_until: Some(previous_until) })
@@ -239,21 +233,19 @@ pub async fn rotate(
 /// Ends a key for good, at once.
 pub async fn revoke(pools: &Pools, caller: &Caller, key: &str) -> Result<(), KeyError> {
     let found = kept(pools, caller, key, Some(Action::KeepBankKeys)).await?;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), KeyError> {
-        if !store::revoke(conn, caller.actor.tenant, key, caller.now).await? {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), KeyError> {
+        if !store::revoke(conn.sql(), caller.actor.tenant, key, caller.now).await? {
             return Err(KeyError::Over);
         }
-        record(conn, caller, "key.revoked", key, found.institution_id, json!({"name": found.name})).await
+        record(conn, caller, "key.revoked", key, found.institution_id, json!({"name": found.name}));
+        Ok(())
     })
     .await
 }
 
 /// The bureau of a key, as its name says.
 pub fn bureau_of(key: &str) -> Option<RegionCode> {
-    super::tenant_of(key)
-        .and_then(|tenant| u32::try_from(tenant).ok())
-        .and_then(|code| RegionCode::from_number(code).ok())
+    super::tenant_of(key).and_then(RegionCode::from_i32)
 }
 
 /// Makes the bureau's row, so that a key can be made for a county where nobody has an account yet.

@@ -22,7 +22,7 @@ pub use scope::MachineScope;
 
 /// How far a request's timestamp may be from the service's clock.
 const SKEW_MAX: Duration = Duration::seconds(300);
-/// How long a nonce is remembered: longer than a signed request can stay fresh.
+/// How long a nonce is remembered at the least: longer than a signed request can stay fresh.
 pub(super) const NONCE_LIFE: Duration = Duration::minutes(10);
 /// The headers of a signed request, as sent.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +142,7 @@ pub async fn authenticate(
     }
     let Recognised { tenant, key, .. } = &recognised;
     let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    if !store::use_nonce(&mut conn, *tenant, key, nonce, now, now - NONCE_LIFE).await? {
+    if !store::use_nonce(&mut conn, *tenant, key, nonce, now).await? {
         return Err(SignatureError::NonceUsed);
     }
     store::used(&mut conn, *tenant, key, now).await?;

@@ -128,21 +128,14 @@ pub async fn revoke(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: D
     Ok(changed == 1)
 }
 
-/// Uses a nonce up; `false` when it had been used. Nonces older than `forget_before` are dropped on the way.
+/// Uses a nonce up; `false` when it had been used. Old ones are forgotten by [`sweep`](crate::identity::sessions::store::sweep).
 pub async fn use_nonce(
     conn: &mut AsyncPgConnection,
     tenant: i32,
     key: &str,
     nonce: &str,
     now: DateTime<Utc>,
-    forget_before: DateTime<Utc>,
 ) -> Result<bool, DbError> {
-    sql_query("DELETE FROM machine_nonces WHERE tenant_id = $1 AND key_id = $2 AND used_at < $3")
-        .bind::<Integer, _>(tenant)
-        .bind::<Text, _>(key)
-        .bind::<Timestamptz, _>(forget_before)
-        .execute(conn)
-        .await?;
     let added = sql_query(
         "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
     )
@@ -202,19 +195,31 @@ pub struct Key {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// The keys of the caller's bureau, or of the caller's institution; those that work first, the newest of them first.
+const KEYS: &str = "SELECT k.key_id, k.role, k.name, k.scopes, k.accounts, k.institution_id, i.name AS institution_name, \
+       k.created_by, k.created_at, k.expires_at, k.previous_until, k.rotated_at, k.revoked_at, k.last_used_at \
+     FROM machine_keys k LEFT JOIN institutions i ON i.tenant_id = k.tenant_id AND i.id = k.institution_id \
+     WHERE k.tenant_id = $1";
+
+/// The keys of the caller's bureau, or of the caller's institution; those that work first, the newest of them first; as
+/// many as a page shows.
 pub async fn keys(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<Vec<Key>, DbError> {
-    Ok(sql_query(
-        "SELECT k.key_id, k.role, k.name, k.scopes, k.accounts, k.institution_id, i.name AS institution_name, k.created_by, \
-           k.created_at, k.expires_at, k.previous_until, k.rotated_at, k.revoked_at, k.last_used_at \
-         FROM machine_keys k LEFT JOIN institutions i ON i.tenant_id = k.tenant_id AND i.id = k.institution_id \
-         WHERE k.tenant_id = $1 \
-         ORDER BY (k.revoked_at IS NULL AND k.expires_at > $2) DESC, k.created_at DESC, k.key_id LIMIT 500",
-    )
+    Ok(sql_query(format!(
+        "{KEYS} ORDER BY (k.revoked_at IS NULL AND k.expires_at > $2) DESC, k.created_at DESC, k.key_id LIMIT 500"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Timestamptz, _>(now)
     .load(conn.sql())
     .await?)
+}
+
+/// One of them by its name.
+pub async fn key(conn: &mut ScopedConn, key: &str) -> Result<Option<Key>, DbError> {
+    Ok(sql_query(format!("{KEYS} AND k.key_id = $2"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Text, _>(key)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
 }
 
 /// A key that will end soon, and one who is to hear of it.

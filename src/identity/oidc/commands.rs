@@ -1,7 +1,6 @@
 //! Signing in somebody whom a provider knows: linking, the post by the mapping, and what changed since the last time.
 
 use chrono::{DateTime, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -12,11 +11,12 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{
         Actor, Caller,
         commands::{self, SignInError, SignedIn},
-        sessions::{self, Device},
+        sessions,
+        sign_in::Visitor,
         store::{self as people, NewPost},
         tokens::{SESSION_LIFE, Tokens},
     },
@@ -36,12 +36,6 @@ pub enum AdmitError {
     SignIn(#[from] SignInError),
     #[error(transparent)]
     Db(#[from] DbError),
-}
-
-impl From<diesel::result::Error> for AdmitError {
-    fn from(error: diesel::result::Error) -> Self {
-        AdmitError::Db(error.into())
-    }
 }
 
 /// Who a subject is, in one transaction: what it knows of the request.
@@ -75,14 +69,14 @@ impl Entry<'_> {
     }
 
     /// Writes an event into the trail of the post's bureau, on behalf of the provider.
-    async fn record(
+    fn record(
         &self,
-        conn: &mut AsyncPgConnection,
+        conn: &mut AuthConn,
         action: &str,
         (tenant, post): (i32, i64),
         before: Option<Value>,
         after: Value,
-    ) -> Result<(), DbError> {
+    ) {
         let actor = Actor { display_name: self.provider.name.clone(), ..Actor::system(tenant) };
         let caller = Caller { actor, request_id: self.request_id.to_owned(), now: self.now };
         let event = Event {
@@ -94,7 +88,7 @@ impl Entry<'_> {
             reason: Some("identity provider"),
             ..Event::default()
         };
-        audit::store::append(conn, &caller, event).await
+        audit::store::record_own(conn, &caller, event);
     }
 }
 
@@ -113,37 +107,33 @@ pub async fn sign_in(
     tokens: &Tokens,
     provider: &Provider,
     identity: &Identity,
-    device: Device,
-    request_id: &str,
-    now: DateTime<Utc>,
+    visitor: Visitor,
 ) -> Result<SignedIn, AdmitError> {
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+    let Visitor { on: device, ref request_id, now, .. } = visitor;
     let entry = Entry { provider, identity, request_id, now };
     // Committed in any case: a post that is withdrawn is withdrawn although nobody gets in.
-    let settled = AsyncPgConnection::transaction(
-        &mut conn,
-        async |conn: &mut AsyncPgConnection| -> Result<Settled, AdmitError> { settle(conn, &entry).await },
-    )
+    let settled = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<Settled, AdmitError> {
+        settle(conn, &entry).await
+    })
     .await?;
     tokens.ended().add(settled.ended.iter().map(String::as_str), now);
     let (tenant, post) = settled.post.ok_or(AdmitError::Unmapped)?;
-    let (actor, refresh) =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, AdmitError> {
-            let link = store::link(conn, provider.tenant_id, &provider.id, &identity.subject).await?;
-            let posts = people::posts_of(conn, link.ok_or(AdmitError::Disabled)?.person_id).await?;
-            let own = posts.iter().find(|one| (one.tenant_id, one.id) == (tenant, post)).ok_or(AdmitError::Disabled)?;
-            Ok(commands::begin(conn, own, &device, request_id, now, now + SESSION_LIFE).await?)
-        })
-        .await?;
+    let (actor, refresh) = AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<_, AdmitError> {
+        let link = store::link(conn.sql(), provider.tenant_id, &provider.id, &identity.subject).await?;
+        let posts = people::posts_of(conn.sql(), link.ok_or(AdmitError::Disabled)?.person_id).await?;
+        let own = posts.iter().find(|one| (one.tenant_id, one.id) == (tenant, post)).ok_or(AdmitError::Disabled)?;
+        Ok(commands::begin(conn, own, &device, request_id, now, now + SESSION_LIFE).await?)
+    })
+    .await?;
     let access = tokens.access(&actor, now).map_err(SignInError::from)?;
     Ok(SignedIn { access, refresh: Some(refresh.text()), mark: device.mark, actor })
 }
 
-async fn settle(conn: &mut AsyncPgConnection, entry: &Entry<'_>) -> Result<Settled, AdmitError> {
+async fn settle(conn: &mut AuthConn, entry: &Entry<'_>) -> Result<Settled, AdmitError> {
     let (tenant, id, subject) = entry.key();
-    let table = read_table(store::mappings(conn, tenant, id).await?);
+    let table = read_table(store::mappings(conn.sql(), tenant, id).await?);
     let wanted = mapping::choose(&table, &entry.identity.claims);
-    let link = store::link(conn, tenant, id, subject).await?;
+    let link = store::link(conn.sql(), tenant, id, subject).await?;
     match (wanted, link) {
         (None, None) => Ok(Settled::default()),
         (None, Some(link)) => withdraw(conn, entry, &link).await,
@@ -162,29 +152,30 @@ pub(super) fn read_table(rows: Vec<store::MappingRow>) -> Vec<Mapping> {
 }
 
 /// The provider no longer says that this person belongs here: the post is withdrawn, at once.
-async fn withdraw(conn: &mut AsyncPgConnection, entry: &Entry<'_>, link: &Link) -> Result<Settled, AdmitError> {
+async fn withdraw(conn: &mut AuthConn, entry: &Entry<'_>, link: &Link) -> Result<Settled, AdmitError> {
     let post = (link.post_tenant, link.post_id);
     if !link.post_active {
         return Ok(Settled::default());
     }
-    store::set_post(conn, post, &link.role, "disabled").await?;
-    store::set_link(conn, entry.key(), link.person_id, post, Some(entry.now)).await?;
+    store::set_post(conn.sql(), post, &link.role, "disabled").await?;
+    store::set_link(conn.sql(), entry.key(), link.person_id, post, Some(entry.now)).await?;
     let before = Some(json!({"status": "active", "role": link.role}));
-    entry.record(conn, "user.disabled", post, before, json!({"status": "disabled"})).await?;
-    let ended = sessions::end_of_post(conn, post.0, post.1, entry.now, "withdrawn by the identity provider").await?;
+    entry.record(conn, "user.disabled", post, before, json!({"status": "disabled"}));
+    let ended =
+        sessions::end_of_post(conn.sql(), post.0, post.1, entry.now, "withdrawn by the identity provider").await?;
     Ok(Settled { post: None, ended })
 }
 
 /// Somebody comes for the first time.
-async fn welcome(conn: &mut AsyncPgConnection, entry: &Entry<'_>, wanted: &Mapping) -> Result<Settled, AdmitError> {
-    let person = people::add_person(conn, &entry.username(), None, false, entry.now).await?;
+async fn welcome(conn: &mut AuthConn, entry: &Entry<'_>, wanted: &Mapping) -> Result<Settled, AdmitError> {
+    let person = people::add_person(conn.sql(), &entry.username(), None, false, entry.now).await?;
     let post = add_post(conn, entry, wanted, person).await?;
-    store::set_link(conn, entry.key(), person, post, None).await?;
+    store::set_link(conn.sql(), entry.key(), person, post, None).await?;
     Ok(Settled { post: Some(post), ended: Vec::new() })
 }
 
 async fn add_post(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     entry: &Entry<'_>,
     wanted: &Mapping,
     person: i64,
@@ -199,19 +190,14 @@ async fn add_post(
         township: None,
         email: entry.email(),
     };
-    let post = (wanted.tenant, people::add_post(conn, &new, entry.now).await?);
+    let post = (wanted.tenant, people::add_post(conn.sql(), &new, entry.now).await?);
     let after = json!({"username": entry.username(), "role": wanted.role, "name": entry.display_name()});
-    entry.record(conn, "user.added", post, None, after).await?;
+    entry.record(conn, "user.added", post, None, after);
     Ok(post)
 }
 
 /// Somebody comes again: the post follows what the table says now.
-async fn follow(
-    conn: &mut AsyncPgConnection,
-    entry: &Entry<'_>,
-    wanted: &Mapping,
-    link: &Link,
-) -> Result<Settled, AdmitError> {
+async fn follow(conn: &mut AuthConn, entry: &Entry<'_>, wanted: &Mapping, link: &Link) -> Result<Settled, AdmitError> {
     // Whom an administrator here has disabled no provider brings back.
     if !link.person_active || (!link.post_active && !link.withdrawn) {
         return Err(AdmitError::Disabled);
@@ -222,13 +208,13 @@ async fn follow(
         let post = (link.post_tenant, link.post_id);
         if link.role != role || !link.post_active {
             ended = change(conn, entry, post, (&link.role, link.post_active), &role).await?;
-            store::set_link(conn, entry.key(), link.person_id, post, None).await?;
+            store::set_link(conn.sql(), entry.key(), link.person_id, post, None).await?;
         }
         return Ok(Settled { post: Some(post), ended });
     }
     // Another bureau: the old post ends, and there may be one from before in the new.
     ended.extend(withdraw(conn, entry, link).await?.ended);
-    let post = match store::post_in(conn, wanted.tenant, link.person_id).await? {
+    let post = match store::post_in(conn.sql(), wanted.tenant, link.person_id).await? {
         None => add_post(conn, entry, wanted, link.person_id).await?,
         Some(old) => {
             let post = (wanted.tenant, old.id);
@@ -236,22 +222,22 @@ async fn follow(
             post
         }
     };
-    store::set_link(conn, entry.key(), link.person_id, post, None).await?;
+    store::set_link(conn.sql(), entry.key(), link.person_id, post, None).await?;
     Ok(Settled { post: Some(post), ended })
 }
 
 /// Gives a post the role that the table says; sessions under the old one end.
 async fn change(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     entry: &Entry<'_>,
     post: (i32, i64),
     (role_before, was_active): (&str, bool),
     role: &str,
 ) -> Result<Vec<String>, AdmitError> {
-    store::set_post(conn, post, role, "active").await?;
+    store::set_post(conn.sql(), post, role, "active").await?;
     let before = json!({"role": role_before, "status": if was_active { "active" } else { "disabled" }});
     let after = json!({"role": role, "status": "active"});
     let action = if role_before == role { "user.enabled" } else { "user.role_changed" };
-    entry.record(conn, action, post, Some(before), after).await?;
-    Ok(sessions::end_of_post(conn, post.0, post.1, entry.now, "role changed by the identity provider").await?)
+    entry.record(conn, action, post, Some(before), after);
+    Ok(sessions::end_of_post(conn.sql(), post.0, post.1, entry.now, "role changed by the identity provider").await?)
 }

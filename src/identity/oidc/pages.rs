@@ -1,7 +1,7 @@
 //! The way to a provider and back.
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time},
     http::StatusCode,
     web,
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     db::{DbError, Pools},
+    identity::sign_in::Visitor,
     web::{
         Access, Problem, Query, Route, auth,
         page::{State, see_other},
-        session::{self, Visit},
-        sign_in,
+        session, sign_in,
     },
 };
 
@@ -135,7 +135,7 @@ async fn leave(
     query: Query<LeaveQuery>,
 ) -> Result<HttpResponse, Problem> {
     let provider = provider(&state, &path).await?;
-    let client = settings::client(&state.secrets, &state.public_url(), &provider)
+    let client = settings::client(&state.secrets, state.public_url(), &provider)
         .map_err(|error| FlowError::Settings(error.to_string()))?;
     let next = sign_in::safe_next(&query.next).unwrap_or_default().to_owned();
     let (address, pending) = state.oidc.begin(&client, next, state.clock.now() + PATIENCE).await?;
@@ -152,7 +152,7 @@ fn cookie(state: &State, value: String) -> Cookie<'static> {
     Cookie::build(COOKIE, value)
         .path(COOKIE_PATH)
         .http_only(true)
-        .secure(state.public_url().starts_with("https://"))
+        .secure(state.is_secure())
         .same_site(SameSite::Lax)
         .max_age(time::Duration::seconds(PATIENCE.num_seconds()))
         .finish()
@@ -161,6 +161,7 @@ fn cookie(state: &State, value: String) -> Cookie<'static> {
 async fn come_back(
     request: HttpRequest,
     state: State,
+    visitor: Visitor,
     path: web::Path<(String, String)>,
     query: Query<Returned>,
 ) -> Result<HttpResponse, Problem> {
@@ -171,14 +172,10 @@ async fn come_back(
         serde_json::from_slice::<Pending>(&plain).ok()
     });
     let pending = opened.ok_or_else(|| FlowError::Mismatch("no sign-in was begun in this browser".to_owned()))?;
-    let client = settings::client(&state.secrets, &state.public_url(), &provider)
+    let client = settings::client(&state.secrets, state.public_url(), &provider)
         .map_err(|error| FlowError::Settings(error.to_string()))?;
-    let now = state.clock.now();
-    let identity = state.oidc.finish(&client, &pending, &query, now).await?;
-    let device = session::browser(&request, &state);
-    let request_id = request.extensions().get::<Visit>().map(|visit| visit.request_id.clone()).unwrap_or_default();
-    let signed_in =
-        commands::sign_in(&state.pools, &state.tokens, &provider, &identity, device, &request_id, now).await?;
+    let identity = state.oidc.finish(&client, &pending, &query, visitor.now).await?;
+    let signed_in = commands::sign_in(&state.pools, &state.tokens, &provider, &identity, visitor).await?;
     let target = sign_in::safe_next(&pending.next).unwrap_or(auth::home(&signed_in.actor));
     let mut response = see_other(target);
     for cookie in session::cookies(&state, &signed_in) {

@@ -1,6 +1,5 @@
 //! What an operator writes down about a provider: who it is, and what its claims mean.
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{Caller, Role, commands},
     kernel::RegionCode,
     secrets::{Secrets, Unsealable},
@@ -45,12 +44,6 @@ pub enum SettingsError {
     Db(#[from] DbError),
 }
 
-impl From<diesel::result::Error> for SettingsError {
-    fn from(error: diesel::result::Error) -> Self {
-        SettingsError::Db(error.into())
-    }
-}
-
 /// A provider to add or to change.
 #[derive(Debug, Clone)]
 pub struct NewProvider<'a> {
@@ -71,14 +64,7 @@ fn is_id(id: &str) -> bool {
     (2..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-async fn record(
-    conn: &mut AsyncPgConnection,
-    caller: &Caller,
-    action: &str,
-    id: &str,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> Result<(), SettingsError> {
+fn record(conn: &mut AuthConn, caller: &Caller, action: &str, id: &str, before: Option<Value>, after: Option<Value>) {
     let event = Event {
         action,
         subject_kind: "identity_provider",
@@ -87,7 +73,7 @@ async fn record(
         after,
         ..Event::default()
     };
-    Ok(audit::store::append(conn, caller, event).await?)
+    audit::store::record_own(conn, caller, event);
 }
 
 /// Adds a provider or changes one; its issuer stays.
@@ -110,13 +96,13 @@ pub async fn add(pools: &Pools, secrets: &Secrets, caller: &Caller, new: NewProv
         hosts: new.hosts,
     };
     commands::establish_bureau(pools, new.region, caller.now).await?;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SettingsError> {
-        if !store::put(conn, &provider, caller.now).await? {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), SettingsError> {
+        if !store::put(conn.sql(), &provider, caller.now).await? {
             return Err(SettingsError::IssuerChanged(provider.id.clone()));
         }
         let after = json!({"name": provider.name, "issuer": provider.issuer, "client_id": provider.client_id, "hosts": provider.hosts});
-        record(conn, caller, "provider.set", &provider.id, None, Some(after)).await
+        record(conn, caller, "provider.set", &provider.id, None, Some(after));
+        Ok(())
     })
     .await
 }
@@ -148,12 +134,12 @@ pub async fn map(
         role: role.to_string(),
         post_tenant: at.tenant_id(),
     };
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SettingsError> {
-        store::provider(conn, tenant, id).await?.ok_or_else(|| SettingsError::NoProvider(id.to_owned()))?;
-        store::map(conn, tenant, id, &row).await?;
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), SettingsError> {
+        store::provider(conn.sql(), tenant, id).await?.ok_or_else(|| SettingsError::NoProvider(id.to_owned()))?;
+        store::map(conn.sql(), tenant, id, &row).await?;
         let after = json!({"claim": claim, "value": value, "role": role, "region": at.to_string()});
-        record(conn, caller, "provider.mapped", id, None, Some(after)).await
+        record(conn, caller, "provider.mapped", id, None, Some(after));
+        Ok(())
     })
     .await
 }
@@ -165,24 +151,24 @@ pub async fn unmap(
     id: &str,
     (claim, value): (&str, &str),
 ) -> Result<(), SettingsError> {
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SettingsError> {
-        if !store::unmap(conn, caller.actor.tenant, id, claim, value).await? {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), SettingsError> {
+        if !store::unmap(conn.sql(), caller.actor.tenant, id, claim, value).await? {
             return Err(SettingsError::NoLine);
         }
-        record(conn, caller, "provider.unmapped", id, Some(json!({"claim": claim, "value": value})), None).await
+        record(conn, caller, "provider.unmapped", id, Some(json!({"claim": claim, "value": value})), None);
+        Ok(())
     })
     .await
 }
 
 /// Removes a provider; the people that it knows keep their posts and need another way in.
 pub async fn remove(pools: &Pools, caller: &Caller, id: &str) -> Result<(), SettingsError> {
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<(), SettingsError> {
-        if !store::remove(conn, caller.actor.tenant, id).await? {
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<(), SettingsError> {
+        if !store::remove(conn.sql(), caller.actor.tenant, id).await? {
             return Err(SettingsError::NoProvider(id.to_owned()));
         }
-        record(conn, caller, "provider.removed", id, None, None).await
+        record(conn, caller, "provider.removed", id, None, None);
+        Ok(())
     })
     .await
 }

@@ -166,7 +166,7 @@ pub struct Link {
     pub withdrawn: bool,
 }
 
-/// The link of a subject; locked with its post, so that two sign-ins at once come one after the other.
+/// The link of a subject; locked with its person and post, so that two sign-ins at once come one after the other.
 pub async fn link(
     conn: &mut AsyncPgConnection,
     tenant: i32,
@@ -177,7 +177,7 @@ pub async fn link(
         "SELECT l.person_id, p.status = 'active' AS person_active, l.post_tenant, l.post_id, u.role, \
            u.status = 'active' AS post_active, l.withdrawn_at IS NOT NULL AS withdrawn \
          FROM idp_links l JOIN people p ON p.id = l.person_id JOIN users u ON u.tenant_id = l.post_tenant AND u.id = l.post_id \
-         WHERE l.tenant_id = $1 AND l.provider = $2 AND l.subject = $3 FOR UPDATE OF l, u",
+         WHERE l.tenant_id = $1 AND l.provider = $2 AND l.subject = $3 FOR UPDATE OF l, p, u",
     )
     .bind::<Integer, _>(tenant)
     .bind::<Text, _>(provider)

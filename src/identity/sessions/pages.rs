@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{commands, device_words, store::Session};
 use crate::{
-    identity::{Caller, Role},
+    identity::Caller,
     web::{
         Access, Page, Problem, Route, SafeForm,
         page::{Note, State, see_other},
@@ -43,11 +43,7 @@ impl SessionsPage<'_> {
 
     /// Role and bureau in which the session was begun.
     fn post(&self, session: &Session) -> String {
-        let role = session.role.parse::<Role>().map_or(session.role.clone(), |role| {
-            let (zh, en) = role.words();
-            self.page.t(zh, en).to_owned()
-        });
-        format!("{role} · {}", show::bureau(session.tenant_id))
+        format!("{} · {}", show::role(self.page.lang, &session.role), show::bureau(session.tenant_id))
     }
 
     fn others(&self) -> usize {

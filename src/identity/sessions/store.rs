@@ -33,7 +33,8 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The sessions that are open at `now` in any post of the person who holds this one, the last used first.
+/// The sessions that are open at `now` in any post of the person who holds this one, the last used first; as many as a
+/// page shows.
 pub async fn open_of_person(
     conn: &mut AsyncPgConnection,
     tenant: i32,
@@ -49,6 +50,28 @@ pub async fn open_of_person(
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(user)
+    .bind::<Timestamptz, _>(now)
+    .load(conn)
+    .await?)
+}
+
+/// A session by bureau and id.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Open {
+    #[diesel(sql_type = Integer)]
+    pub tenant_id: i32,
+    #[diesel(sql_type = Text)]
+    pub id: String,
+}
+
+/// All sessions of a person, in whichever post, that are open at `now`; in one order, in which they can be ended by
+/// several at once.
+pub async fn all_open(conn: &mut AsyncPgConnection, person: i64, now: DateTime<Utc>) -> Result<Vec<Open>, DbError> {
+    Ok(sql_query(
+        "SELECT s.tenant_id, s.id FROM users u JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id \
+         WHERE u.person_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 ORDER BY s.tenant_id, s.id",
+    )
+    .bind::<BigInt, _>(person)
     .bind::<Timestamptz, _>(now)
     .load(conn)
     .await?)
@@ -146,7 +169,7 @@ struct SessionId {
     id: String,
 }
 
-/// Ends all open sessions of a post, and tells all processes when the transaction commits.
+/// Ends all open sessions of a post, in the order of [`all_open`], and tells all processes when the transaction commits.
 pub async fn end_of_post(
     conn: &mut AsyncPgConnection,
     tenant: i32,
@@ -155,7 +178,8 @@ pub async fn end_of_post(
     reason: &str,
 ) -> Result<Vec<String>, DbError> {
     let ended: Vec<SessionId> = sql_query(
-        "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL RETURNING id",
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions \
+           WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL ORDER BY id FOR UPDATE) RETURNING id",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(user)
@@ -180,12 +204,13 @@ pub async fn announce(conn: &mut AsyncPgConnection, sessions: &[String]) -> Resu
     Ok(())
 }
 
-/// Holds a post as it is until the transaction ends, and says whether it is active: whoever disables it or changes its
-/// role comes before, and is seen, or after, and ends the session that begins here.
+/// Holds a person and their post as they are until the transaction ends, and says whether they are active: whoever disables
+/// the post or changes its role comes before, and is seen, or after, and ends the session that begins here. Held before
+/// any session is ended, as those who disable posts do, and not shared, because the person is written to afterwards.
 pub async fn hold_post(conn: &mut AsyncPgConnection, tenant: i32, user: i64) -> Result<bool, DbError> {
     let held: Option<Live> = sql_query(
-        "SELECT u.status = 'active' AND p.status = 'active' AS live FROM users u JOIN people p ON p.id = u.person_id \
-         WHERE u.tenant_id = $1 AND u.id = $2 FOR SHARE",
+        "SELECT u.status = 'active' AND p.status = 'active' AS live FROM people p JOIN users u ON u.person_id = p.id \
+         WHERE u.tenant_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF p, u",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(user)

@@ -4,6 +4,7 @@
 //! *step*: a row whose token only the browser holds, good for ten minutes and a few tries. An official who has no second
 //! factor yet gets a step that leads to setting one up, and nowhere else.
 
+pub mod lost;
 pub mod passkey;
 mod password_step;
 pub mod policy;

@@ -5,7 +5,6 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::{Deserialize, Serialize};
 use webauthn_rs::prelude::{
     CreationChallengeResponse, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential,
@@ -24,7 +23,7 @@ use super::{
     tell::{self, News},
 };
 use crate::{
-    db::DbError,
+    db::{AuthConn, DbError},
     identity::commands::SignInError,
     secrets::{Secrets, keyed_hash},
 };
@@ -93,36 +92,36 @@ pub async fn answered(
     let (webauthn, now) = (door.passkeys.ok_or(SignInError::NoPasskeys)?, visitor.now);
     let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
     let question = steps::take(&mut conn, token, Purpose::Passkey, now).await?.ok_or(SignInError::StepEnded)?;
+    drop(conn);
     let asked: Asked = question.state(door.secrets).ok_or(SignInError::StepEnded)?;
-    let follows =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            let row = factors::passkey_locked(conn, answer.get_credential_id()).await?;
-            let row = row.ok_or(SignInError::PasskeyRefused)?;
-            if question.person.is_some_and(|person| person != row.person_id) {
-                return Err(SignInError::PasskeyRefused);
+    let follows = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        // The step before the person, as everywhere.
+        let goal = match &asked.second {
+            None => Goal::SignIn,
+            Some(token) => {
+                let step = steps::take(conn.sql(), token, Purpose::Second, now).await?.ok_or(SignInError::StepEnded)?;
+                second_of(door.secrets, &step)?.1.goal
             }
-            let theirs = answer.get_user_unique_id();
-            if theirs.is_some_and(|theirs| theirs != handle(door.secrets, row.person_id).as_bytes()) {
-                return Err(SignInError::PasskeyRefused);
-            }
-            let mut passkey: Passkey = serde_json::from_value(row.passkey).map_err(|_| SignInError::PasskeyRefused)?;
-            // Checks origin, question, signature, that the owner was asked, and that the counter went forward.
-            let result = webauthn
-                .finish_discoverable_authentication_v2(answer, asked.state.clone(), &passkey)
-                .map_err(refused)?;
-            passkey.update_credential(&result);
-            let kept = serde_json::to_value(&passkey).map_err(|_| SignInError::PasskeyRefused)?;
-            factors::passkey_used(conn, &row.credential_id, &kept, now).await?;
-            let goal = match &asked.second {
-                None => Goal::SignIn,
-                Some(token) => {
-                    let step = steps::take(conn, token, Purpose::Second, now).await?.ok_or(SignInError::StepEnded)?;
-                    second_of(door.secrets, &step)?.1.goal
-                }
-            };
-            passed(conn, door, visitor, row.person_id, &goal).await
-        })
-        .await?;
+        };
+        let row = factors::passkey_locked(conn.sql(), answer.get_credential_id()).await?;
+        let row = row.ok_or(SignInError::PasskeyRefused)?;
+        if question.person.is_some_and(|person| person != row.person_id) {
+            return Err(SignInError::PasskeyRefused);
+        }
+        let theirs = answer.get_user_unique_id();
+        if theirs.is_some_and(|theirs| theirs != handle(door.secrets, row.person_id).as_bytes()) {
+            return Err(SignInError::PasskeyRefused);
+        }
+        let mut passkey: Passkey = serde_json::from_value(row.passkey).map_err(|_| SignInError::PasskeyRefused)?;
+        // Checks origin, question, signature, that the owner was asked, and that the counter went forward.
+        let result =
+            webauthn.finish_discoverable_authentication_v2(answer, asked.state.clone(), &passkey).map_err(refused)?;
+        passkey.update_credential(&result);
+        let kept = serde_json::to_value(&passkey).map_err(|_| SignInError::PasskeyRefused)?;
+        factors::passkey_used(conn.sql(), &row.credential_id, &kept, now).await?;
+        passed(conn, door, visitor, row.person_id, &goal).await
+    })
+    .await?;
     follows.finished(door, visitor)
 }
 
@@ -191,6 +190,7 @@ pub async fn made(
     let (webauthn, now) = (door.passkeys.ok_or(SignInError::NoPasskeys)?, visitor.now);
     let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
     let question = steps::take(&mut conn, token, Purpose::AddPasskey, now).await?.ok_or(SignInError::StepEnded)?;
+    drop(conn);
     let making: Making = question.state(door.secrets).ok_or(SignInError::StepEnded)?;
     let person = question.person.ok_or(SignInError::StepEnded)?;
     if making.enrolling.is_none() && signed_in != Some(person) {
@@ -200,21 +200,20 @@ pub async fn made(
     let kept = serde_json::to_value(&passkey).map_err(|_| SignInError::PasskeyRefused)?;
     let name: String = name.trim().chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
     let name = if name.is_empty() { "通行密钥 Passkey".to_owned() } else { name };
-    let outcome =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            if let Some(token) = &making.enrolling {
-                steps::take(conn, token, Purpose::Enrol, now).await?.ok_or(SignInError::StepEnded)?;
-            }
-            factors::add_passkey(conn, person, passkey.cred_id(), &name, &kept, now).await?;
-            let codes = setup::codes_if_none(conn, door.secrets, person).await?;
-            let follows = match making.enrolling {
-                Some(_) => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
-                None => None,
-            };
-            tell::by_person(conn, visitor, person, &News::PasskeyAdded(name.clone())).await?;
-            Ok((codes, follows))
-        })
-        .await;
+    let outcome = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        if let Some(token) = &making.enrolling {
+            steps::take(conn.sql(), token, Purpose::Enrol, now).await?.ok_or(SignInError::StepEnded)?;
+        }
+        factors::add_passkey(conn.sql(), person, passkey.cred_id(), &name, &kept, now).await?;
+        let codes = setup::codes_if_none(conn.sql(), door.secrets, person).await?;
+        let follows = match making.enrolling {
+            Some(_) => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
+            None => None,
+        };
+        tell::by_person(conn, visitor, person, &News::PasskeyAdded(name.clone())).await?;
+        Ok((codes, follows))
+    })
+    .await;
     let (codes, follows) = outcome.map_err(|error| match error {
         SignInError::Db(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
             SignInError::PasskeyRefused

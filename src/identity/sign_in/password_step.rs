@@ -1,6 +1,5 @@
 //! The first step: a name and a password.
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
     totp::TotpSecret,
 };
 use crate::{
-    db::DbError,
+    db::{AuthConn, DbError},
     identity::{
         commands::{SignInError, SignedIn, begin},
         password::{self, PasswordError},
@@ -93,10 +92,10 @@ pub async fn password(door: &Doorway<'_>, visitor: &Visitor, name: &str, passwor
         let token = steps::open(&mut conn, door.secrets, Purpose::Enrol, Some(person.id), &state, now, STEP_LIFE);
         return Ok(Next::Enrol(token.await?));
     }
-    let begun =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            begin(conn, post, &visitor.on, &visitor.request_id, now, now + SESSION_LIFE).await
-        });
+    drop(conn);
+    let begun = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        begin(conn, post, &visitor.on, &visitor.request_id, now, now + SESSION_LIFE).await
+    });
     let (actor, refresh) = begun.await?;
     let (access, mark) = (door.tokens.access(&actor, now)?, visitor.on.mark.clone());
     Ok(Next::SignedIn(SignedIn { access, refresh: Some(refresh.text()), mark, actor }))

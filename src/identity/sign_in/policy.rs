@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 
 use super::super::{Role, store::Post};
-use crate::{db::DbError, kernel::clock::BEIJING, policies};
+use crate::{db::DbError, kernel::clock, policies};
 
 /// Whether a person with these posts must have a second factor: as an official of any bureau whose policy says so, unless
 /// an operator spared the person. The one place that decides it.
@@ -17,7 +17,7 @@ pub async fn required(
     if spared {
         return Ok(false);
     }
-    let today = now.with_timezone(&BEIJING).date_naive();
+    let today = clock::day(now);
     for post in posts.iter().filter(|post| post.role.parse::<Role>().is_ok_and(may_be_required_of)) {
         let in_force = policies::in_force_on(conn, post.tenant_id, today).await?;
         if in_force.word(policies::SECOND_FACTOR) != "off" {

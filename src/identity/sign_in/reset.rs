@@ -1,7 +1,6 @@
 //! A new password by mail: the answer is the same whoever asks, and a link is good once, for half an hour.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde_json::json;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{
         Actor, Caller,
         commands::SignInError,
@@ -61,17 +60,23 @@ impl Sending {
     }
 
     async fn send(&self) -> Result<(), SignInError> {
-        let mut conn = self.pools.auth().get().await.map_err(DbError::from)?;
-        let addresses = people::addresses_asked_for(&mut conn, &self.asked).await?;
+        let addresses = {
+            let mut conn = self.pools.auth().get().await.map_err(DbError::from)?;
+            people::addresses_asked_for(&mut conn, &self.asked).await?
+        };
         let mut people: Vec<i64> = addresses.iter().map(|address| address.person_id).collect();
         people.dedup();
         for person in people {
             // More mails than anybody needs would only fill the mailbox; links already sent stay good.
-            if throttle::attempt(&mut conn, &Lanes::mails(&self.secrets, person), self.now).await?.is_err() {
+            let allowed = {
+                let mut conn = self.pools.auth().get().await.map_err(DbError::from)?;
+                throttle::attempt(&mut conn, &Lanes::mails(&self.secrets, person), self.now).await?
+            };
+            if allowed.is_err() {
                 continue;
             }
             let own: Vec<&Address> = addresses.iter().filter(|address| address.person_id == person).collect();
-            AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
+            AuthConn::transaction(&self.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
                 self.send_link(conn, person, &own).await
             })
             .await?;
@@ -79,16 +84,11 @@ impl Sending {
         Ok(())
     }
 
-    async fn send_link(
-        &self,
-        conn: &mut AsyncPgConnection,
-        person: i64,
-        addresses: &[&Address],
-    ) -> Result<(), SignInError> {
-        let Some(known) = people::by_id(conn, person).await? else { return Ok(()) };
+    async fn send_link(&self, conn: &mut AuthConn, person: i64, addresses: &[&Address]) -> Result<(), SignInError> {
+        let Some(known) = people::by_id(conn.sql(), person).await? else { return Ok(()) };
         let purpose = Purpose::Reset;
         let token =
-            steps::open(conn, &self.secrets, purpose, Some(person), &known.username, self.now, LINK_LIFE).await?;
+            steps::open(conn.sql(), &self.secrets, purpose, Some(person), &known.username, self.now, LINK_LIFE).await?;
         let link = format!("{}/reset/{token}", self.public_url);
         let body = format!(
             "有人为账号 {name} 申请重设密码。请在 30 分钟内打开下面的链接设置新密码，链接只能用一次：\n{link}\n\
@@ -101,7 +101,7 @@ impl Sending {
             let key = format!("reset:{}:{}", self.request_id, hex::encode(random::<4>()));
             let subject = "明鉴：重设密码 / Mingjian: a new password";
             let mail = Mail { to: address, subject, body: &body, key: &key, confidential: true };
-            people::mail(conn, &mail, self.now).await?;
+            people::mail(conn.sql(), &mail, self.now).await?;
             let caller =
                 Caller { actor: Actor::system(address.tenant_id), request_id: self.request_id.clone(), now: self.now };
             let event = Event {
@@ -111,7 +111,7 @@ impl Sending {
                 after: Some(json!({"username": known.username})),
                 ..Event::default()
             };
-            audit::store::append(conn, &caller, event).await?;
+            audit::store::record_own(conn, &caller, event);
         }
         Ok(())
     }
@@ -140,13 +140,11 @@ pub async fn set(door: &Doorway<'_>, visitor: &Visitor, token: &str, new: &str) 
     drop(conn);
     // A password that is not taken leaves the link as it was.
     let hash = password::hash_for(new, &words.context()).await?;
-    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-    let ended =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            steps::take(conn, token, Purpose::Reset, now).await?.ok_or(SignInError::StepEnded)?;
-            keep_password(conn, visitor, person, &hash, &News::PasswordReset, None).await
-        })
-        .await?;
+    let ended = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        steps::take(conn.sql(), token, Purpose::Reset, now).await?.ok_or(SignInError::StepEnded)?;
+        keep_password(conn, visitor, person, &hash, &News::PasswordReset, None).await
+    })
+    .await?;
     ended.iter().for_each(|session| door.tokens.end(session, now));
     Ok(device::remember(door.secrets, &visitor.device, &username, now))
 }

@@ -1,6 +1,6 @@
 //! The second step: a code of the app or a recovery code. Passkeys are in [`passkey`](super::passkey).
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 
 use super::{
     Doorway, STEP_LIFE, TRIES_MAX, Visitor,
@@ -15,7 +15,7 @@ use super::{
     totp::{self, TotpSecret},
 };
 use crate::{
-    db::DbError,
+    db::{AuthConn, DbError},
     identity::{
         commands::{SignInError, SignedIn, begin},
         store,
@@ -66,24 +66,26 @@ pub async fn by_code(door: &Doorway<'_>, visitor: &Visitor, token: &str, code: &
     let device = device::known(door.secrets, &visitor.device, &state.username, now);
     let lanes = Lanes::second(door.secrets, person, device);
     throttle::attempt(&mut conn, &lanes, now).await?.map_err(SignInError::TooMany)?;
-    let outcome =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            let step = steps::try_once(conn, token, Purpose::Second, now, TRIES_MAX).await?;
-            if step.is_none() {
-                return Ok(Err(SignInError::StepEnded));
-            }
-            let Some(used) = use_code(conn, door.secrets, visitor, person, code).await? else {
-                // Kept, so that the try counts.
-                return Ok(Err(SignInError::CodeRefused));
-            };
-            steps::take(conn, token, Purpose::Second, now).await?;
-            let follows = passed(conn, door, visitor, person, &state.goal).await?;
-            if used == Used::Recovery {
-                tell::by_person(conn, visitor, person, &News::RecoveryCodeUsed).await?;
-            }
-            Ok(Ok(follows))
-        })
-        .await??;
+    drop(conn);
+    let outcome = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        let step = steps::try_once(conn.sql(), token, Purpose::Second, now, TRIES_MAX).await?;
+        if step.is_none() {
+            return Ok(Err(SignInError::StepEnded));
+        }
+        factors::lock(conn.sql(), person).await?;
+        let Some(used) = use_code(conn.sql(), door.secrets, visitor, person, code).await? else {
+            // Kept, so that the try counts.
+            return Ok(Err(SignInError::CodeRefused));
+        };
+        steps::take(conn.sql(), token, Purpose::Second, now).await?;
+        let follows = passed(conn, door, visitor, person, &state.goal).await?;
+        if used == Used::Recovery {
+            tell::by_person(conn, visitor, person, &News::RecoveryCodeUsed).await?;
+        }
+        Ok(Ok(follows))
+    })
+    .await??;
+    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
     throttle::succeeded(&mut conn, &lanes, now).await?;
     outcome.finished(door, visitor)
 }
@@ -141,7 +143,7 @@ impl Follows {
 }
 
 pub(super) async fn passed(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     door: &Doorway<'_>,
     visitor: &Visitor,
     person: i64,
@@ -150,14 +152,14 @@ pub(super) async fn passed(
     let now = visitor.now;
     match goal {
         Goal::SignIn => {
-            let posts = store::posts_of(conn, person).await?;
+            let posts = store::posts_of(conn.sql(), person).await?;
             let post = posts.first().ok_or(SignInError::Refused)?;
             let begun = begin(conn, post, &visitor.on, &visitor.request_id, now, now + SESSION_LIFE).await?;
-            let known = people::by_id(conn, person).await?.ok_or(SignInError::Refused)?;
+            let known = people::by_id(conn.sql(), person).await?.ok_or(SignInError::Refused)?;
             Ok(Follows::SignedIn(begun.0, begun.1, known.username))
         }
         Goal::Confirm { session } => {
-            let token = steps::open(conn, door.secrets, Purpose::Fresh, Some(person), session, now, STEP_LIFE);
+            let token = steps::open(conn.sql(), door.secrets, Purpose::Fresh, Some(person), session, now, STEP_LIFE);
             Ok(Follows::Confirmed(token.await?))
         }
     }

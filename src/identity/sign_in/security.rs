@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 
 use super::{
     Doorway, STEP_LIFE, Visitor,
@@ -16,11 +16,12 @@ use super::{
     tell::{self, News},
 };
 use crate::{
-    db::DbError,
+    db::{AuthConn, DbError},
     identity::{
         Caller,
-        commands::{SignInError, end},
+        commands::SignInError,
         password::{self, Context, PasswordError},
+        sessions::commands::end_of_person,
         store,
         throttle::{Lanes, device, store as throttle},
     },
@@ -174,8 +175,7 @@ pub(super) async fn set_password(
     news: &News,
     kept: Option<&str>,
 ) -> Result<Vec<String>, SignInError> {
-    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
+    AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
         keep_password(conn, visitor, person, hash, news, kept).await
     })
     .await
@@ -183,23 +183,19 @@ pub(super) async fn set_password(
 
 /// The same within a transaction; returns the sessions that ended.
 pub(super) async fn keep_password(
-    conn: &mut AsyncPgConnection,
+    conn: &mut AuthConn,
     visitor: &Visitor,
     person: i64,
     hash: &str,
     news: &News,
     kept: Option<&str>,
 ) -> Result<Vec<String>, SignInError> {
-    people::set_password(conn, person, hash).await?;
-    steps::end_all(conn, person).await?;
-    let mut ended = Vec::new();
-    for session in people::open_sessions(conn, person).await? {
-        if kept != Some(session.id.as_str()) {
-            let reason = "the password was changed";
-            end(conn, session.tenant_id, &session.id, visitor.now, reason, &visitor.request_id).await?;
-            ended.push(session.id);
-        }
-    }
+    // Steps before the person, as whoever takes a step locks them.
+    steps::end_all(conn.sql(), person).await?;
+    people::set_password(conn.sql(), person, hash).await?;
+    let others = |session: &str| kept != Some(session);
+    let reason = "the password was changed";
+    let ended = end_of_person(conn, person, others, visitor.now, reason, &visitor.request_id).await?;
     tell::by_person(conn, visitor, person, news).await?;
     Ok(ended)
 }
@@ -224,8 +220,7 @@ impl Words {
         for post in posts {
             words.push(post.display_name);
             words.extend(post.institution_name);
-            let region = u32::try_from(post.tenant_id).ok();
-            let region = region.and_then(|code| crate::kernel::RegionCode::from_number(code).ok());
+            let region = crate::kernel::RegionCode::from_i32(post.tenant_id);
             words.extend(region.and_then(crate::kernel::RegionCode::name).map(str::to_owned));
         }
         Ok(Words { words, second_factor })
@@ -252,23 +247,22 @@ pub async fn remove(
     factor: &Factor,
 ) -> Result<bool, SignInError> {
     let person = overview.person;
-    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
+    AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
         // Locked, so that of two removals at once the second sees what the first left.
-        factors::lock(conn, person).await?;
+        factors::lock(conn.sql(), person).await?;
         let news = match factor {
-            Factor::Totp => factors::remove_totp(conn, person).await?.then_some(News::TotpRemoved),
+            Factor::Totp => factors::remove_totp(conn.sql(), person).await?.then_some(News::TotpRemoved),
             Factor::Passkey(id) => {
                 let credential = URL_SAFE_NO_PAD.decode(id).unwrap_or_default();
-                factors::remove_passkey(conn, person, &credential).await?.map(News::PasskeyRemoved)
+                factors::remove_passkey(conn.sql(), person, &credential).await?.map(News::PasskeyRemoved)
             }
         };
         let Some(news) = news else { return Ok(false) };
-        if !factors::of(conn, person).await?.any() {
+        if !factors::of(conn.sql(), person).await?.any() {
             if overview.required {
                 return Err(SignInError::LastFactor);
             }
-            factors::set_recovery(conn, person, &[]).await?;
+            factors::set_recovery(conn.sql(), person, &[]).await?;
         }
         tell::by_person(conn, visitor, person, &news).await?;
         Ok(true)
@@ -282,9 +276,8 @@ pub async fn renew_codes(
     visitor: &Visitor,
     overview: &Overview,
 ) -> Result<Vec<String>, SignInError> {
-    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-        let codes = setup::new_codes(conn, door.secrets, overview.person).await?;
+    AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        let codes = setup::new_codes(conn.sql(), door.secrets, overview.person).await?;
         tell::by_person(conn, visitor, overview.person, &News::RecoveryCodesMade).await?;
         Ok(codes)
     })

@@ -1,6 +1,6 @@
 //! Setting an authenticator app up: a secret is shown, and kept once a code shows that the app has it.
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 
 use super::{
     Doorway, STEP_LIFE, TRIES_MAX, Visitor,
@@ -14,7 +14,11 @@ use super::{
     tell::{self, News},
     totp::{self, TotpSecret},
 };
-use crate::{db::DbError, identity::commands::SignInError, secrets::Secrets};
+use crate::{
+    db::{AuthConn, DbError},
+    identity::commands::SignInError,
+    secrets::Secrets,
+};
 
 /// What an app needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,26 +79,24 @@ pub async fn add_totp(
     enrolling: bool,
 ) -> Result<(Vec<String>, Option<Passed>), SignInError> {
     let now = visitor.now;
-    let mut conn = door.pools.auth().get().await.map_err(DbError::from)?;
-    let outcome =
-        AsyncPgConnection::transaction(&mut conn, async |conn: &mut AsyncPgConnection| -> Result<_, SignInError> {
-            let step = steps::try_once(conn, token, purpose(enrolling), now, 3 * TRIES_MAX).await?;
-            let Some(step) = step else { return Ok(Err(SignInError::StepEnded)) };
-            let (person, _, secret) = pending(door.secrets, &step)?;
-            let Some(used) = secret.step_of(&totp::plain(code), now, 0) else {
-                return Ok(Err(SignInError::CodeRefused));
-            };
-            steps::take(conn, token, purpose(enrolling), now).await?;
-            factors::set_totp(conn, person, &secret.seal(door.secrets)?, used, now).await?;
-            let codes = codes_if_none(conn, door.secrets, person).await?;
-            let follows = match enrolling {
-                true => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
-                false => None,
-            };
-            tell::by_person(conn, visitor, person, &News::TotpAdded).await?;
-            Ok(Ok((codes, follows)))
-        })
-        .await??;
+    let outcome = AuthConn::transaction(door.pools, async |conn: &mut AuthConn| -> Result<_, SignInError> {
+        let step = steps::try_once(conn.sql(), token, purpose(enrolling), now, 3 * TRIES_MAX).await?;
+        let Some(step) = step else { return Ok(Err(SignInError::StepEnded)) };
+        let (person, _, secret) = pending(door.secrets, &step)?;
+        let Some(used) = secret.step_of(&totp::plain(code), now, 0) else {
+            return Ok(Err(SignInError::CodeRefused));
+        };
+        steps::take(conn.sql(), token, purpose(enrolling), now).await?;
+        factors::set_totp(conn.sql(), person, &secret.seal(door.secrets)?, used, now).await?;
+        let codes = codes_if_none(conn.sql(), door.secrets, person).await?;
+        let follows = match enrolling {
+            true => Some(passed(conn, door, visitor, person, &Goal::SignIn).await?),
+            false => None,
+        };
+        tell::by_person(conn, visitor, person, &News::TotpAdded).await?;
+        Ok(Ok((codes, follows)))
+    })
+    .await??;
     let passed = outcome.1.map(|follows: Follows| follows.finished(door, visitor)).transpose()?;
     Ok((outcome.0, passed))
 }

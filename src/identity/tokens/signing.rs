@@ -4,7 +4,6 @@
 //! secret. What one process changes the others learn by NOTIFY, and by looking every hour.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde_json::json;
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
-    db::{DbError, Pools},
+    db::{AuthConn, DbError, Pools},
     identity::{Actor, Caller},
     secrets::{Secrets, random},
 };
@@ -25,12 +24,6 @@ pub enum SigningError {
     Seal,
     #[error(transparent)]
     Db(#[from] DbError),
-}
-
-impl From<diesel::result::Error> for SigningError {
-    fn from(error: diesel::result::Error) -> Self {
-        SigningError::Db(error.into())
-    }
 }
 
 /// When a successor takes over.
@@ -120,40 +113,36 @@ async fn change(
     let kid = kid_of(&seed);
     let sealed_seed = secrets.seal(&label(&kid), &seed).map_err(|_| SigningError::Seal)?;
     let now = caller.now;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    AsyncPgConnection::transaction(
-        &mut conn,
-        async |conn: &mut AsyncPgConnection| -> Result<Option<(String, DateTime<Utc>)>, SigningError> {
-            store::lock(conn).await?;
-            let rows = store::all(conn).await?;
-            if !wanted(&ring_of(secrets, &rows, now)) {
-                return Ok(None);
-            }
-            let signs_from = match takeover {
-                Takeover::Overlapping => now + PUBLISHED_AHEAD,
-                Takeover::AtOnce => now,
-            };
-            let verify_until = match takeover {
-                Takeover::Overlapping => signs_from + ACCESS_LIFE + SKEW,
-                Takeover::AtOnce => now,
-            };
-            let generation = rows.last().map_or(1, |row| row.generation + 1);
-            let row = Row { generation, kid, sealed_seed, created_at: now, signs_from, verifies_until: None };
-            store::retire_before(conn, generation, verify_until).await?;
-            store::add(conn, &row).await?;
-            let event = Event {
-                action: "signing_key.rotated",
-                subject_kind: "signing_key",
-                subject_id: row.kid.clone(),
-                after: Some(
-                    json!({"generation": generation, "signs_from": signs_from, "earlier_verify_until": verify_until}),
-                ),
-                ..Event::default()
-            };
-            audit::store::append(conn, caller, event).await?;
-            Ok(Some((row.kid, signs_from)))
-        },
-    )
+    AuthConn::transaction(pools, async |conn: &mut AuthConn| -> Result<Option<(String, DateTime<Utc>)>, SigningError> {
+        store::lock(conn.sql()).await?;
+        let rows = store::all(conn.sql()).await?;
+        if !wanted(&ring_of(secrets, &rows, now)) {
+            return Ok(None);
+        }
+        let signs_from = match takeover {
+            Takeover::Overlapping => now + PUBLISHED_AHEAD,
+            Takeover::AtOnce => now,
+        };
+        let verify_until = match takeover {
+            Takeover::Overlapping => signs_from + ACCESS_LIFE + SKEW,
+            Takeover::AtOnce => now,
+        };
+        let generation = rows.last().map_or(1, |row| row.generation + 1);
+        let row = Row { generation, kid, sealed_seed, created_at: now, signs_from, verifies_until: None };
+        store::retire_before(conn.sql(), generation, verify_until).await?;
+        store::add(conn.sql(), &row).await?;
+        let event = Event {
+            action: "signing_key.rotated",
+            subject_kind: "signing_key",
+            subject_id: row.kid.clone(),
+            after: Some(
+                json!({"generation": generation, "signs_from": signs_from, "earlier_verify_until": verify_until}),
+            ),
+            ..Event::default()
+        };
+        audit::store::record_own(conn, caller, event);
+        Ok(Some((row.kid, signs_from)))
+    })
     .await
 }
 

@@ -1,9 +1,8 @@
 //! Single cells: what is meant by what is written, and what had to be mended.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::rule::Rule;
-use crate::kernel::{CitizenId, CreditCode, credit_code, credit_code::CreditCodeError};
+pub(super) use crate::kernel::private::{is_blank, narrow};
+use crate::kernel::{CitizenId, CreditCode, credit_code, credit_code::CreditCodeError, private::BETWEEN_PHONES};
 
 /// A cell that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +34,6 @@ impl<T> Cell<T> {
     pub(super) fn mended(value: T, rule: Rule, text: String) -> Self {
         Cell { value: Some(value), issue: Some((rule, Some(text))) }
     }
-}
-
-/// Half-width characters for full-width ones, and single ones for composed signs such as ㎡.
-pub(super) fn narrow(text: &str) -> String {
-    text.nfkc().collect()
-}
-
-pub(super) fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
 
 /// Free text: trimmed; a line break inside is taken out, or made a blank between Latin words.
@@ -169,11 +159,11 @@ pub(super) fn phone(written: &str) -> Cell<String> {
     if kept.is_empty() {
         return Cell::empty();
     }
-    if kept.split(['/', '、', ',', ';', '\n']).all(|one| can_be_dialled(one.trim_matches(is_blank))) {
+    if kept.split(BETWEEN_PHONES).all(|one| can_be_dialled(one.trim_matches(is_blank))) {
         return as_mended(kept.to_owned(), written, kept);
     }
     let close: String = kept.chars().filter(|c| !is_blank(*c)).collect();
-    if close.split(['/', '、', ',', ';']).all(can_be_dialled) {
+    if close.split(BETWEEN_PHONES).all(can_be_dialled) {
         return as_mended(close.clone(), written, &close);
     }
     if kept.split(is_blank).all(can_be_dialled) {

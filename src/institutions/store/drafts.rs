@@ -278,13 +278,18 @@ pub async fn holds(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool)
     Ok(found.is_some_and(|(table, _)| table.rows.iter().flat_map(|row| &row.cells).any(|cell| is_in(cell))))
 }
 
-/// Blanks the cells that hold something and the lines that quote them, and lets go of the file as it came.
-pub async fn blank(conn: &mut ScopedConn, id: i64, is_in: impl Fn(&str) -> bool) -> Result<(), DbError> {
+/// Cuts something out of the cells that hold it, blanks the lines that quote it, and lets go of the file as it came.
+/// `cut` gives what stays of a text, and nothing where the text does not hold it.
+pub async fn blank(conn: &mut ScopedConn, id: i64, cut: impl Fn(&str) -> Option<String>) -> Result<(), DbError> {
     let Some((mut table, mut report)) = parts(conn, id).await? else { return Ok(()) };
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
-    table.rows.iter_mut().flat_map(|row| &mut row.cells).filter(|cell| is_in(cell)).for_each(String::clear);
+    for cell in table.rows.iter_mut().flat_map(|row| &mut row.cells) {
+        if let Some(rest) = cut(cell) {
+            *cell = rest;
+        }
+    }
     for line in report.rejected.iter_mut().chain(&mut report.notes) {
-        if is_in(&line.message_zh) || is_in(&line.message_en) {
+        if cut(&line.message_zh).or_else(|| cut(&line.message_en)).is_some() {
             line.message_zh.clear();
             line.message_en.clear();
         }

@@ -17,6 +17,8 @@ use crate::{
 
 /// Any number, the same for every look; with the user it names the lock.
 const LOOK_LOCK: i32 = 0x6c6f;
+/// The same for requests; with the person it names the lock.
+const ASK_LOCK: i32 = 0x6173;
 
 #[derive(QueryableByName)]
 struct Count {
@@ -139,6 +141,34 @@ pub async fn latest_of(
     .await
     .optional()?;
     Ok(row.map(Request::from))
+}
+
+/// Whether a request of the same person about a value waits, made in this post or in another. Of two that are made at
+/// once, the second sees the first: until the transaction ends, nobody else asks as this person.
+pub async fn waits(conn: &mut ScopedConn, caller: &Caller, tenant: i32, subject: &Subject) -> Result<bool, DbError> {
+    sql_query(
+        "SELECT pg_advisory_xact_lock($1, hashint8(me.person_id)) FROM users me WHERE me.tenant_id = $2 AND me.id = $3",
+    )
+    .bind::<Integer, _>(ASK_LOCK)
+    .bind::<Integer, _>(caller.actor.tenant)
+    .bind::<BigInt, _>(caller.actor.user_id)
+    .execute(conn.sql())
+    .await?;
+    let count: Count = sql_query(
+        "SELECT count(*) AS n FROM access_requests WHERE tenant_id = $1 AND state = 'pending' AND expires_at > $2 \
+         AND subject_kind = $3 AND subject_id = $4 AND field = $5 \
+         AND asked_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $6 AND me.id = $7)",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<Timestamptz, _>(caller.now)
+    .bind::<Text, _>(<&str>::from(subject.kind))
+    .bind::<Text, _>(&subject.id)
+    .bind::<Text, _>(&subject.field)
+    .bind::<Integer, _>(caller.actor.tenant)
+    .bind::<BigInt, _>(caller.actor.user_id)
+    .get_result(conn.sql())
+    .await?;
+    Ok(count.n > 0)
 }
 
 /// Puts a request before the county whose record it is.

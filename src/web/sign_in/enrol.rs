@@ -49,9 +49,13 @@ struct EnrolPage<'a> {
 #[template(path = "sign_in/codes.html")]
 pub(super) struct CodesPage<'a> {
     pub page: &'a Page,
+    /// What was done, in both languages.
+    pub done: (&'static str, &'static str),
     pub codes: &'a [String],
     pub next: &'a str,
 }
+
+const SET_UP: (&str, &str) = ("两步验证已启用", "The second step is set up");
 
 fn picture(app: &App) -> Result<String, Problem> {
     let code = QRBuilder::new(app.address.as_str()).build().map_err(|_| Problem::internal())?;
@@ -83,7 +87,7 @@ async fn enrol(request: HttpRequest, state: State, visitor: Visitor, form: SafeF
         Ok((codes, Some(passed))) => {
             let (target, cookies) = gone_on(&state, &visitor, &passed, next);
             let page = Page::new(&request, "保存恢复码", "Keep your recovery codes");
-            with_cookies(page.render(&CodesPage { page: &page, codes: &codes, next: &target })?, cookies)
+            with_cookies(page.render(&CodesPage { page: &page, done: SET_UP, codes: &codes, next: &target })?, cookies)
         }
         Ok((_, None)) => Err(Problem::internal()),
         Err(error) => wrong(request, state, visitor, next, error, true).await,
@@ -162,7 +166,7 @@ async fn confirm(
         }
         Ok((codes, _)) => {
             let page = Page::new(&request, "保存恢复码", "Keep your recovery codes");
-            page.render(&CodesPage { page: &page, codes: &codes, next: "/account/security?done=totp" })
+            page.render(&CodesPage { page: &page, done: SET_UP, codes: &codes, next: "/account/security?done=totp" })
         }
         Err(error) => wrong(request, state, visitor, "", error, false).await,
     }

@@ -8,13 +8,14 @@ use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 use super::{gone_on, security::fresh_overview, step, with_cookies};
 use crate::{
     identity::{
+        Caller,
         commands::SignInError,
         sign_in::{
             Visitor,
             passkey::{self, For},
         },
     },
-    web::{Access, Input, Problem, Route, page::State, session::Visit},
+    web::{Access, Input, Problem, Route, page::State},
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -74,13 +75,6 @@ async fn answered(state: State, visitor: Visitor, input: Input<Answer>) -> Resul
     with_cookies(HttpResponse::Ok().json(json!({"next": target})), cookies)
 }
 
-fn is_signed_in(request: &HttpRequest) -> Option<crate::identity::Caller> {
-    use actix_web::HttpMessage;
-    let visit = request.extensions().get::<Visit>().cloned()?;
-    let Visit { actor, request_id, now, .. } = visit;
-    actor.map(|actor| crate::identity::Caller { actor, request_id, now })
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Making {}
@@ -88,11 +82,12 @@ struct Making {}
 async fn make(
     request: HttpRequest,
     state: State,
+    caller: Option<Caller>,
     visitor: Visitor,
     _input: Input<Making>,
 ) -> Result<HttpResponse, Problem> {
     let (door, token) = (state.doorway(), step(&request));
-    let (options, token) = match is_signed_in(&request) {
+    let (options, token) = match caller {
         Some(caller) => {
             let own = fresh_overview(&request, &state, &caller).await?;
             passkey::make(&door, &visitor, For::Person(own.person, &own.username)).await?
@@ -115,12 +110,13 @@ struct Made {
 async fn made(
     request: HttpRequest,
     state: State,
+    caller: Option<Caller>,
     visitor: Visitor,
     input: Input<Made>,
 ) -> Result<HttpResponse, Problem> {
     let Input(Made { token, name, next, credential: said }) = input;
     let said: RegisterPublicKeyCredential = credential(said)?;
-    let own = match is_signed_in(&request) {
+    let own = match caller {
         Some(caller) => Some(fresh_overview(&request, &state, &caller).await?.person),
         None => None,
     };

@@ -75,7 +75,7 @@ async fn ask(request: HttpRequest, state: State, visitor: Visitor, form: SafeFor
     let sending = Sending {
         pools: state.pools.clone(),
         secrets: state.secrets.clone(),
-        public_url: state.public_url(),
+        public_url: state.public_url().to_owned(),
         asked: asked.to_owned(),
         request_id: visitor.request_id,
         now: visitor.now,

@@ -268,5 +268,6 @@ async fn renew_codes(
     }
     let codes = security::renew_codes(&state.doorway(), &visitor, &own).await?;
     let page = Page::new(&request, "保存恢复码", "Keep your recovery codes");
-    page.render(&CodesPage { page: &page, codes: &codes, next: "/account/security" })
+    let done = ("新的恢复码已生成，旧的都已作废", "The new recovery codes are made; the old ones are void");
+    page.render(&CodesPage { page: &page, done, codes: &codes, next: "/account/security" })
 }

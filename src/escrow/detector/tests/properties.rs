@@ -171,7 +171,7 @@ proptest! {
         prop_assert_eq!(&as_given, &run(&shuffled));
         let grounds = Grounds { policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: story.obligations.as_ref(), account: AccountFacts::unknown() };
         let last = story.rows.last().map_or(at("01-05T00:00:00"), |row| row.booked_at);
-        let local = last.with_timezone(&crate::kernel::clock::BEIJING).date_naive();
+        let local = crate::kernel::clock::day(last);
         let end = local.and_hms_opt(23, 59, 59).unwrap().and_local_timezone(crate::kernel::clock::BEIJING).unwrap();
         let direct = replay("A", story.opening, story.rows.iter().map(EntryRow::entry), &grounds, end.into()).unwrap();
         prop_assert_eq!(&as_given.accounts[0], &direct);

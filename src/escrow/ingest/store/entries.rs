@@ -14,7 +14,7 @@ use crate::{
             entries::{Content, NewEntry},
         },
     },
-    kernel::clock::BEIJING,
+    kernel::clock,
 };
 
 /// Up to this many rows travel as parameters of one statement; more are copied.
@@ -39,7 +39,7 @@ pub struct Known {
 impl From<Row> for Known {
     fn from(row: Row) -> Known {
         let booked_at: DateTime<Utc> = row.get(1);
-        let booked_on = booked_at.with_timezone(&BEIJING).date_naive();
+        let booked_on = clock::day(booked_at);
         let content = Content { booked_on, credit: row.get(2), amount_fen: row.get(3) };
         Known { bank_ref: row.get(0), booked_at, content }
     }

@@ -41,7 +41,7 @@ pub async fn of(conn: &mut AsyncPgConnection, person: i64) -> Result<Factors, Db
     .await?)
 }
 
-/// Locks the second factors of a person, so that changes to them come one after another.
+/// Locks the second factors of a person, so that what changes them or uses them up comes one after another.
 pub async fn lock(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
     sql_query("SELECT FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn).await?;
     Ok(())
@@ -103,6 +103,13 @@ pub async fn remove_totp(conn: &mut AsyncPgConnection, person: i64) -> Result<bo
     Ok(gone == 1)
 }
 
+/// Removes all second factors of a person, and the recovery codes.
+pub async fn remove_all(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
+    remove_totp(conn, person).await?;
+    sql_query("DELETE FROM passkeys WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+    set_recovery(conn, person, &[]).await
+}
+
 /// Replaces the recovery codes of a person; with none they are only removed.
 pub async fn set_recovery(conn: &mut AsyncPgConnection, person: i64, hashes: &[Vec<u8>]) -> Result<(), DbError> {
     sql_query("DELETE FROM recovery_codes WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
@@ -158,11 +165,11 @@ pub async fn passkeys(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<P
     .await?)
 }
 
-/// The passkey of a credential, its row locked so that its counter only goes forward.
+/// The passkey of a credential, locked after its person, as [`lock`] does, so that its counter only goes forward.
 pub async fn passkey_locked(conn: &mut AsyncPgConnection, credential: &[u8]) -> Result<Option<PasskeyRow>, DbError> {
     Ok(sql_query(
         "SELECT k.credential_id, k.person_id, k.name, k.passkey, k.added_at, k.used_at FROM passkeys k \
-         JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1 AND p.status = 'active' FOR UPDATE OF k",
+         JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1 AND p.status = 'active' FOR UPDATE OF p, k",
     )
     .bind::<Binary, _>(credential)
     .get_result(conn)

@@ -1,4 +1,4 @@
-//! People by what signing in knows of them, their sessions, and mails to them.
+//! People by what signing in knows of them, and mails to them.
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -113,26 +113,6 @@ pub async fn set_password(conn: &mut AsyncPgConnection, person: i64, hash: &str)
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A session by bureau and id.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct OpenSession {
-    #[diesel(sql_type = Integer)]
-    pub tenant_id: i32,
-    #[diesel(sql_type = Text)]
-    pub id: String,
-}
-
-/// The sessions of a person, in all posts, that have not ended.
-pub async fn open_sessions(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<OpenSession>, DbError> {
-    Ok(sql_query(
-        "SELECT s.tenant_id, s.id FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
-         WHERE u.person_id = $1 AND s.ended_at IS NULL",
-    )
-    .bind::<BigInt, _>(person)
-    .load(conn)
-    .await?)
 }
 
 /// A mail about somebody's account.

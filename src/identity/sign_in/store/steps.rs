@@ -81,7 +81,13 @@ pub async fn open<T: Serialize + Sync>(
     let token = URL_SAFE_NO_PAD.encode(random::<32>());
     let plain = serde_json::to_vec(state).map_err(|e| DbError::Pool(format!("a step cannot be written: {e}")))?;
     let sealed = secrets.seal("step", &plain).map_err(|e| DbError::Pool(e.to_string()))?;
-    sql_query("DELETE FROM steps WHERE expires_at < $1").bind::<Timestamptz, _>(now).execute(conn).await?;
+    // Those that somebody is ending at the moment are theirs to end.
+    sql_query(
+        "DELETE FROM steps WHERE token_hash IN (SELECT token_hash FROM steps WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)
+    .await?;
     sql_query("INSERT INTO steps (token_hash, purpose, person_id, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)")
         .bind::<Binary, _>(hash(&token))
         .bind::<Text, _>(<&str>::from(purpose))
