@@ -3,8 +3,8 @@
 //! Everything is told relative to today, so that the warnings are fresh whenever the demonstration is loaded.
 
 mod money;
-mod people;
-mod sheet;
+pub(crate) mod people;
+pub(crate) mod sheet;
 
 use chrono::{Days, NaiveDate};
 use rand::{SeedableRng, rngs::StdRng};

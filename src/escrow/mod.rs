@@ -30,7 +30,7 @@ mod shown;
 pub mod statement;
 pub mod store;
 pub mod thresholds;
-mod upload;
+pub mod upload;
 mod waiting;
 mod watch;
 

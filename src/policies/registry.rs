@@ -123,7 +123,7 @@ const AMOUNT: Kind = Kind::Fen(1, FEN_MAX);
 const OF_MINIMUM: Kind = Kind::BasisPoints(1, RATE_MAX);
 
 /// Of courses, and of withdrawals and the minimum balance.
-const FIRST: [Parameter; 24] = [
+const FIRST: [Parameter; 31] = [
     parameter(
         "course.offline_end",
         Group::Courses,
