@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use super::{
-    detector::{self, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
+    detector::{self, AccountFacts, DetectorError, Entry, Grounds, Level, Obligations, Opening, Warning, WarningKind},
     policy::{Policies, Policy},
     shown,
     store::{
@@ -173,7 +173,7 @@ fn compare(facts: &Facts<'_>, (before, after): &(Policies, Policies)) -> Result<
 
 fn replayed(facts: &Facts<'_>, policies: &Policies) -> Result<Vec<Warning>, DetectorError> {
     let Facts { account, rows, obligations, calendar } = *facts;
-    let grounds = Grounds { policies, calendar, obligations };
+    let grounds = Grounds { policies, calendar, obligations, account: AccountFacts::unknown() };
     let first_balance = rows.first().and_then(Movement::balance_before_fen).unwrap_or_default();
     let opening = Opening { balance_fen: account.opening_fen.unwrap_or(first_balance), on: account.opening_on };
     let over = account
@@ -189,6 +189,9 @@ fn replayed(facts: &Facts<'_>, policies: &Policies) -> Result<Vec<Warning>, Dete
         bank_ref: &row.bank_ref,
         kind: row.kind.parse().unwrap_or(detector::Kind::Other),
         order_ref: row.order_ref.as_deref(),
+        counterparty_name: row.counterparty_name.as_deref(),
+        counterparty_account: row.counterparty_account.as_deref(),
+        remittance: row.remittance.as_deref(),
     });
     Ok(detector::replay(&account.account_no, opening, entries, &grounds, as_of)?.warnings)
 }

@@ -96,9 +96,23 @@ pub fn list_tag(lang: Lang, status: &str) -> String {
 /// The name of a warning kind.
 pub fn warning_kind(lang: Lang, kind: &str) -> &'static str {
     match kind {
-        "FUND-LARGE-SINGLE" => lang.t("单笔大额支出", "Large single withdrawal"),
-        "FUND-CUM-ROLLING" => lang.t("滚动累计支出", "Large withdrawals in total"),
+        "ACCOUNT-NOT-FILED" => lang.t("未备案账户", "Account not filed"),
+        "ENROLMENT-SURGE" => lang.t("异常促销吸储", "Surge of enrolments"),
+        "FEED-SILENT" => lang.t("银行报送中断", "Bank feed silent"),
         "FUND-BELOW-MIN" => lang.t("低于最低余额", "Below the minimum balance"),
+        "FUND-COVERAGE" => lang.t("托管覆盖率不足", "Fees not covered"),
+        "FUND-CUM-ROLLING" => lang.t("滚动累计支出", "Large withdrawals in total"),
+        "FUND-LARGE-SINGLE" => lang.t("单笔大额支出", "Large single withdrawal"),
+        "FUND-OUTSIDE-ESCROW" => lang.t("账外收费", "Fees outside the account"),
+        "FUND-RUNOFF-DATE" => lang.t("预计耗尽日", "Money runs out too soon"),
+        "FUND-STRUCTURING" => lang.t("化整为零", "Split withdrawals"),
+        "FUND-UNUSUAL-COUNTERPARTY" => lang.t("异常交易对手", "Unusual recipient"),
+        "FUND-WITHDRAW-UNMATCHED" => lang.t("划拨与消课不符", "Withdrawn beyond lessons given"),
+        "PREPAY-OVER-CAP" => lang.t("超限预收", "Prepayment over the cap"),
+        "REFUND-BACKLOG" => lang.t("退费积压", "Overdue refunds"),
+        "STMT-CHAIN-BREAK" => lang.t("余额不连续", "Balances do not connect"),
+        "STMT-GAP" => lang.t("流水断档", "Gap in the statements"),
+        "TRAINING-LOAN" => lang.t("培训贷", "Training loan"),
         _ => lang.t("其他预警", "Other warning"),
     }
 }

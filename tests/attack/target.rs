@@ -67,6 +67,12 @@ impl Target {
         assert!(status.is_success(), "{course}");
         let course = course["id"].to_string();
         world.org.post_json(&format!("/courses/{course}/submit"), json!({})).await;
+        let (status, contract) = world.org.post_json("/contracts", contract("HT-1")).await;
+        assert!(status.is_success(), "{contract}");
+        let session = json!({"ended_at": "2026-03-16T19:00:00+08:00", "attendance": [{"contract_no": "HT-1"}]});
+        let (status, told) = world.org.post_json("/lessons", session).await;
+        assert!(status.is_success(), "{told}");
+        let (contract, lesson) = (contract["id"].to_string(), told["lessons"][0]["id"].to_string());
         let account = world.account_id().await.to_string();
         let part =
             reqwest::multipart::Part::bytes(camt(&world.account, OPENING, &GRAB).into_bytes()).file_name("d.xml");
@@ -104,6 +110,8 @@ impl Target {
             ("key", key),
             ("request", request),
             ("course", course),
+            ("contract", contract),
+            ("lesson", lesson),
             ("approval", approval["id"].to_string()),
             ("account", account),
             ("warning", warning),
@@ -115,7 +123,13 @@ impl Target {
         ]);
         let mut config = Config::new();
         config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-        let secrets = vec![COURSE.to_owned(), world.account.clone(), world.admin.name.clone(), PHONE.to_owned()];
+        let secrets = vec![
+            COURSE.to_owned(),
+            world.account.clone(),
+            world.admin.name.clone(),
+            PHONE.to_owned(),
+            CHILD.to_owned(),
+        ];
         let (sibling, sibling_institution) = (sibling.county, sibling.credit_code);
         Target {
             world,
@@ -145,6 +159,8 @@ impl Target {
                 (_, "credit_code" | "code") => "",
                 ("courses", "id") => "course",
                 ("approvals", "id") => "approval",
+                ("contracts", "id") => "contract",
+                ("lessons", "id") => "lesson",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
                 ("warnings", "id") => "warning",
                 ("imports", "id") => "import",
@@ -199,6 +215,21 @@ impl Target {
                 Body::Json(json!({"decision": "approve", "comment": "攻击"}))
             }
             "/api/v1/courses" => Body::Json(course("攻击者的课")),
+            "/api/v1/contracts" => Body::Json(contract("攻击者的合同")),
+            "/api/v1/contracts/{id}/payments" => Body::Json(json!({
+                "receipt_no": "攻击", "paid_at": "2026-03-17T10:00:00+08:00", "amount_fen": 100, "channel": "cash"})),
+            "/api/v1/lessons" => Body::Json(json!({
+                "ended_at": "2026-03-17T19:00:00+08:00", "attendance": [{"contract_no": "HT-1"}]})),
+            "/api/v1/lessons/{id}/actions" if role.is_some_and(Role::is_institution) => {
+                Body::Json(json!({"action": "void", "comment": "攻击"}))
+            }
+            "/api/v1/lessons/{id}/actions" => {
+                Body::Json(json!({"action": "settle", "finding": "not_given", "comment": "攻击"}))
+            }
+            "/api/v1/contracts/import" | "/api/v1/lessons/import" => {
+                let csv = "合同编号,下课时间\nHT-1,2026-03-17 19:00\n".to_owned();
+                Body::File(Vec::new(), "a.csv".to_owned(), csv)
+            }
             "/b/imports/{id}/cells" | "/b/imports/{id}/confirm" => form(&[("version", "1")]),
             "/api/v1/warnings/{id}/actions" => Body::Json(json!({"action": step, "comment": "攻击"})),
             "/api/v1/escrow/accounts" => Body::Json(json!({
@@ -293,6 +324,8 @@ pub fn names_the_target(route: &Route) -> bool {
 }
 
 const COURSE: &str = "只有本县看得见的课";
+/// A pupil of the target's institution.
+const CHILD: &str = "欧阳小草";
 /// The telephone number of the target's institution, and the one that [`row`] gives all others.
 pub const PHONE: &str = "15487654321";
 const USUAL_PHONE: &str = "15412345678";
@@ -307,6 +340,13 @@ fn course(name: &str) -> Value {
         "instructors": [{"name": "林晓", "role": "teaching", "nationality": "CN", "located_in": "CN",
             "teacher_certificate": "20153301032000123", "certificate_subject": "mathematics", "certificate_stage": "junior",
             "skill_certificate": null, "published": true, "in_service_teacher": false, "banned": false, "inquiry_on": "2026-01-05"}]
+    })
+}
+
+fn contract(number: &str) -> Value {
+    json!({
+        "contract_no": number, "subject": "初中数学", "basis": "units", "pupil": CHILD, "signed_on": "2026-02-10",
+        "price_fen": 480_000, "units_bought": 60, "first_lesson_on": "2026-03-01", "last_lesson_on": "2026-05-31",
     })
 }
 

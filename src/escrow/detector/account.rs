@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 use super::{
     below_min::{self, Minimum, Reason},
     cum_rolling::{Movement, Rolling, TooShort},
-    days, large_single,
+    days,
+    facts::AccountFacts,
+    large_single,
     model::{Change, Entry, Level, Step, Undetermined, Warning, WarningKind},
     obligations::Obligations,
 };
@@ -32,6 +34,8 @@ pub struct Grounds<'a> {
     pub calendar: &'a Calendar,
     /// Of the account; `None` where it is unknown what is owed.
     pub obligations: Option<&'a Obligations>,
+    /// What is filed about the account; all unknown where nothing is.
+    pub account: &'a AccountFacts,
 }
 
 impl<'a> Grounds<'a> {
@@ -116,7 +120,7 @@ impl AccountState {
         self.open.get(&kind).copied()
     }
 
-    /// The first day that is not judged yet, and after which nothing that is owed was looked at.
+    /// The first day that is not closed yet.
     pub fn first_open_day(&self) -> Option<NaiveDate> {
         self.next_day.and_then(days::date)
     }
@@ -233,7 +237,7 @@ impl AccountState {
 
     fn close_below_min(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
         let policy = grounds.policy(day);
-        let unearned = grounds.obligations.map(|obligations| obligations.unearned_at(days::last_micro(day)));
+        let unearned = grounds.obligations.map(|obligations| obligations.at(days::last_micro(day)).unearned_fen);
         let minimum = Minimum::of(&policy.minimum_balance, unearned);
         let is_below = minimum.is_above(self.balance_fen);
         let tier = minimum.tier(&policy.below_min, self.balance_fen).map(Reason::Tier);

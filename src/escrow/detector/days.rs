@@ -21,6 +21,11 @@ pub fn first_day_not_over(micros: i64) -> i64 {
     day_of(micros.saturating_add(SECOND))
 }
 
+/// The first microsecond of a day.
+pub fn first_micro(day: i64) -> i64 {
+    day.saturating_mul(DAY) - OFFSET
+}
+
 /// The last microsecond of a day: where its window of `(t − days, t]` is taken.
 pub fn last_micro(day: i64) -> i64 {
     day.saturating_add(1).saturating_mul(DAY) - OFFSET - 1

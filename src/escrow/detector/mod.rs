@@ -8,6 +8,7 @@ mod account;
 mod below_min;
 mod cum_rolling;
 mod days;
+mod facts;
 mod large_single;
 mod model;
 mod obligations;
@@ -17,6 +18,7 @@ mod rows;
 mod tests;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
+pub use facts::{AccountFacts, FiledAccount, Person, Relation};
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};

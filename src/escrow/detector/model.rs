@@ -46,10 +46,23 @@ pub enum Level {
     Serialize,
     Deserialize,
     strum::Display,
+    strum::EnumIter,
     strum::EnumString,
     strum::IntoStaticStr,
 )]
 pub enum WarningKind {
+    /// W16, 未备案账户/未签协议.
+    #[serde(rename = "ACCOUNT-NOT-FILED")]
+    #[strum(serialize = "ACCOUNT-NOT-FILED")]
+    AccountNotFiled,
+    /// W14, 异常促销吸储.
+    #[serde(rename = "ENROLMENT-SURGE")]
+    #[strum(serialize = "ENROLMENT-SURGE")]
+    EnrolmentSurge,
+    /// W7, 银行报送中断.
+    #[serde(rename = "FEED-SILENT")]
+    #[strum(serialize = "FEED-SILENT")]
+    FeedSilent,
     /// W3, 低于最低余额.
     #[serde(rename = "FUND-BELOW-MIN")]
     #[strum(serialize = "FUND-BELOW-MIN")]
@@ -66,14 +79,46 @@ pub enum WarningKind {
     #[serde(rename = "FUND-LARGE-SINGLE")]
     #[strum(serialize = "FUND-LARGE-SINGLE")]
     LargeSingle,
+    /// W12, 账外收费.
+    #[serde(rename = "FUND-OUTSIDE-ESCROW")]
+    #[strum(serialize = "FUND-OUTSIDE-ESCROW")]
+    OutsideEscrow,
     /// W6, 预计耗尽日.
     #[serde(rename = "FUND-RUNOFF-DATE")]
     #[strum(serialize = "FUND-RUNOFF-DATE")]
     RunoffDate,
+    /// W10, 化整为零(拆分规避).
+    #[serde(rename = "FUND-STRUCTURING")]
+    #[strum(serialize = "FUND-STRUCTURING")]
+    Structuring,
+    /// W9, 异常交易对手.
+    #[serde(rename = "FUND-UNUSUAL-COUNTERPARTY")]
+    #[strum(serialize = "FUND-UNUSUAL-COUNTERPARTY")]
+    UnusualCounterparty,
     /// W4, 划拨与消课不符.
     #[serde(rename = "FUND-WITHDRAW-UNMATCHED")]
     #[strum(serialize = "FUND-WITHDRAW-UNMATCHED")]
     WithdrawUnmatched,
+    /// W11, 超限预收.
+    #[serde(rename = "PREPAY-OVER-CAP")]
+    #[strum(serialize = "PREPAY-OVER-CAP")]
+    OverCap,
+    /// W15, 退费积压.
+    #[serde(rename = "REFUND-BACKLOG")]
+    #[strum(serialize = "REFUND-BACKLOG")]
+    RefundBacklog,
+    /// W8, 余额不连续.
+    #[serde(rename = "STMT-CHAIN-BREAK")]
+    #[strum(serialize = "STMT-CHAIN-BREAK")]
+    ChainBreak,
+    /// W8, 流水断档.
+    #[serde(rename = "STMT-GAP")]
+    #[strum(serialize = "STMT-GAP")]
+    StatementGap,
+    /// W13, 培训贷.
+    #[serde(rename = "TRAINING-LOAN")]
+    #[strum(serialize = "TRAINING-LOAN")]
+    TrainingLoan,
 }
 
 /// What an entry is for. An opening balance is no entry: it is the [`Opening`](super::Opening) of an account.
@@ -124,6 +169,11 @@ pub struct Entry<'a> {
     pub kind: Kind,
     /// The approved release or refund order that the entry settles; an entry with one is matched.
     pub order_ref: Option<&'a str>,
+    /// Who is on the other side, as far as the bank says.
+    pub counterparty_name: Option<&'a str>,
+    pub counterparty_account: Option<&'a str>,
+    /// What the payer or the bank wrote.
+    pub remittance: Option<&'a str>,
 }
 
 /// One step in the life of a warning: its raising first, then what made it graver or joined it.

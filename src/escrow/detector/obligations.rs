@@ -29,72 +29,164 @@ pub struct Obligation {
     pub contract_ref: String,
 }
 
-/// What one day added to what an institution owes, all its contracts together. No contract is below zero, so the sums of
-/// sums are exact.
+/// What the contracts of an institution came to on one day; a day's sums count from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwedDay {
     pub day: NaiveDate,
+    /// Paid for on this day.
     pub contracted_fen: i64,
+    /// Lessons confirmed as given on this day.
     pub consumed_fen: i64,
     pub refunded_fen: i64,
-    /// The latest lesson that anybody had paid for by then.
+    /// The last lesson that anybody had paid for and not had when the day ended, where anybody had.
     pub until_on: Option<NaiveDate>,
 }
 
-/// The unearned fees of one account as a function of time.
+/// What is owed from an instant on. Sums since the beginning; one beyond `i64` stands at `i64::MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Owed {
+    /// Microseconds.
+    since: i64,
+    pub unearned_fen: i64,
+    pub contracted_fen: i64,
+    /// Of each contract no more than was paid on it.
+    pub consumed_fen: i64,
+    /// Contracts with lessons to come, as far as single contracts are known.
+    pub contracts: u32,
+    /// The last lesson to come, as a day's number; `None` where nobody says.
+    pub until: Option<i64>,
+}
+
+/// What the institution behind one account owes, as a function of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Obligations {
-    /// From this instant (microseconds) on, these unearned fees; ascending.
-    steps: Vec<(i64, i64)>,
+    /// Ascending, each instant once.
+    steps: Vec<Owed>,
+}
+
+/// What became of one contract so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Contract {
+    contracted: i128,
+    consumed: i128,
+    refunded: i128,
+}
+
+impl Contract {
+    fn unearned(&self) -> i128 {
+        (self.contracted - self.consumed - self.refunded).max(0)
+    }
+
+    /// Lessons beyond what was paid for earn nothing.
+    fn earned(&self) -> i128 {
+        self.consumed.min(self.contracted)
+    }
 }
 
 impl Obligations {
     /// Adds up events given in any order. A sum beyond `i64` stands at `i64::MAX`: it must not look small.
+    ///
+    /// Lessons that are dated after an instant are those to come at it.
     pub fn from_events(events: &[Obligation]) -> Obligations {
         let mut by_instant: BTreeMap<i64, Vec<&Obligation>> = BTreeMap::new();
+        let mut last_lesson: HashMap<&str, i64> = HashMap::new();
         for event in events {
-            by_instant.entry(event.at.timestamp_micros()).or_default().push(event);
-        }
-        let mut owed_by_contract: HashMap<&str, i128> = HashMap::new();
-        let mut total: i128 = 0;
-        let mut steps = Vec::with_capacity(by_instant.len());
-        for (at, events) in by_instant {
-            for event in events {
-                let owed = owed_by_contract.entry(&event.contract_ref).or_default();
-                let before = (*owed).max(0);
-                let amount = i128::from(event.amount_fen);
-                *owed += if event.event == ObligationEvent::Contract { amount } else { -amount };
-                total += (*owed).max(0) - before;
+            let at = event.at.timestamp_micros();
+            by_instant.entry(at).or_default().push(event);
+            if event.event == ObligationEvent::Consumed {
+                let last = last_lesson.entry(&event.contract_ref).or_insert(at);
+                *last = at.max(*last);
             }
-            steps.push((at, i64::try_from(total).unwrap_or(i64::MAX)));
+        }
+        let mut contracts: HashMap<&str, Contract> = HashMap::new();
+        let (mut unearned, mut contracted, mut earned, mut open) = (0_i128, 0_i128, 0_i128, 0_u32);
+        let mut until: Option<i64> = None;
+        let mut steps = Vec::with_capacity(by_instant.len());
+        for (since, events) in by_instant {
+            for event in events {
+                let contract = contracts.entry(&event.contract_ref).or_default();
+                let before = *contract;
+                let amount = i128::from(event.amount_fen);
+                match event.event {
+                    ObligationEvent::Contract => {
+                        contract.contracted += amount;
+                        until = until.max(last_lesson.get(event.contract_ref.as_str()).copied());
+                    }
+                    ObligationEvent::Consumed => contract.consumed += amount,
+                    ObligationEvent::Refunded => contract.refunded += amount,
+                }
+                unearned += contract.unearned() - before.unearned();
+                contracted += contract.contracted - before.contracted;
+                earned += contract.earned() - before.earned();
+                open = match (before.unearned() > 0, contract.unearned() > 0) {
+                    (false, true) => open.saturating_add(1),
+                    (true, false) => open.saturating_sub(1),
+                    _ => open,
+                };
+            }
+            steps.push(Owed {
+                since,
+                unearned_fen: clamp(unearned),
+                contracted_fen: clamp(contracted),
+                consumed_fen: clamp(earned),
+                contracts: open,
+                until: until.filter(|last| *last > since).map(days::day_of),
+            });
         }
         Obligations { steps }
     }
 
-    /// Adds up days given in any order. A day counts at its end: what of it came before an entry of the same day is not
-    /// known to the minute, and an entry must be judged alike whenever it comes.
-    pub fn from_days(owed: &[OwedDay]) -> Obligations {
-        let mut days: Vec<&OwedDay> = owed.iter().collect();
-        days.sort_by_key(|day| day.day);
-        let mut total: i128 = 0;
-        let step = |day: &OwedDay| {
-            let gone = i128::from(day.consumed_fen) + i128::from(day.refunded_fen);
-            total += i128::from(day.contracted_fen) - gone;
-            (days::last_micro(days::number(day.day)), i64::try_from(total.max(0)).unwrap_or(i64::MAX))
-        };
-        Obligations { steps: days.into_iter().map(step).collect() }
+    /// Adds up days given in any order; a day given twice counts as both.
+    pub fn from_days(days: &[OwedDay]) -> Obligations {
+        let mut ordered: Vec<&OwedDay> = days.iter().collect();
+        ordered.sort_by_key(|owed| owed.day);
+        let (mut contracted, mut consumed, mut refunded) = (0_i128, 0_i128, 0_i128);
+        let mut steps: Vec<Owed> = Vec::with_capacity(ordered.len());
+        for owed in ordered {
+            contracted += i128::from(owed.contracted_fen);
+            consumed += i128::from(owed.consumed_fen);
+            refunded += i128::from(owed.refunded_fen);
+            let since = days::first_micro(days::number(owed.day));
+            let step = Owed {
+                since,
+                unearned_fen: clamp((contracted - consumed - refunded).max(0)),
+                contracted_fen: clamp(contracted),
+                consumed_fen: clamp(consumed),
+                contracts: 0,
+                until: owed.until_on.map(days::number),
+            };
+            match steps.last_mut().filter(|last| last.since == since) {
+                Some(last) => *last = Owed { until: step.until.max(last.until), ..step },
+                None => steps.push(step),
+            }
+        }
+        Obligations { steps }
     }
 
     /// Unearned fees with all events up to and at `at`.
     pub fn unearned_fen(&self, at: DateTime<Utc>) -> i64 {
-        self.unearned_at(at.timestamp_micros())
+        self.at(at.timestamp_micros()).unearned_fen
     }
 
-    /// The same, by microseconds.
-    pub(super) fn unearned_at(&self, micros: i64) -> i64 {
-        let after = self.steps.partition_point(|(at, _)| *at <= micros);
-        after.checked_sub(1).and_then(|last| self.steps.get(last)).map_or(0, |(_, unearned)| *unearned)
+    /// What the lessons confirmed up to and at `at` had earned.
+    pub fn consumed_fen(&self, at: DateTime<Utc>) -> i64 {
+        self.at(at.timestamp_micros()).consumed_fen
     }
+
+    /// The day of the last lesson to come that is paid for at `at`; `None` where nothing says when it is.
+    pub fn last_obligation_on(&self, at: DateTime<Utc>) -> Option<NaiveDate> {
+        self.at(at.timestamp_micros()).until.and_then(days::date)
+    }
+
+    /// All of it, by microseconds.
+    pub(super) fn at(&self, micros: i64) -> Owed {
+        let after = self.steps.partition_point(|step| step.since <= micros);
+        after.checked_sub(1).and_then(|last| self.steps.get(last)).copied().unwrap_or_default()
+    }
+}
+
+fn clamp(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]
@@ -104,32 +196,6 @@ mod tests {
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()
-    }
-
-    #[test]
-    fn days_of_a_ledger_count_at_their_ends_in_whatever_order_they_come() {
-        let day = |text: &str, contracted_fen, consumed_fen, refunded_fen| OwedDay {
-            day: text.parse().unwrap(),
-            contracted_fen,
-            consumed_fen,
-            refunded_fen,
-            until_on: None,
-        };
-        let mut owed =
-            vec![day("2026-03-02", 1_000, 0, 0), day("2026-03-04", 500, 300, 0), day("2026-03-05", 0, 0, 700)];
-        for _ in 0..2 {
-            let obligations = Obligations::from_days(&owed);
-            for (at, unearned) in [
-                ("2026-03-02T23:59:59.999998+08:00", 0),
-                ("2026-03-02T23:59:59.999999+08:00", 1_000),
-                ("2026-03-04T12:00:00+08:00", 1_000),
-                ("2026-03-05T00:00:00+08:00", 1_200),
-                ("2026-03-06T00:00:00+08:00", 500),
-            ] {
-                assert_eq!(obligations.unearned_fen(at.parse().unwrap()), unearned, "{at}");
-            }
-            owed.reverse();
-        }
     }
 
     #[test]
@@ -154,6 +220,64 @@ mod tests {
                 assert_eq!(obligations.unearned_fen(at(second)), unearned, "{second}");
             }
             events.reverse();
+        }
+    }
+
+    #[test]
+    fn lessons_earn_no_more_than_was_paid_and_the_last_one_to_come_is_known_until_it_comes() {
+        let event = |second, event, amount_fen, contract: &str| Obligation {
+            at: at(second),
+            event,
+            amount_fen,
+            contract_ref: contract.to_owned(),
+        };
+        let day = 86_400;
+        let obligations = Obligations::from_events(&[
+            event(day, Contract, 100, "a"),
+            event(2 * day, Consumed, 60, "a"),
+            event(3 * day, Contract, 500, "b"),
+            event(4 * day, Consumed, 70, "a"),
+            event(6 * day, Consumed, 10, "b"),
+        ]);
+        for (second, consumed, contracts, last) in [
+            (0, 0, 0, None),
+            (day, 0, 1, Some("1970-01-05")),
+            (2 * day, 60, 1, Some("1970-01-05")),
+            (3 * day, 60, 2, Some("1970-01-07")),
+            (4 * day, 100, 1, Some("1970-01-07")),
+            (6 * day - 1, 100, 1, Some("1970-01-07")),
+            (6 * day, 110, 1, None),
+        ] {
+            let found = (obligations.consumed_fen(at(second)), obligations.at(second * 1_000_000).contracts);
+            assert_eq!(found, (consumed, contracts), "{second}");
+            let last = last.map(|day| day.parse().unwrap());
+            assert_eq!(obligations.last_obligation_on(at(second)), last, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_days_sums_count_from_its_beginning_in_beijing() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let owed = |day, contracted_fen, consumed_fen, refunded_fen, until: Option<&str>| OwedDay {
+            day: date(day),
+            contracted_fen,
+            consumed_fen,
+            refunded_fen,
+            until_on: until.map(date),
+        };
+        let obligations = Obligations::from_days(&[
+            owed("2026-03-03", 0, 300, 200, None),
+            owed("2026-03-02", 1_000, 0, 0, Some("2026-05-31")),
+        ]);
+        for (instant, unearned, consumed, last) in [
+            ("2026-03-01T23:59:59+08:00", 0, 0, None),
+            ("2026-03-02T00:00:00+08:00", 1_000, 0, Some("2026-05-31")),
+            ("2026-03-02T23:59:59+08:00", 1_000, 0, Some("2026-05-31")),
+            ("2026-03-03T00:00:00+08:00", 500, 300, None),
+        ] {
+            let at = instant.parse().unwrap();
+            assert_eq!((obligations.unearned_fen(at), obligations.consumed_fen(at)), (unearned, consumed), "{instant}");
+            assert_eq!(obligations.last_obligation_on(at), last.map(date), "{instant}");
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     account::{AccountState, DetectorError, Grounds, Opening},
     days,
+    facts::AccountFacts,
     model::{Entry, Undetermined, Warning, WarningKind},
     obligations::Obligations,
     rows::AccountRows,
@@ -103,7 +104,7 @@ pub fn simulate(
     let mut accounts = Vec::new();
     for (account, rows) in entries.iter().filter(|(_, rows)| rows.first_at().is_some_and(|first| first <= as_of)) {
         let obligations = obligations.map(|all| all.get(account).unwrap_or(&nothing_owed));
-        let grounds = Grounds { policies: &policies, calendar, obligations };
+        let grounds = Grounds { policies: &policies, calendar, obligations, account: AccountFacts::unknown() };
         let report = replay(account, rows.opening(), rows.entries(), &grounds, as_of)
             .map_err(|source| ReplayError { account: account.clone(), source })?;
         accounts.push(report);

@@ -50,6 +50,26 @@ pub struct EntryRow {
     pub bank_ref: String,
     pub kind: Kind,
     pub order_ref: Option<String>,
+    pub counterparty_name: Option<String>,
+    pub counterparty_account: Option<String>,
+    pub remittance: Option<String>,
+}
+
+impl EntryRow {
+    /// As the detector takes it.
+    pub fn entry(&self) -> Entry<'_> {
+        Entry {
+            booked_at: self.booked_at,
+            credit: self.credit,
+            amount_fen: self.amount_fen,
+            bank_ref: &self.bank_ref,
+            kind: self.kind,
+            order_ref: self.order_ref.as_deref(),
+            counterparty_name: self.counterparty_name.as_deref(),
+            counterparty_account: self.counterparty_account.as_deref(),
+            remittance: self.remittance.as_deref(),
+        }
+    }
 }
 
 /// The rows of one account.
@@ -71,14 +91,7 @@ impl AccountRows {
 
     /// The entries in order of instant, then `bank_ref`.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.entries.iter().map(|row| Entry {
-            booked_at: row.booked_at,
-            credit: row.credit,
-            amount_fen: row.amount_fen,
-            bank_ref: &row.bank_ref,
-            kind: row.kind,
-            order_ref: row.order_ref.as_deref(),
-        })
+        self.entries.iter().map(EntryRow::entry)
     }
 
     /// The earliest row, the opening included.
@@ -139,8 +152,17 @@ pub fn read_entries(csv: &[u8]) -> Result<BTreeMap<String, AccountRows>, RowErro
         }
         let kinds = "write opening, prepayment, release, refund, interest, bank_fee, top_up, reversal or other";
         let kind = row.one_of("kind", "is no kind", kinds)?;
-        let order_ref = Some(row.cell("order_ref")).filter(|text| !text.is_empty()).map(str::to_owned);
-        rows.entries.push(EntryRow { booked_at, credit, amount_fen, bank_ref, kind, order_ref });
+        rows.entries.push(EntryRow {
+            booked_at,
+            credit,
+            amount_fen,
+            bank_ref,
+            kind,
+            order_ref: row.text("order_ref"),
+            counterparty_name: row.text("counterparty_name"),
+            counterparty_account: row.text("counterparty_account"),
+            remittance: row.text("remittance"),
+        });
     }
     for (account, rows) in &mut accounts {
         rows.entries.sort_by(|a, b| (a.booked_at, &a.bank_ref).cmp(&(b.booked_at, &b.bank_ref)));
@@ -231,6 +253,11 @@ impl Row<'_> {
     /// Empty for a column that the file does not have.
     fn cell(&self, column: &str) -> &str {
         self.columns.get(column).and_then(|index| self.record.get(*index)).unwrap_or("")
+    }
+
+    /// `None` for an empty cell.
+    fn text(&self, column: &str) -> Option<String> {
+        Some(self.cell(column)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
     fn refuse(&self, column: &str, value: &str, problem: &str, mend: &str) -> RowError {

@@ -47,6 +47,9 @@ impl NewEntry {
             bank_ref: &self.bank_ref,
             kind: self.kind,
             order_ref: self.order_ref.as_deref(),
+            counterparty_name: self.counterparty_name.as_deref(),
+            counterparty_account: self.counterparty_account.as_deref(),
+            remittance: self.remittance.as_deref(),
         }
     }
 }
@@ -170,7 +173,7 @@ impl<'a> Replay<'a> {
 mod tests {
     use super::*;
     use crate::{
-        escrow::{ingest::entries::tests::booked, policy::Policy},
+        escrow::{detector::AccountFacts, ingest::entries::tests::booked, policy::Policy},
         kernel::Calendar,
     };
 
@@ -181,7 +184,8 @@ mod tests {
     /// Kind and evidence base of what a replay finds, and the balance in the end.
     fn replayed(runs: &[Run], entries: &[NewEntry]) -> (Vec<(WarningKind, DateTime<Utc>)>, i64) {
         let (policies, calendar) = (Policy::default().into(), Calendar::default());
-        let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: None };
+        let grounds =
+            Grounds { policies: &policies, calendar: &calendar, obligations: None, account: AccountFacts::unknown() };
         let begin = opening(runs.first(), 0, false, None).unwrap();
         let mut replay = Replay::new(begin, &grounds, Vec::new(), runs);
         entries.iter().for_each(|entry| replay.take(&entry.for_detector()).unwrap());

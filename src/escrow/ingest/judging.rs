@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     db::DbError,
-    escrow::detector::{AccountState, DetectorError, Grounds, Obligations, Warning},
+    escrow::detector::{AccountFacts, AccountState, DetectorError, Grounds, Obligations, Warning},
+    kernel::clock::BEIJING,
 };
 
 impl Work<'_> {
@@ -39,7 +40,12 @@ impl Work<'_> {
             && !learned_late(account)
             && let Some(mut detector) = account.detector.clone()
         {
-            let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
+            let grounds = Grounds {
+                policies: &self.policies,
+                calendar: &self.calendar,
+                obligations,
+                account: AccountFacts::unknown(),
+            };
             let closed = reconcile::closed_kinds(stored);
             match judge::go_on(&mut detector, &grounds, &closed, entries, closed_through) {
                 Ok(changes) => return Ok(Judged { detector, writes: reconcile::increment(stored, changes) }),
@@ -86,7 +92,12 @@ impl Work<'_> {
         let (policies, calendar, entries) =
             (Arc::clone(&self.policies), Arc::clone(&self.calendar), Arc::clone(entries));
         tokio::task::spawn_blocking(move || {
-            let grounds = Grounds { policies: &policies, calendar: &calendar, obligations: obligations.as_deref() };
+            let grounds = Grounds {
+                policies: &policies,
+                calendar: &calendar,
+                obligations: obligations.as_deref(),
+                account: AccountFacts::unknown(),
+            };
             let begins = runs.first();
             let early = entries.iter().take_while(|entry| begins.is_some_and(|run| entry.booked_on() < run.on));
             let (before, count) =
@@ -117,7 +128,12 @@ impl Work<'_> {
         };
         let history = rows::history(&self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
-        let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations };
+        let grounds = Grounds {
+            policies: &self.policies,
+            calendar: &self.calendar,
+            obligations,
+            account: AccountFacts::unknown(),
+        };
         let mut replay = None;
         while let Some(row) = history.next().await {
             let past = rows::Past::from(row?);
@@ -138,9 +154,12 @@ impl Work<'_> {
     }
 }
 
-/// Whether it was learned anew what is owed on a day that is judged already. Until a day is judged nothing looks at what
-/// is owed on it.
+/// Whether it was learned anew what is owed on a day that is judged already: one that is closed, or whose entries were
+/// judged by what was owed on it.
 fn learned_late(account: &Account) -> bool {
     let open = account.detector.as_ref().and_then(AccountState::first_open_day);
-    account.owed_changed_on.is_some_and(|day| open.is_none_or(|open| day < open))
+    let last = account.last_booked_at.map(|at| at.with_timezone(&BEIJING).date_naive());
+    account
+        .owed_changed_on
+        .is_some_and(|day| open.is_none_or(|open| day < open) || last.is_some_and(|last| day <= last))
 }

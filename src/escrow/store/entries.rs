@@ -224,6 +224,12 @@ pub struct Movement {
     #[diesel(sql_type = Nullable<BigInt>)]
     pub balance_after_fen: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
+    pub counterparty_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub counterparty_account: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub remittance: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     pub order_ref: Option<String>,
 }
 
@@ -243,8 +249,8 @@ pub async fn movements(
     from: Option<DateTime<Utc>>,
 ) -> Result<Vec<Movement>, DbError> {
     Ok(sql_query(
-        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, order_ref FROM entries \
-         WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') ORDER BY booked_at, seq, bank_ref",
+        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, counterparty_name, counterparty_account, \
+         remittance, order_ref FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= coalesce($3, '-infinity') ORDER BY booked_at, seq, bank_ref",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(account)

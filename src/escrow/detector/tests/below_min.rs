@@ -115,8 +115,12 @@ fn a_year_without_a_holiday_table_is_undetermined_and_not_guessed() {
     let report = |balance_yuan, on| {
         let story = f11(balance_yuan, on);
         let calendar = Calendar::statutory();
-        let grounds =
-            Grounds { policies: &story.policy.clone().into(), calendar, obligations: story.obligations.as_ref() };
+        let grounds = Grounds {
+            policies: &story.policy.clone().into(),
+            calendar,
+            obligations: story.obligations.as_ref(),
+            account: AccountFacts::unknown(),
+        };
         replay("A", story.opening, [], &grounds, as_of).unwrap()
     };
     let two_known_days = report(89_999, "12-30");

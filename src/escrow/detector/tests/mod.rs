@@ -48,7 +48,17 @@ impl Story {
     fn row(mut self, booked: &str, credit: bool, amount_fen: i64, kind: Kind, order: Option<&str>) -> Story {
         let bank_ref = format!("R{:03}", self.rows.len() + 1);
         let order_ref = order.map(str::to_owned);
-        self.rows.push(EntryRow { booked_at: at(booked), credit, amount_fen, bank_ref, kind, order_ref });
+        self.rows.push(EntryRow {
+            booked_at: at(booked),
+            credit,
+            amount_fen,
+            bank_ref,
+            kind,
+            order_ref,
+            counterparty_name: None,
+            counterparty_account: None,
+            remittance: None,
+        });
         self
     }
 
@@ -71,20 +81,14 @@ impl Story {
     fn until(&self, as_of: &str) -> AccountReport {
         let obligations = self.obligations.as_ref();
         let policies = self.policy.clone().into();
-        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations };
-        let entries = self.rows.iter().map(entry);
+        let grounds = Grounds {
+            policies: &policies,
+            calendar: Calendar::statutory(),
+            obligations,
+            account: AccountFacts::unknown(),
+        };
+        let entries = self.rows.iter().map(EntryRow::entry);
         replay("A", self.opening, entries, &grounds, at(as_of)).unwrap()
-    }
-}
-
-fn entry(row: &EntryRow) -> Entry<'_> {
-    Entry {
-        booked_at: row.booked_at,
-        credit: row.credit,
-        amount_fen: row.amount_fen,
-        bank_ref: &row.bank_ref,
-        kind: row.kind,
-        order_ref: row.order_ref.as_deref(),
     }
 }
 

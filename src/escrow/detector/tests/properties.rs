@@ -27,7 +27,10 @@ prop_compose! {
     ) -> EntryRow {
         let booked_at = at("01-05T00:00:00") + TimeDelta::seconds(day * 86_400 + slot);
         let order_ref = matched.then(|| "O".to_owned());
-        EntryRow { booked_at, credit, amount_fen, bank_ref: String::new(), kind, order_ref }
+        EntryRow {
+            booked_at, credit, amount_fen, bank_ref: String::new(), kind, order_ref,
+            counterparty_name: None, counterparty_account: None, remittance: None,
+        }
     }
 }
 
@@ -61,9 +64,9 @@ proptest! {
     ) {
         let as_of = at("04-06T23:59:59") + TimeDelta::days(days_after);
         let grounds = Grounds {
-            policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: story.obligations.as_ref(),
-        };
-        let whole = replay("A", story.opening, story.rows.iter().map(entry), &grounds, as_of).unwrap();
+            policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: story.obligations.as_ref(), account: AccountFacts::unknown(),
+};
+        let whole = replay("A", story.opening, story.rows.iter().map(EntryRow::entry), &grounds, as_of).unwrap();
 
         let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(story.rows.len() + 1)).collect();
         let mut state = AccountState::new(story.opening);
@@ -77,7 +80,7 @@ proptest! {
                 let stored = serde_json::to_string(&warnings).unwrap();
                 warnings = serde_json::from_str(&stored).unwrap();
             }
-            state.push(&grounds, &entry(row), &mut changes).unwrap();
+            state.push(&grounds, &row.entry(), &mut changes).unwrap();
             changes.drain(..).for_each(|change| change.fold_into(&mut warnings));
         }
         state.close_days_until(&grounds, as_of, &mut changes).unwrap();
@@ -109,11 +112,11 @@ proptest! {
         };
         let as_given = run(&lines);
         prop_assert_eq!(&as_given, &run(&shuffled));
-        let grounds = Grounds { policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: None };
+        let grounds = Grounds { policies: &story.policy.clone().into(), calendar: Calendar::statutory(), obligations: None, account: AccountFacts::unknown() };
         let last = story.rows.last().map_or(at("01-05T00:00:00"), |row| row.booked_at);
         let local = last.with_timezone(&crate::kernel::clock::BEIJING).date_naive();
         let end = local.and_hms_opt(23, 59, 59).unwrap().and_local_timezone(crate::kernel::clock::BEIJING).unwrap();
-        let direct = replay("A", story.opening, story.rows.iter().map(entry), &grounds, end.into()).unwrap();
+        let direct = replay("A", story.opening, story.rows.iter().map(EntryRow::entry), &grounds, end.into()).unwrap();
         prop_assert_eq!(&as_given.accounts[0], &direct);
     }
 
@@ -124,14 +127,14 @@ proptest! {
         policy.cum_rolling.windows[0].days = days;
         policy.cum_rolling.windows[0].tiers.truncate(1);
         let policies = policy.clone().into();
-        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
+        let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None, account: AccountFacts::unknown() };
         let mut state = AccountState::new(story.opening);
         let mut undetermined = false;
         for (i, row) in story.rows.iter().enumerate() {
             // Closed before each entry, so that every entry that reaches the tier raises one.
             state.resolve(WarningKind::CumRolling);
             let mut changes = Vec::new();
-            state.push(&grounds, &entry(row), &mut changes).unwrap();
+            state.push(&grounds, &row.entry(), &mut changes).unwrap();
             let raised = changes.iter().find_map(|change| match change {
                 Change::Raised(warning) if warning.kind == WarningKind::CumRolling => Some(warning),
                 _ => None,

@@ -190,32 +190,42 @@ fn a_day_at_the_tier_begins_the_seven_days_anew() {
 #[test]
 fn people_may_close_a_warning_and_the_next_raises_a_new_one() {
     let policies = Policy::default().into();
-    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
+    let grounds = Grounds {
+        policies: &policies,
+        calendar: Calendar::statutory(),
+        obligations: None,
+        account: AccountFacts::unknown(),
+    };
     let story = Story::opened(1_000_000, "03-02").pays("03-02T10:00:00", 50_000).pays("03-03T10:00:00", 50_000);
     let mut state = AccountState::new(story.opening);
     let mut changes = Vec::new();
-    state.push(&grounds, &entry(&story.rows[0]), &mut changes).unwrap();
+    state.push(&grounds, &story.rows[0].entry(), &mut changes).unwrap();
     assert_eq!(state.open_level(LargeSingle), Some(Yellow));
     state.resolve(LargeSingle);
-    state.push(&grounds, &entry(&story.rows[1]), &mut changes).unwrap();
+    state.push(&grounds, &story.rows[1].entry(), &mut changes).unwrap();
     assert!(matches!(changes[..], [Change::Raised(_), Change::Raised(_)]), "{changes:?}");
 }
 
 #[test]
 fn what_comes_late_or_does_not_fit_is_refused_and_changes_nothing() {
     let policies = Policy::default().into();
-    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
+    let grounds = Grounds {
+        policies: &policies,
+        calendar: Calendar::statutory(),
+        obligations: None,
+        account: AccountFacts::unknown(),
+    };
     let story = Story::opened(10, "03-02").receives("03-03T10:00:00", 1).receives("03-03T09:59:59", 1);
     let mut state = AccountState::new(story.opening);
     let mut changes = Vec::new();
-    state.push(&grounds, &entry(&story.rows[0]), &mut changes).unwrap();
-    let late = state.push(&grounds, &entry(&story.rows[1]), &mut changes);
+    state.push(&grounds, &story.rows[0].entry(), &mut changes).unwrap();
+    let late = state.push(&grounds, &story.rows[1].entry(), &mut changes);
     assert!(matches!(late, Err(DetectorError::Late { .. })), "{late:?}");
-    state.push(&grounds, &entry(&story.rows[0]), &mut changes).unwrap();
+    state.push(&grounds, &story.rows[0].entry(), &mut changes).unwrap();
     state.close_days_until(&grounds, at("03-03T23:59:59"), &mut changes).unwrap();
-    let into_closed = Entry { booked_at: at("03-03T23:59:59"), ..entry(&story.rows[0]) };
+    let into_closed = Entry { booked_at: at("03-03T23:59:59"), ..story.rows[0].entry() };
     assert!(matches!(state.push(&grounds, &into_closed, &mut changes), Err(DetectorError::Late { .. })));
-    let huge = Entry { booked_at: at("03-04T00:00:00"), amount_fen: i64::MAX, ..entry(&story.rows[0]) };
+    let huge = Entry { booked_at: at("03-04T00:00:00"), amount_fen: i64::MAX, ..story.rows[0].entry() };
     assert!(matches!(state.push(&grounds, &huge, &mut changes), Err(DetectorError::TooLarge { .. })));
     assert_eq!((state.balance_fen(), changes.len()), (1_200, 0));
 }
@@ -226,15 +236,20 @@ fn a_policy_with_longer_windows_is_refused_once_its_movements_are_gone() {
     let mut longer = Policy::default();
     longer.cum_rolling.windows[1].days = 60;
     let longer = longer.into();
-    let grounds = |policies| Grounds { policies, calendar: Calendar::statutory(), obligations: None };
+    let grounds = |policies| Grounds {
+        policies,
+        calendar: Calendar::statutory(),
+        obligations: None,
+        account: AccountFacts::unknown(),
+    };
     let story = Story::opened(10, "03-02").receives("03-03T10:00:00", 1).receives("04-02T10:00:00", 1);
     let next = Story::opened(10, "03-02").receives("04-02T10:00:01", 1);
     for (count, fits) in [(1, true), (2, false)] {
         let mut state = AccountState::new(story.opening);
         for row in &story.rows[..count] {
-            state.push(&grounds(&policy), &entry(row), &mut Vec::new()).unwrap();
+            state.push(&grounds(&policy), &row.entry(), &mut Vec::new()).unwrap();
         }
-        let pushed = state.push(&grounds(&longer), &entry(&next.rows[0]), &mut Vec::new());
+        let pushed = state.push(&grounds(&longer), &next.rows[0].entry(), &mut Vec::new());
         assert_eq!(pushed.is_ok(), fits, "{count}: {pushed:?}");
     }
 }
@@ -245,9 +260,15 @@ fn each_entry_and_each_end_of_day_is_judged_by_the_policy_of_its_day() {
     strict.large_single.tiers[0].amount_fen = Some(100);
     strict.minimum_balance.fixed_fen = 999_900;
     let policies = Policies::new(Policy::default(), vec![("2026-03-03".parse().unwrap(), strict)]);
-    let grounds = Grounds { policies: &policies, calendar: Calendar::statutory(), obligations: None };
+    let grounds = Grounds {
+        policies: &policies,
+        calendar: Calendar::statutory(),
+        obligations: None,
+        account: AccountFacts::unknown(),
+    };
     let story = Story::opened(10_000, "03-02").pays("03-02T23:59:59", 1).pays("03-03T00:00:00", 1);
-    let report = replay("A", story.opening, story.rows.iter().map(entry), &grounds, at("03-03T23:59:59")).unwrap();
+    let report =
+        replay("A", story.opening, story.rows.iter().map(EntryRow::entry), &grounds, at("03-03T23:59:59")).unwrap();
     assert_eq!(steps(only(&report, LargeSingle).unwrap()).len(), 1);
     assert_eq!(evidence(only(&report, LargeSingle).unwrap(), "policy_version"), "strict");
     let below = only(&report, BelowMin).unwrap();

@@ -114,6 +114,9 @@ pub struct Past {
     amount_fen: i64,
     kind: Kind,
     pub balance_after_fen: Option<i64>,
+    counterparty_name: Option<String>,
+    counterparty_account: Option<String>,
+    remittance: Option<String>,
     order_ref: Option<String>,
 }
 
@@ -126,7 +129,10 @@ impl From<Row> for Past {
             amount_fen: row.get(3),
             kind: row.get::<_, &str>(4).parse().unwrap_or(Kind::Other),
             balance_after_fen: row.get(5),
-            order_ref: row.get(6),
+            counterparty_name: row.get(6),
+            counterparty_account: row.get(7),
+            remittance: row.get(8),
+            order_ref: row.get(9),
         }
     }
 }
@@ -146,6 +152,9 @@ impl Past {
             bank_ref: &self.bank_ref,
             kind: self.kind,
             order_ref: self.order_ref.as_deref(),
+            counterparty_name: self.counterparty_name.as_deref(),
+            counterparty_account: self.counterparty_account.as_deref(),
+            remittance: self.remittance.as_deref(),
         }
     }
 }
@@ -155,8 +164,8 @@ pub async fn history(client: &Client, tenant: i32, account: i64) -> Result<RowSt
     let parameters: [&(dyn ToSql + Sync); 2] = [&tenant, &account];
     client
         .query_raw(
-            "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, order_ref FROM entries \
-             WHERE tenant_id = $1 AND account_id = $2 ORDER BY booked_at, seq, bank_ref",
+            "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, counterparty_name, counterparty_account, \
+             remittance, order_ref FROM entries WHERE tenant_id = $1 AND account_id = $2 ORDER BY booked_at, seq, bank_ref",
             parameters,
         )
         .await
