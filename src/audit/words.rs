@@ -165,6 +165,7 @@ pub fn field(lang: Lang, subject: &str, path: &str) -> String {
         (_, "confirmed_by") => ("确认方式", "Confirmed by"),
         (_, "findings") => ("规则提示", "Findings"),
         (_, "pupil") => ("学员", "Pupil"),
+        (_, "guardian_phone") => ("监护人电话", "Guardian's telephone"),
         ("contract", "subject") => ("科目", "Subject"),
         (_, "product") => ("产品", "Product"),
         (_, "basis") => ("收费方式", "Charged by"),

@@ -13,6 +13,7 @@ mod departments;
 mod escrow;
 mod gate;
 mod isolation;
+mod ledger;
 mod ledger_pages;
 mod ledger_refunds;
 mod machines;

@@ -179,7 +179,7 @@ impl AccountState {
         self.open.level(kind)
     }
 
-    /// The first day that is not judged yet, and after which nothing that is owed was looked at.
+    /// The first day that is not closed yet.
     pub fn first_open_day(&self) -> Option<NaiveDate> {
         self.next_day.and_then(days::date)
     }

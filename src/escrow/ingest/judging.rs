@@ -148,9 +148,12 @@ impl Work<'_> {
     }
 }
 
-/// Whether it was learned anew what is owed on a day that is judged already. Until a day is judged nothing looks at what
-/// is owed on it.
+/// Whether it was learned anew what is owed on a day that is judged already: one that is closed, or whose entries were
+/// judged by what was owed on it.
 fn learned_late(account: &Account) -> bool {
     let open = account.detector.as_ref().and_then(AccountState::first_open_day);
-    account.owed_changed_on.is_some_and(|day| open.is_none_or(|open| day < open))
+    let last = account.last_booked_at.map(|at| at.with_timezone(&BEIJING).date_naive());
+    account
+        .owed_changed_on
+        .is_some_and(|day| open.is_none_or(|open| day < open) || last.is_some_and(|last| day <= last))
 }

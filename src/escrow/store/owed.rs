@@ -33,7 +33,7 @@ pub async fn owed_changed(conn: &mut ScopedConn, institution: i64, day: NaiveDat
     sql_query(
         "UPDATE escrow_accounts SET owed_changed_on = least(owed_changed_on, $3) \
          WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' \
-         AND ($3 <= statement_on OR $3 < (last_booked_at AT TIME ZONE interval '8 hours')::date)",
+         AND ($3 <= statement_on OR $3 <= (last_booked_at AT TIME ZONE interval '8 hours')::date)",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)

@@ -132,17 +132,18 @@ impl NewContract {
             "materials_fen": self.terms.materials, "units_bought": self.terms.units_bought,
             "units_gifted": self.terms.units_gifted, "instalments": self.instalments,
             "first_lesson_on": self.first_lesson_on, "last_lesson_on": self.last_lesson_on, "pupil": self.pupil,
+            "guardian_phone": self.guardian_phone,
         })
     }
 }
 
-fn content(row: &Contract, pupil: &Private<PersonName>) -> Value {
+fn content(row: &Contract, pupil: &Private<PersonName>, phone: &Private<Phone>) -> Value {
     json!({
         "course_id": row.course_id, "subject": row.subject, "product": row.product, "basis": row.basis,
         "signed_on": row.signed_on, "renewal": row.is_renewal, "price_fen": row.price_fen,
         "materials_fen": row.materials_fen, "units_bought": row.units_bought, "units_gifted": row.units_gifted,
         "instalments": row.instalments, "first_lesson_on": row.first_lesson_on, "last_lesson_on": row.last_lesson_on,
-        "pupil": pupil,
+        "pupil": pupil, "guardian_phone": phone,
     })
 }
 
@@ -259,7 +260,8 @@ fn pupil_index(conn: &ScopedConn, new: &NewContract) -> Vec<u8> {
 
 /// A number that is kept already: the same contract, or another one under its number.
 fn same(conn: &ScopedConn, row: Contract, new: &NewContract, pupil_index: &[u8]) -> Result<Recorded, LedgerError> {
-    let (stored, received) = (content(&row, &row.pupil(conn.vault())?), new.content());
+    let (pupil, phone) = (row.pupil(conn.vault())?, row.guardian_phone(conn.vault())?);
+    let (stored, received) = (content(&row, &pupil, &phone), new.content());
     if stored == received && row.pupil_index == pupil_index {
         return Ok(Recorded { id: row.id, fresh: false });
     }

@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(in_all(&days).consumed_fen, 16_666);
     }
 
+    /// Adds one fact.
+    type Step = Box<dyn Fn(&mut Facts)>;
+
     fn facts() -> impl Strategy<Value = (Facts, Vec<usize>)> {
         let money = || prop::collection::vec((0u32..40, 0i64..200_000), 0..5);
         let lessons = prop::collection::btree_map(1u32..49, 0u32..40, 0..48);
@@ -166,7 +169,7 @@ mod tests {
         /// Booking the difference after each fact comes to the same days as all facts at once, in whatever order they came.
         #[test]
         fn facts_in_any_order_come_to_the_same_days((facts, order) in facts()) {
-            let mut steps: Vec<(usize, Box<dyn Fn(&mut Facts)>)> = Vec::new();
+            let mut steps: Vec<(usize, Step)> = Vec::new();
             let mut place = order.into_iter();
             let mut at = || place.next().unwrap_or_default();
             for one in facts.payments.clone() {
