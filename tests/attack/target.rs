@@ -126,7 +126,13 @@ impl Target {
         ]);
         let mut config = Config::new();
         config.host_path(app().data.join("run")).user("mingjian_root").dbname("mingjian");
-        let secrets = vec![COURSE.to_owned(), world.account.clone(), world.admin.name.clone(), PHONE.to_owned()];
+        let secrets = vec![
+            COURSE.to_owned(),
+            world.account.clone(),
+            world.admin.name.clone(),
+            PHONE.to_owned(),
+            CHILD.to_owned(),
+        ];
         let (sibling, sibling_institution) = (sibling.county, sibling.credit_code);
         Target {
             world,
@@ -344,6 +350,8 @@ pub fn names_the_target(route: &Route) -> bool {
 }
 
 const COURSE: &str = "只有本县看得见的课";
+/// A pupil of whom nobody else may learn.
+const CHILD: &str = "欧阳小草";
 /// The telephone number of the target's institution, and the one that [`row`] gives all others.
 pub const PHONE: &str = "15487654321";
 const USUAL_PHONE: &str = "15412345678";
