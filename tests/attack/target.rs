@@ -222,7 +222,12 @@ impl Target {
                 Body::Json(json!({"decision": "approve", "comment": "攻击"}))
             }
             "/api/v1/courses" => Body::Json(course("攻击者的课")),
-            "/api/v1/contracts" => Body::Json(contract("攻击者的合同")),
+            "/api/v1/contracts" => {
+                // An attacker's own pupil is no secret to the attacker.
+                let mut own = contract("攻击者的合同");
+                own["pupil"] = json!("攻击者的孩子");
+                Body::Json(own)
+            }
             "/api/v1/contracts/{id}/payments" => Body::Json(json!({
                 "receipt_no": "攻击", "paid_at": "2026-03-17T10:00:00+08:00", "amount_fen": 100, "channel": "cash"})),
             "/api/v1/refunds/{id}/actions" => Body::Json(json!({"action": "approve", "comment": "攻击"})),
