@@ -65,7 +65,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("release.calculated", "计算划拨金额", "Release worked out"),
     ("release.approved", "批准划拨指令", "Release order approved"),
     ("release.sent", "发出划拨指令", "Release order sent"),
-    ("release.rejected", "退回划拨指令", "Release order rejected"),
+    ("release.rejected", "驳回划拨指令", "Release order rejected"),
     ("course.saved", "保存课程", "Course saved"),
     ("course.submitted", "提交课程备案", "Course submitted"),
     ("course.approved", "准予课程备案", "Course approved"),

@@ -252,7 +252,7 @@ async fn a_person_never_paid_before_gets_sixty_thousand_and_the_watch_page_tells
 
     // The feed of another county carries nobody's name: that is said, and is not the same as no finding.
     let other = World::new().await;
-    delivered(&other, camt(&other.account, OPENING, &GRAB)).await;
+    other.delivered(camt(&other.account, OPENING, &GRAB)).await;
     let none = other.admin.json("/warnings?kind=FUND-UNUSUAL-COUNTERPARTY").await;
     assert_eq!(none["items"].as_array().map(Vec::len), Some(0), "{none}");
     let page = other.admin.page(&format!("/b/escrow/{}", other.account_id().await)).await;

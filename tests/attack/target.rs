@@ -251,7 +251,12 @@ impl Target {
             "/api/v1/courses" => Body::Json(good_course("攻击者的课")),
             "/org/courses/new" => form(&[("name", "攻击者的课"), ("do", "draft")]),
             "/org/courses/{id}" => form(&[("version", "1"), ("name", "攻击者的课"), ("do", "draft")]),
-            "/api/v1/contracts" => Body::Json(contract("攻击者的合同")),
+            "/api/v1/contracts" => {
+                // An attacker's own pupil is no secret to the attacker.
+                let mut own = contract("攻击者的合同");
+                own["pupil"] = json!("攻击者的孩子");
+                Body::Json(own)
+            }
             "/api/v1/contracts/{id}/payments" => Body::Json(json!({
                 "receipt_no": "攻击", "paid_at": "2026-03-17T10:00:00+08:00", "amount_fen": 100, "channel": "cash"})),
             "/api/v1/refunds/{id}/actions" => Body::Json(json!({"action": "approve", "comment": "攻击"})),
@@ -420,7 +425,7 @@ pub fn names_the_target(route: &Route) -> bool {
 }
 
 const COURSE: &str = "只有本县看得见的课";
-/// A pupil of the target's institution.
+/// A pupil of whom nobody else may learn.
 const CHILD: &str = "欧阳小草";
 /// The telephone number of the target's institution, and the one that [`row`] gives all others.
 pub const PHONE: &str = "15487654321";
