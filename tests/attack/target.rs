@@ -452,13 +452,23 @@ fn contract(number: &str) -> Value {
     })
 }
 
-        let secrets = vec![
-            COURSE.to_owned(),
-            world.account.clone(),
-            world.admin.name.clone(),
-            PHONE.to_owned(),
-            CHILD.to_owned(),
-        ];
+/// Something paid, a refund that is asked for of it, and an order that waits for its approval; their ids.
+async fn refund_and_release(world: &World, contract: &str) -> (String, String) {
+    let paid = json!({
+        "receipt_no": "R-1", "paid_at": "2026-03-02T10:00:00+08:00", "amount_fen": 100_000, "channel": "wechat"});
+    let (status, answer) = world.org.post_json(&format!("/contracts/{contract}/payments"), paid).await;
+    assert!(status.is_success(), "{answer}");
+    let (status, refund) = world.org.post_json(&format!("/contracts/{contract}/refunds"), json!({})).await;
+    assert!(status.is_success(), "{refund}");
+    // An order needs a confirmed lesson; what the parent says is told elsewhere.
+    let page = world.org.page(&format!("/org/contracts/{contract}")).await;
+    let link = page[page.find("/c/").unwrap()..].split('"').next().unwrap().to_owned();
+    let said = app().visitor().request(Method::POST, &link).form(&[("do", "confirm")]).send().await.unwrap();
+    assert!(said.status().is_redirection(), "{}", said.status());
+    let period = json!({"period_from": "2026-03-01", "period_to": "2026-03-18"});
+    let (status, release) = world.org.post_json("/releases", period).await;
+    assert!(status.is_success(), "{release}");
+    (refund["id"].to_string(), release["id"].to_string())
 }
 
 async fn taken_in(world: &World, sheet: String) {
