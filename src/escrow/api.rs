@@ -276,8 +276,8 @@ struct ActionRequest {
     comment: String,
     /// The version of the warning that the caller has read; one that has changed since is refused with 409.
     version: Option<i32>,
-    /// The user name of the colleague, for `hand_over`.
-    to: Option<String>,
+    /// The post of the colleague, for `hand_over`.
+    to: Option<i64>,
 }
 
 async fn act(
@@ -288,12 +288,8 @@ async fn act(
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = &input.0;
-    let handling = Handling {
-        step: request.action,
-        comment: &request.comment,
-        version: request.version,
-        to: request.to.as_deref(),
-    };
+    let handling =
+        Handling { step: request.action, comment: &request.comment, version: request.version, to: request.to };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;

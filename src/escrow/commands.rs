@@ -146,8 +146,8 @@ pub struct Handling<'a> {
     pub comment: &'a str,
     /// The version that was read, where the caller says so.
     pub version: Option<i32>,
-    /// The user name of the colleague to whom it is handed over.
-    pub to: Option<&'a str>,
+    /// The post of the colleague to whom it is handed over.
+    pub to: Option<i64>,
 }
 
 /// What became of a step.
@@ -225,15 +225,14 @@ pub async fn handle(
 }
 
 /// The colleague to whom a warning is handed over.
-async fn colleague(conn: &mut ScopedConn, to: Option<&str>) -> Result<Colleague, EscrowError> {
+async fn colleague(conn: &mut ScopedConn, to: Option<i64>) -> Result<Colleague, EscrowError> {
     let roles: Vec<String> = roles(Action::HandleWarning).iter().map(ToString::to_string).collect();
     let colleagues = telling::colleagues(conn, &roles).await?;
-    let wanted = to.unwrap_or_default().trim();
     let unknown = || {
         let (zh, en) = ("请选择本局能办理预警的同事", "choose a colleague of this bureau who may handle warnings");
         EscrowError::Invalid(vec![FieldError::new("to", "to", zh, en)])
     };
-    colleagues.into_iter().find(|colleague| colleague.username == wanted).ok_or_else(unknown)
+    colleagues.into_iter().find(|colleague| Some(colleague.id) == to).ok_or_else(unknown)
 }
 
 /// The colleague hears of it by mail.
@@ -251,7 +250,7 @@ async fn tell_colleague(
     let body = format!(
         "{by}把{name}的一条预警移交给您办理。\n查看：{link}\n\n{by} hands a warning about {name} over to you.\nSee it: {link}\n"
     );
-    let key = format!("warning:{}:handed:{}:{}", warning.id, warning.version, colleague.username);
+    let key = format!("warning:{}:handed:{}:{}", warning.id, warning.version, colleague.id);
     telling::mail_to(conn, (email, &key), (&subject, &body), caller.now).await
 }
 

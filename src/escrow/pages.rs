@@ -45,7 +45,9 @@ pub(super) const OFFICIALS: &[Step] =
 /// The feature's pages.
 pub fn routes() -> Vec<Route> {
     use Action::{HandleWarning, ReadEscrow, UploadStatement};
-    let mut routes = vec![
+    // Routes are tried one after another: names come before what stands for an account.
+    let mut routes = oversight::pages::routes();
+    routes.extend([
         Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
         Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
         Route::get("/b/escrow/upload", Access::Official(UploadStatement), || web::get().to(upload_page)),
@@ -55,9 +57,8 @@ pub fn routes() -> Vec<Route> {
             web::get().to(entries_workbook)
         }),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
-    ];
+    ]);
     routes.extend(org::routes());
-    routes.extend(oversight::pages::routes());
     routes
 }
 
@@ -286,7 +287,7 @@ async fn post_warning(
         step,
         comment: form.get("comment"),
         version: form.get("version").parse().ok(),
-        to: Some(form.get("to")),
+        to: form.get("to").parse().ok(),
     };
     // The page on which the form stood: an account's, or the warning's own.
     let account = form.get("account").parse::<i64>().ok();

@@ -161,7 +161,7 @@ async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
     sweep(app(), world.county, "2026-03-18T11:00");
     let pending = world.approver.json("/approvals").await;
     let proposals: Vec<&Value> =
-        pending["items"].as_array().unwrap().iter().filter(|one| one["step"] == "turn_red").collect();
+        pending["items"].as_array().unwrap().iter().filter(|one| one["kind"] == "turn_red").collect();
     assert_eq!(proposals.len(), 1, "{pending}");
     assert_eq!(messages(app(), world.county, "turn-red:%").await, 1);
     let page = world.approver.page(&format!("/b/approvals/{}", proposals[0]["id"])).await;
@@ -179,8 +179,9 @@ async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
     assert!(world.admin.page(&format!("/b/institutions/{}", world.credit_code)).await.contains("lv--red"));
     assert!(world.admin.page("/b/escrow").await.contains("lv--red"));
     sweep(app(), world.county, "2026-03-18T12:00");
-    let pending = world.approver.json("/approvals").await["items"].to_string();
-    assert!(!pending.contains("turn_red"), "it is not proposed again: {pending}");
+    let all = world.approver.json("/approvals").await;
+    let waits = |one: &&Value| one["kind"] == "turn_red" && one["state"] == "pending";
+    assert_eq!(all["items"].as_array().unwrap().iter().filter(waits).count(), 0, "it is not proposed again: {all}");
 }
 
 #[tokio::test]
@@ -211,10 +212,13 @@ async fn an_institution_without_an_agreement_is_orange_after_ten_workdays_and_no
     let own = world.org.json(&format!("/warnings/{id}")).await.to_string();
     assert!(!own.contains("惊动") && !world.org.page("/org/escrow").await.contains("惊动"), "{own}");
     assert!(!world.org.page("/org/audit?show=changes").await.contains("惊动"));
-    let (status, problem) = world.admin.post_json(&path, json!({"action": "hand_over", "to": "nobody"})).await;
+    let (status, problem) = world.admin.post_json(&path, json!({"action": "hand_over", "to": 0})).await;
     assert_eq!((status, &problem["errors"][0]["path"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("to")), "{problem}");
-    let (status, answer) =
-        world.admin.post_json(&path, json!({"action": "hand_over", "to": world.approver.name})).await;
+    let users = world.admin.json("/users").await;
+    let posts = users["items"].as_array().unwrap();
+    let colleague = posts.iter().find(|user| user["username"] == world.approver.name.as_str()).unwrap();
+    let hand_over = json!({"action": "hand_over", "to": colleague["id"]});
+    let (status, answer) = world.admin.post_json(&path, hand_over).await;
     assert!(status.is_success() && answer["handler"] == world.approver.name.as_str(), "{status} {answer}");
     assert_eq!(messages(app(), world.county, &format!("warning:{id}:handed:%")).await, 1);
     let refused = world.approver.submit(&place, &[("action", "resolve"), ("comment", "")]).await;

@@ -91,8 +91,9 @@ pub async fn call(conn: &mut ScopedConn, key: &str, body: &str, now: DateTime<Ut
 /// An official of the caller's own bureau to whom a warning may be handed over.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Colleague {
-    #[diesel(sql_type = Text)]
-    pub username: String,
+    /// The post.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
     #[diesel(sql_type = Text)]
     pub display_name: String,
     #[diesel(sql_type = Nullable<Text>)]
@@ -102,8 +103,8 @@ pub struct Colleague {
 /// The officials of these roles in the caller's own bureau who are at work, by name.
 pub async fn colleagues(conn: &mut ScopedConn, roles: &[String]) -> Result<Vec<Colleague>, DbError> {
     Ok(sql_query(
-        "SELECT username, display_name, email FROM users WHERE tenant_id = $1 AND institution_id IS NULL AND status = 'active' \
-         AND role = ANY($2) ORDER BY display_name, username LIMIT 200",
+        "SELECT id, display_name, email FROM users WHERE tenant_id = $1 AND institution_id IS NULL AND status = 'active' \
+         AND role = ANY($2) ORDER BY display_name, id LIMIT 200",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<Text>, _>(roles)
