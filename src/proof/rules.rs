@@ -142,7 +142,10 @@ mod tests {
         Payment { receipt_no: receipt.to_owned(), on: day(on), amount_fen, tie }
     }
 
-    fn found(facts: &Facts, as_of: &str) -> (Vec<(Kind, String, i64, i64)>, i32, i32) {
+    /// What differs (kind, subject, at the bank, in the ledger), how much matches, and how much waits.
+    type Found = (Vec<(Kind, String, i64, i64)>, i32, i32);
+
+    fn found(facts: &Facts, as_of: &str) -> Found {
         let outcome = prove(day(DAY), facts, day(as_of), Calendar::statutory());
         let items = outcome.items.into_iter().map(|item| (item.kind, item.subject, item.bank_fen, item.ledger_fen));
         (items.collect(), outcome.matched, outcome.waiting)

@@ -326,10 +326,11 @@ impl<'a> Drive<'a> {
             };
             for act in [releases::model::Act::Approve, releases::model::Act::Send] {
                 let acting = release::Acting { act, comment: "", version: None };
-                match release::act(self.state, &official, order.id, acting).await {
-                    Err(releases::ReleaseError::Db(error)) => return Err(error.into()),
-                    // Approved by rule already.
-                    Ok(_) | Err(_) => {}
+                // Any other refusal means that the rule approved it already.
+                if let Err(releases::ReleaseError::Db(error)) =
+                    release::act(self.state, &official, order.id, acting).await
+                {
+                    return Err(error.into());
                 }
             }
             self.told.releases += 1;

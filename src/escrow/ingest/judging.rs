@@ -152,7 +152,7 @@ impl Work<'_> {
 /// judged by what was owed on it.
 fn learned_late(account: &Account) -> bool {
     let open = account.detector.as_ref().and_then(AccountState::first_open_day);
-    let last = account.last_booked_at.map(|at| at.with_timezone(&BEIJING).date_naive());
+    let last = account.last_booked_at.map(clock::day);
     account
         .owed_changed_on
         .is_some_and(|day| open.is_none_or(|open| day < open) || last.is_some_and(|last| day <= last))

@@ -52,7 +52,7 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
         extents: &HashMap::new(),
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
-    let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url: &public_url };
+    let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url };
     let account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
     let mut news = Vec::new();
     if account.entry_count == 0 {

@@ -1,0 +1,18 @@
+CREATE OR REPLACE FUNCTION ensure_entries_month(month date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    first date := date_trunc('month', month)::date;
+    part  text := format('entries_%s', to_char(first, 'YYYYMM'));
+BEGIN
+    IF first < date '1990-01-01' OR first > date '2100-01-01' THEN
+        RAISE EXCEPTION 'no entries are kept for the month %', first USING ERRCODE = '22008';
+    END IF;
+    IF to_regclass('public.' || part) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('ensure_entries_month'));
+    IF to_regclass('public.' || part) IS NULL THEN
+        EXECUTE format('CREATE TABLE public.%I PARTITION OF public.entries FOR VALUES FROM (%L) TO (%L)',
+                       part, first::text || ' 00:00:00+08', (first + interval '1 month')::date::text || ' 00:00:00+08');
+    END IF;
+END $$;
