@@ -1,5 +1,5 @@
 //! The first start of a newcomer: `mingjian serve --demo` on an empty data directory, and the sign-ins that it prints.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     io::{BufRead, BufReader},
