@@ -28,6 +28,7 @@ pub mod parse_statement;
 pub mod personal;
 pub mod serve;
 pub mod signing_key;
+pub mod simulate_county;
 pub mod simulate_escrow;
 pub mod sweep;
 pub mod user;
@@ -99,6 +100,8 @@ enum Parse {
 enum Simulate {
     /// Escrow entries in, warnings out
     Escrow(simulate_escrow::Args),
+    /// Let a county live: parents, lessons, banks, honest and dishonest owners
+    County(Box<simulate_county::Args>),
 }
 
 /// How a command ended that could do its work.
@@ -156,6 +159,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
         Command::Simulate(Simulate::Escrow(args)) => simulate_escrow::run(args),
+        Command::Simulate(Simulate::County(args)) => simulate_county::run(*args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

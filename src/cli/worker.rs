@@ -27,10 +27,12 @@ pub fn run(args: Args) -> CommandResult {
     let state = AppState::new(&database, args.service, clock).map_err(Refusal::new)?;
     let now = state.clock.now();
     runtime.block_on(signing::load(&state.pools, &state.secrets, &state.tokens, now)).map_err(Refusal::new)?;
-    print_line("mingjian works")?;
     runtime.block_on(async {
+        // Whoever reads that it works may end it at once.
+        let mut term =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(Refusal::new)?;
+        print_line("mingjian works")?;
         let ended = async {
-            let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
             tokio::select! {
                 _ = term.recv() => Ok(()),
                 ended = tokio::signal::ctrl_c() => ended,

@@ -7,6 +7,7 @@ use crate::{
     audit::keep::Keeper,
     escrow::oversight,
     identity::{machine, sessions, sign_in, tokens::signing},
+    proof,
     web::{AppState, once},
 };
 
@@ -84,9 +85,21 @@ pub async fn run(state: AppState) {
     }
 }
 
-/// Looks over every bureau each hour, and tells how long the one has waited whose turn is next.
+/// Looks over every bureau each hour, and tells how long the one has waited whose turn is next; proves bank, ledger and
+/// attendance at start and every 24 hours.
 async fn oversee(state: AppState) {
+    let mut proven = state.clock.now() - NIGHTLY;
     loop {
+        let now = state.clock.now();
+        if now - proven >= NIGHTLY {
+            proven = now;
+            match proof::nightly(&state, now).await {
+                Ok(ran) => {
+                    tracing::info!(days = ran.days, differences = ran.exceptions, "the three-way proof was made")
+                }
+                Err(error) => tracing::error!(%error, "the three-way proof broke off; going on tomorrow"),
+            }
+        }
         if let Err(error) = oversight::sweep(&state, state.clock.now()).await {
             tracing::error!(%error, "it could not be found out which bureaus are to be looked over; trying again in a minute");
         }

@@ -13,8 +13,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     Plan, SimulationError,
     bank::{Account, File, Order},
-    checks::{self, Expected},
     report::{self, Report},
+    store::{self, Expected},
     world::{self, Fact, Owner, World, instant},
 };
 use crate::{
@@ -42,7 +42,7 @@ const PASSWORD: &str = "nobody signs in here 2026";
 /// One step in so many breaks off, one in so many is repeated.
 const BREAKS: u32 = 40;
 const REPEATS: u32 = 30;
-/// Days between two checks of all that money obeys.
+/// Days between two store of all that money obeys.
 const CHECK_EVERY: u64 = 7;
 
 /// A school of the county as the service knows it.
@@ -132,7 +132,7 @@ impl<'a> Drive<'a> {
         let last = days.last().copied().unwrap_or(self.plan.from);
         self.deliver_all(last).await?;
         self.check(last).await?;
-        let warnings = report::warnings(&self.state.pools, self.official.actor.tenant).await?;
+        let warnings = store::warnings(&self.state.pools, self.official.actor.tenant).await?;
         let institutions: Vec<i64> = self.members.iter().map(|member| member.institution).collect();
         Ok(Report::of(&self.plan, &self.world.schools, &institutions, &warnings, self.told))
     }
@@ -295,7 +295,7 @@ impl<'a> Drive<'a> {
         }
         self.told.refunds += 1;
         let mut conn = Scope::system(caller.actor.tenant).begin(&self.state.pools).await?;
-        let order = checks::refund_order(&mut conn, asked).await?;
+        let order = store::refund_order(&mut conn, asked).await?;
         conn.commit().await?;
         let name = format!("家长{contract}");
         self.members[at].orders.push(Order { order_ref: order.0, amount_fen: order.1, name, account: None });
@@ -390,7 +390,7 @@ impl<'a> Drive<'a> {
                 balance_fen: all_delivered.then_some(member.account.reported_fen()),
                 entries: all_delivered.then_some(i64::from(member.account.reported())),
             };
-            checks::school(&mut conn, member.institution, &expected, day).await?;
+            store::school(&mut conn, member.institution, &expected, day).await?;
         }
         conn.commit().await?;
         Ok(())

@@ -1,15 +1,15 @@
 //! A simulated county: parents pay and learn, banks report late or broken, and some owners empty their accounts.
 //!
 //! [`world`] makes up what happens, day by day, from a seed alone; [`bank`] books it and writes the statement files of a real
-//! bank's shape; [`drive`] feeds both to the service's own commands, as people and banks would; [`checks`] asks every week
+//! bank's shape; [`drive`] feeds both to the service's own commands, as people and banks would; [`store`] asks every week
 //! whether money was lost or made; [`report`] says how early each kind of warning came and how often for nothing.
 //!
 //! Nothing here judges: what warns is the detector of the service.
 
 pub mod bank;
-pub mod checks;
 pub mod drive;
 pub mod report;
+pub mod store;
 pub mod world;
 
 use chrono::NaiveDate;

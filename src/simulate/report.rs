@@ -2,19 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use diesel::{
-    QueryableByName, sql_query,
-    sql_types::{BigInt, Text, Timestamptz},
-};
-use diesel_async::RunQueryDsl;
+use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::{Plan, drive::is_dishonest, world::School};
-use crate::{
-    db::{DbError, Pools, Scope},
-    kernel::clock::BEIJING,
-};
+use super::{Plan, drive::is_dishonest, store::Warning, world::School};
+use crate::kernel::clock;
 
 /// What was done on the way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -30,33 +22,6 @@ pub struct Told {
     pub repeats: u32,
     #[serde(skip)]
     pub breaks: u32,
-}
-
-/// A warning as far as the report needs it.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Warning {
-    #[diesel(sql_type = BigInt)]
-    pub institution_id: i64,
-    #[diesel(sql_type = Text)]
-    pub kind: String,
-    #[diesel(sql_type = Text)]
-    pub level: String,
-    #[diesel(sql_type = Timestamptz)]
-    pub raised_at: DateTime<Utc>,
-}
-
-/// All warnings of the county that later facts did not withdraw, in order of time.
-pub async fn warnings(pools: &Pools, tenant: i32) -> Result<Vec<Warning>, DbError> {
-    let mut conn = Scope::system(tenant).begin(pools).await?;
-    let rows = sql_query(
-        "SELECT institution_id, kind, level, raised_at FROM warnings WHERE tenant_id = $1 AND status <> 'withdrawn' \
-         ORDER BY raised_at, kind, institution_id",
-    )
-    .bind::<diesel::sql_types::Integer, _>(tenant)
-    .load(conn.sql())
-    .await?;
-    conn.commit().await?;
-    Ok(rows)
 }
 
 /// A kind of warning at one dishonest school.
@@ -141,7 +106,7 @@ fn seen<'w>(warnings: impl Iterator<Item = &'w Warning>, flees_on: NaiveDate) ->
             Some(one) if gravity(&one.level) < gravity(&warning.level) => one.level = warning.level.clone(),
             Some(_) => {}
             None => {
-                let first_on = warning.raised_at.with_timezone(&BEIJING).date_naive();
+                let first_on = clock::day(warning.raised_at);
                 seen.push(Seen {
                     kind: warning.kind.clone(),
                     level: warning.level.clone(),

@@ -356,18 +356,21 @@ async fn the_watch_judges_by_what_is_owed_whether_it_was_told_in_time_or_late() 
     families(&late).await;
     families(&nightly).await;
     let found = warnings(&early).await;
-    assert_eq!(found.len(), 1, "{found:?}");
+    let [minimum, coverage] = &found[..] else { panic!("{found:?}") };
     assert!(
-        found[0].contains("FUND-BELOW-MIN") && found[0].contains("yellow") && found[0].contains("1440000"),
+        minimum.contains("FUND-BELOW-MIN") && minimum.contains("yellow") && minimum.contains("1440000"),
         "{found:?}"
     );
-    assert!(found[0].contains("2026-03-17T23:59:59"), "{found:?}");
+    assert!(minimum.contains("2026-03-17T23:59:59"), "{found:?}");
+    // A quarter of what is owed is red from the first evening on.
+    assert!(coverage.contains("FUND-COVERAGE") && coverage.contains("red"), "{found:?}");
+    assert!(coverage.contains("2026-03-16T23:59:59"), "{found:?}");
 
     // The next delivery replays the account; the nightly run does without one.
     let state = worker().await;
     assert_eq!(ingest::changed_accounts(&state, tenant(&nightly)).await.unwrap(), [nightly.account_id().await]);
     let news = ingest::rejudge(&state, tenant(&nightly), nightly.account_id().await).await.unwrap();
-    assert_eq!(news.len(), 1);
+    assert_eq!(news.len(), 2);
     assert_eq!(warnings(&nightly).await, found);
     assert!(ingest::changed_accounts(&state, tenant(&nightly)).await.unwrap().is_empty());
     assert!(ingest::rejudge(&state, tenant(&nightly), nightly.account_id().await).await.unwrap().is_empty());

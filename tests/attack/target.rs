@@ -70,8 +70,11 @@ impl Target {
         let session = json!({"ended_at": "2026-03-16T19:00:00+08:00", "attendance": [{"contract_no": "HT-1"}]});
         let (status, told) = world.org.post_json("/lessons", session).await;
         assert!(status.is_success(), "{told}");
-        let (contract, lesson) = (contract["id"].to_string(), told["lessons"][0]["id"].to_string());
+        let contract = contract["id"].to_string();
         let (refund, release) = refund_and_release(&world, &contract).await;
+        let (contract, lesson, disputed) = open_contract(&world).await;
+        let webhook = world.admin.api(Method::PUT, "/webhook").json(&json!({"url": "https://8.8.8.8/target"}));
+        assert!(webhook.send().await.unwrap().status().is_success());
         let account = world.account_id().await.to_string();
         world.delivered(camt(&world.account, OPENING, &GRAB)).await;
         let differs = format!(
@@ -120,6 +123,7 @@ impl Target {
             ("draft", draft),
             ("contract", contract),
             ("lesson", lesson),
+            ("disputed", disputed),
             ("refund", refund),
             ("release", release),
             ("proof", proof),
@@ -172,7 +176,9 @@ impl Target {
                 ("approvals", "id") => "approval",
                 ("items", "id") => "proof",
                 ("contracts", "id") => "contract",
-                ("lessons", "id") => "lesson",
+                // An institution takes back what nobody has confirmed, and a bureau settles what is disputed.
+                ("lessons", "id") if route.path.starts_with("/org") => "lesson",
+                ("lessons", "id") => "disputed",
                 ("refunds", "id") => "refund",
                 ("releases", "id") => "release",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
@@ -269,6 +275,16 @@ impl Target {
             "/b/lessons/{id}" => form(&[("action", "given"), ("comment", "攻击")]),
             "/org/lessons/{id}/void" => form(&[("comment", "攻击")]),
             "/org/contracts/{id}/refund" => form(&[("do", "ask")]),
+            "/org/contracts/{id}/payments" => form(&[
+                ("paid_on", "2026-03-17"),
+                ("paid_time", "10:00"),
+                ("amount_fen", "1.00"),
+                ("channel", "cash"),
+                ("receipt_no", "攻击者的票据"),
+            ]),
+            "/org/contracts/{id}/lessons" => {
+                form(&[("ended_on", "2026-03-17"), ("ended_time", "20:00"), ("units", "1")])
+            }
             "/b/ledger/{credit_code}/releases" => {
                 form(&[("period_from", "2026-03-01"), ("period_to", "2026-03-17"), ("seq", "9")])
             }
@@ -408,7 +424,9 @@ pub const PASSES_OVER_WHAT_IS_NOT_THERE: [&str; 4] =
     ["/b/approvals", "/b/personal", "/b/personal/export", "/b/personal/erase"];
 
 /// Requests to write that change nothing in the right hands either, what is answered then, and why.
-pub const DOES_NOTHING: [(&str, StatusCode, &str); 2] = [
+pub const DOES_NOTHING: [(&str, StatusCode, &str); 4] = [
+    ("/api/v1/releases", StatusCode::CONFLICT, "all that lessons earned is ordered already, and more is in dispute"),
+    ("/b/ledger/{credit_code}/releases", StatusCode::UNPROCESSABLE_ENTITY, "the same, said on the page"),
     ("/api/v1/escrow/accounts", StatusCode::CONFLICT, "every institution of the target has its one account already"),
     ("/b/personal", StatusCode::OK, "shows masks of what is kept about somebody"),
 ];
@@ -469,6 +487,31 @@ async fn refund_and_release(world: &World, contract: &str) -> (String, String) {
     let (status, release) = world.org.post_json("/releases", period).await;
     assert!(status.is_success(), "{release}");
     (refund["id"].to_string(), release["id"].to_string())
+}
+
+/// A contract under way with a lesson that awaits its confirmation and one that is disputed; the ids of all three.
+async fn open_contract(world: &World) -> (String, String, String) {
+    let (status, made) = world.org.post_json("/contracts", contract("HT-2")).await;
+    assert!(status.is_success(), "{made}");
+    let contract = made["id"].to_string();
+    let paid = json!({
+        "receipt_no": "R-2", "paid_at": "2026-03-02T10:00:00+08:00", "amount_fen": 100_000, "channel": "wechat"});
+    let (status, answer) = world.org.post_json(&format!("/contracts/{contract}/payments"), paid).await;
+    assert!(status.is_success(), "{answer}");
+    let mut lessons = Vec::new();
+    for ended_at in ["2026-03-16T20:00:00+08:00", "2026-03-17T19:00:00+08:00"] {
+        let session = json!({"ended_at": ended_at, "attendance": [{"contract_no": "HT-2"}]});
+        let (status, told) = world.org.post_json("/lessons", session).await;
+        assert!(status.is_success(), "{told}");
+        lessons.push(told["lessons"][0]["id"].to_string());
+    }
+    // What a parent says is told elsewhere.
+    let sql = format!(
+        "WITH said AS (UPDATE lessons SET state = 'disputed' WHERE tenant_id = {} AND id = {} RETURNING id) SELECT count(*)::text FROM said",
+        world.county, lessons[0]
+    );
+    assert_eq!(app().run_sql(&sql).await, "1");
+    (contract, lessons.remove(1), lessons.remove(0))
 }
 
 async fn taken_in(world: &World, sheet: String) {

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     db::{DbError, Pools, Scope, ScopedConn},
-    escrow::ingest::Received,
+    escrow::ingest::{self, Received},
     identity::{Actor, Caller},
-    policies,
+    ledger, policies,
     web::AppState,
 };
 
@@ -78,6 +78,7 @@ impl Drop for Lock {
 /// Looks over one bureau; `false` when another process is at it.
 pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> Result<bool, DbError> {
     let Some(lock) = Lock::take(&state.pools, tenant).await? else { return Ok(false) };
+    catch_up(state, tenant, now).await;
     let round = Round::of(state, tenant, now).await?;
     round.judge_all().await?;
     life::reopened(&round).await?;
@@ -89,6 +90,23 @@ pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> 
     conn.commit().await?;
     lock.give_back().await?;
     Ok(true)
+}
+
+/// What the ledger knows by now: lessons that silence confirms, and accounts of which it was learned late what is owed.
+/// Whatever goes wrong here the next sweep makes good.
+async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
+    if let Err(error) = ledger::confirm_overdue(&state.pools, tenant, now).await {
+        tracing::error!(%error, bureau = tenant, "lessons could not be confirmed by silence");
+    }
+    let done = async {
+        for account in ingest::changed_accounts(state, tenant).await? {
+            ingest::rejudge(state, tenant, account).await?;
+        }
+        Ok::<_, ingest::IngestError>(())
+    };
+    if let Err(error) = done.await {
+        tracing::error!(%error, bureau = tenant, "accounts could not be judged by what is owed now");
+    }
 }
 
 /// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and

@@ -3,15 +3,15 @@
 //! Σ entries = balance for every account; no entry twice, none lost; consumed + refunded + unearned = paid for every contract;
 //! and the days of what is owed add up to the contracts.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{BigInt, Integer, Nullable, Text},
+    sql_types::{BigInt, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::SimulationError;
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, Pools, Scope, ScopedConn};
 
 /// What the bank knows of an account; `None` while a statement is on its way.
 #[derive(Debug, Clone, Copy)]
@@ -108,4 +108,31 @@ pub async fn refund_order(conn: &mut ScopedConn, id: i64) -> Result<(String, i64
         .get_result(conn.sql())
         .await?;
     Ok((row.order_ref, row.amount_fen))
+}
+
+/// A warning as far as the report needs it.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Warning {
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = Text)]
+    pub level: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub raised_at: DateTime<Utc>,
+}
+
+/// All warnings of the county that later facts did not withdraw, in order of time.
+pub async fn warnings(pools: &Pools, tenant: i32) -> Result<Vec<Warning>, DbError> {
+    let mut conn = Scope::system(tenant).begin(pools).await?;
+    let rows = sql_query(
+        "SELECT institution_id, kind, level, raised_at FROM warnings WHERE tenant_id = $1 AND status <> 'withdrawn' \
+         ORDER BY raised_at, kind, institution_id",
+    )
+    .bind::<Integer, _>(tenant)
+    .load(conn.sql())
+    .await?;
+    conn.commit().await?;
+    Ok(rows)
 }
