@@ -69,6 +69,14 @@ async fn an_old_statement_behind_a_gap_leaves_the_balance_alone_and_shows_what_i
     assert_eq!((balance(&one).await, warnings(&one).await), (GRABBED, warnings(&other).await));
 }
 
+/// The warnings about money. Whether the statements had a gap for a while follows from their order; nothing of it is left.
+async fn of_money(world: &World) -> Vec<String> {
+    let (of_feed, of_money): (Vec<_>, Vec<_>) =
+        warnings(world).await.into_iter().partition(|told| told.contains("STMT-"));
+    assert!(of_feed.iter().all(|told| told.contains("resolved")), "{of_feed:?}");
+    of_money
+}
+
 #[tokio::test]
 async fn a_gap_closes_when_the_missing_statement_comes() {
     let first: [Line<'_>; 1] = [("2026-02-02", true, 100_000, "G1")];
@@ -90,11 +98,7 @@ async fn a_gap_closes_when_the_missing_statement_comes() {
             assert_eq!(balance(&world).await, wanted, "{order:?} {at}");
         }
         assert_eq!(disagreeing(&world).await, 0, "{order:?}");
-        // Whether a gap was there for a while follows from the order; nothing of it is left.
-        let (of_feed, of_money): (Vec<_>, Vec<_>) =
-            warnings(&world).await.into_iter().partition(|told| told.contains("STMT-"));
-        assert!(of_feed.iter().all(|told| told.contains("resolved")), "{order:?}: {of_feed:?}");
-        told.push(of_money);
+        told.push(of_money(&world).await);
     }
     assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
 }
@@ -114,7 +118,7 @@ async fn statements_of_one_day_follow_one_on_the_other() {
         }
         assert_eq!(balance(&world).await, 57_000, "{order:?}");
         assert_eq!(disagreeing(&world).await, 0, "{order:?}");
-        told.push(warnings(&world).await);
+        told.push(of_money(&world).await);
     }
     assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
 }
