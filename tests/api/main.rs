@@ -24,6 +24,7 @@ mod passkeys;
 mod personal;
 mod personal_leaks;
 mod policies;
+mod proof;
 mod register;
 mod samples;
 mod second_factor;

@@ -44,6 +44,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.admin).await;
+        let proof = format!("/b/proof/{}", world.credit_code);
         for path in [
             "/b",
             &institution,
@@ -53,6 +54,8 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/approvals",
             "/b/courses",
             "/b/escrow",
+            "/b/proof",
+            &proof,
             "/b/escrow/webhook",
             "/b/institutions",
             "/b/imports",
@@ -81,6 +84,7 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
             "/org/courses?status=draft",
             "/org/courses/new",
             "/org/escrow?done=answered",
+            "/org/proof",
             "/org/audit",
             "/org/audit?show=changes",
         ] {
