@@ -125,6 +125,12 @@ impl AccountPage<'_> {
         self.undetermined.iter().map(said).collect()
     }
 
+    /// The share of what is owed in lessons that the balance covers, in basis points; `None` where nothing is owed.
+    fn coverage_bp(&self) -> Option<i64> {
+        let owed = self.ledger.as_ref().map(|ledger| ledger.unearned_fen).filter(|owed| *owed > 0)?;
+        i64::try_from(i128::from(self.account.balance_fen) * 10_000 / i128::from(owed)).ok()
+    }
+
     fn held_kind(&self, held: &Undetermined) -> &'static str {
         show::warning_kind(self.page.lang, held.kind.into())
     }
@@ -418,7 +424,7 @@ async fn post_upload(
         }
         Err(error @ IngestError::Db(_)) => Err(error.into()),
         Err(error) => {
-            let unbalanced = matches!(error, IngestError::Unbalanced);
+            let unbalanced = matches!(error, IngestError::Unbalanced | IngestError::CutOff);
             let errors = told(page.lang, error);
             page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { errors, unbalanced, ..template })
         }

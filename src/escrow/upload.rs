@@ -47,6 +47,9 @@ pub async fn take_in(state: &AppState, caller: &Caller, file: File) -> Result<Ve
         if document.is_unbalanced() && !file.accept_unbalanced {
             return Err(IngestError::Unbalanced);
         }
+        if document.lacks_its_end() && !file.accept_unbalanced {
+            return Err(IngestError::CutOff);
+        }
         Ok(Delivery::of_document(document, &file.name, sha256, file.target))
     });
     let delivery = reading.await.map_err(|e| DbError::Pool(e.to_string()))??;

@@ -191,3 +191,16 @@ async fn parents_see_at_once_up_to_which_day_an_account_is_watched() {
         .await;
     assert_eq!(app().visitor().json(&public).await["statement_on"], "2026-03-17");
 }
+
+/// Half a file looks like a whole one that has no closing balance.
+#[tokio::test]
+async fn a_statement_that_was_cut_off_on_its_way_stays_out_until_somebody_decides() {
+    let world = World::new().await;
+    let whole = mt940(&world.account, "260316", "1000,00", "400,00", "600,00");
+    let half = whole[..whole.find(":62F:").unwrap()].to_owned();
+    let answer = world.deliver(half.clone()).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text().await.unwrap().contains("escrow/cut-off"));
+    let answer = world.delivered(whole).await;
+    assert_eq!(answer["inserted"], 1, "{answer}");
+}

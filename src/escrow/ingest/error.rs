@@ -26,6 +26,8 @@ pub enum IngestError {
     Currency(String),
     #[error("opening balance and entries do not add up to the closing balance")]
     Unbalanced,
+    #[error("the statement ends before its closing balance")]
+    CutOff,
     #[error("some entries are wrong")]
     Invalid(Vec<FieldError>),
     #[error("references that are known with another content")]
@@ -94,6 +96,14 @@ impl From<IngestError> for Problem {
                 "期初余额加减流水不等于期末余额，未入账。请向银行核对；确认无误的，勾选“仍然入账”再传。".to_owned(),
                 "Opening balance and entries do not add up to the closing balance; nothing was kept. Check with the bank; if it is right, \
                  tick “keep it all the same” and send it again."
+                    .to_owned(),
+            ),
+            IngestError::CutOff => unprocessable(
+                "escrow/cut-off",
+                "对账单没有期末余额（:62F:），文件可能没有传完，未入账。请向银行要完整的文件；确认就是这样的，勾选“仍然入账”再传。"
+                    .to_owned(),
+                "The statement has no closing balance (:62F:), so the file may have been cut off; nothing was kept. Ask the bank for the \
+                 whole file; if this is all of it, tick “keep it all the same” and send it again."
                     .to_owned(),
             ),
             IngestError::Invalid(errors) => Problem::invalid(errors),

@@ -208,6 +208,12 @@ impl Document {
     pub fn is_unbalanced(&self) -> bool {
         self.statements.iter().any(|statement| statement.balanced == Some(false))
     }
+
+    /// Whether some statement ends before its closing balance, which an end-of-day statement of this format always has
+    /// (MT940, field 62a mandatory): the file may have been cut off on its way.
+    pub fn lacks_its_end(&self) -> bool {
+        self.format == Format::Mt940 && self.statements.iter().any(|statement| statement.closing_fen.is_none())
+    }
 }
 
 /// What one file may cost at most. An operator may set each bound; what exceeds one is refused, never cut.
