@@ -4,11 +4,11 @@ use chrono::NaiveTime;
 
 use crate::{
     escrow::{detector::Level, policy::Policy},
-    policies::{InForce, registry::oversight as parameters},
+    policies::{
+        InForce,
+        registry::{PAYMENT_MAX, oversight as parameters},
+    },
 };
-
-/// Most that one payment may be, and one pupil's payments of a day together (PREPAY-CAP-5000).
-const PAYMENT_MAX_FEN: i64 = 500_000;
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub struct FeedLimits {
 /// PREPAY-OVER-CAP, and the orders' side of FUND-STRUCTURING.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepayLimits {
+    /// Most that one payment may be, and one pupil's payments of a day together (PREPAY-CAP-5000).
     pub payment_max_fen: i64,
     pub orange_orders: i64,
     pub orange_share_bp: i64,
@@ -127,7 +128,7 @@ impl Limits {
                 bank_accounts: usize::try_from(number(parameters::FEED_BANK.id)).unwrap_or(usize::MAX),
             },
             prepay: PrepayLimits {
-                payment_max_fen: PAYMENT_MAX_FEN,
+                payment_max_fen: number(PAYMENT_MAX),
                 orange_orders: number(parameters::OVER_CAP_ORANGE_ORDERS.id),
                 orange_share_bp: number(parameters::OVER_CAP_ORANGE_SHARE.id),
                 red_share_bp: number(parameters::OVER_CAP_RED_SHARE.id),
@@ -153,7 +154,8 @@ impl Limits {
             },
             filing_workdays: whole(in_force, parameters::FILING_WORKDAYS.id),
             telling: TellingLimits::of(in_force),
-            version: in_force.version(&Policy::default().version, |id| id.starts_with("oversight.")),
+            version: in_force
+                .version(&Policy::default().version, |id| id.starts_with("oversight.") || id == PAYMENT_MAX),
         }
     }
 }
