@@ -217,7 +217,6 @@ async fn show_list(
     let page = Page::new(request, "双人复核", "Approvals");
     let status = if trouble.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let lines = |approvals: Vec<Approval>| approvals.into_iter().map(|one| Line::new(&page, desks, one)).collect();
-    let (lo, hi) = caller.actor.scope().range();
     let template = ListPage {
         page: &page,
         pending: lines(pending),
@@ -225,7 +224,7 @@ async fn show_list(
         next,
         done: query.done.unwrap_or_default(),
         trouble,
-        wide: lo != hi,
+        wide: caller.actor.scope().is_wide(),
     };
     page.render_as(status, &template)
 }

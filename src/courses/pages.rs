@@ -128,8 +128,7 @@ async fn show_list(
     status: &str,
 ) -> Result<HttpResponse, Problem> {
     let own = caller.actor.role.is_institution();
-    let (lo, hi) = caller.actor.scope().range();
-    let wide = !own && lo != hi;
+    let wide = !own && caller.actor.scope().is_wide();
     let region = query.county.parse::<RegionCode>().ok().filter(|_| wide);
     let county = region.map(|_| query.county.as_str()).unwrap_or_default();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;

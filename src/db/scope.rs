@@ -120,6 +120,11 @@ impl Scope {
         (self.lo, self.hi)
     }
 
+    /// Whether several bureaus are visible.
+    pub fn is_wide(&self) -> bool {
+        self.lo != self.hi
+    }
+
     /// The one institution whose rows are visible, or `None` for all of the range.
     pub fn institution_id(&self) -> Option<i64> {
         self.institution

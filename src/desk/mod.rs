@@ -177,8 +177,7 @@ async fn desk(request: HttpRequest, state: State, caller: Caller) -> Result<Http
     let imports = if may_import { institutions::latest_imports(&mut conn, 5).await? } else { Vec::new() };
     conn.commit().await?;
     waiting.tasks.truncate(usize::try_from(ROWS).unwrap_or_default());
-    let (lo, hi) = caller.actor.scope().range();
-    let wide = lo != hi;
+    let wide = caller.actor.scope().is_wide();
     let figures = figures(&page, &waiting, glance.as_ref(), totals, wide);
     let (task_count, tasks) = (waiting.count(), waiting.tasks);
     page.render(&DeskPage { page: &page, figures, tasks, task_count, glance, imports, may_import, wide })

@@ -98,13 +98,12 @@ impl Watch {
         let counts = warnings::counts(conn).await?;
         let mut rows = warnings::watch(conn, query.level(), query.q.trim(), ROWS_MAX + 1).await?;
         let more = paging::cut(&mut rows, ROWS_MAX);
-        let (lo, hi) = conn.scope().range();
         Ok(Watch {
             counters: counters(&counts, query, &in_force),
             rows,
             filtered: query.level().is_some() || !query.q.trim().is_empty(),
             more,
-            many_counties: lo != hi,
+            many_counties: conn.scope().is_wide(),
         })
     }
 

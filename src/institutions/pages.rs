@@ -119,9 +119,16 @@ async fn list(
         format!("/b/institutions?{}", next.finish())
     });
     let page = Page::new(&request, "机构档案", "Institutions");
-    let (lo, hi) = caller.actor.scope().range();
     let may_propose = page.may(Action::ProposeListing) && rows.iter().any(|row| pickable(row, caller.actor.tenant));
-    page.render(&ListPage { page: &page, query: &query, rows, total, next, wide: lo != hi, may_propose })
+    page.render(&ListPage {
+        page: &page,
+        query: &query,
+        rows,
+        total,
+        next,
+        wide: caller.actor.scope().is_wide(),
+        may_propose,
+    })
 }
 
 /// What was typed into a proposal that was not accepted.
