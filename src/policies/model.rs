@@ -23,10 +23,6 @@ pub enum Kind {
     Days(i64, i64),
     Workdays(i64, i64),
     Times(i64, i64),
-    Hours(i64, i64),
-    Months(i64, i64),
-    /// Lesson units (课时).
-    Units(i64, i64),
     /// A number of what the last two words say, in Chinese and in English.
     Number(i64, i64, &'static str, &'static str),
     /// One of these, the loosest first.
@@ -139,9 +135,6 @@ impl Kind {
             | Kind::Days(least, most)
             | Kind::Workdays(least, most)
             | Kind::Times(least, most)
-            | Kind::Hours(least, most)
-            | Kind::Months(least, most)
-            | Kind::Units(least, most)
             | Kind::Number(least, most, ..) => Some((least, most)),
             Kind::Choice(_) | Kind::Set(_) => None,
         }
@@ -307,9 +300,6 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} 天"),
                 Kind::Workdays(..) => format!("{number} 个工作日"),
                 Kind::Times(..) => format!("{number} 次"),
-                Kind::Hours(..) => format!("{number} 小时"),
-                Kind::Months(..) => format!("{number} 个月"),
-                Kind::Units(..) => format!("{number} 课时"),
                 Kind::Number(_, _, what, _) => format!("{number} {what}"),
                 _ => number.to_string(),
             },
@@ -328,9 +318,6 @@ impl Parameter {
                 Kind::Days(..) => format!("{number} days"),
                 Kind::Workdays(..) => format!("{number} workdays"),
                 Kind::Times(..) => format!("{number} times"),
-                Kind::Hours(..) => format!("{number} hours"),
-                Kind::Months(..) => format!("{number} months"),
-                Kind::Units(..) => format!("{number} units"),
                 Kind::Number(_, _, _, what) => format!("{number} {what}"),
                 _ => number.to_string(),
             },

@@ -197,8 +197,7 @@ async fn list(
     }
     let named = |at: usize| Group::iter().nth(at).map_or("", |group| page.lang.t(group.words().0, group.words().1));
     let groups = lines.into_iter().map(|(at, lines)| (named(at), lines)).collect();
-    let (lo, hi) = caller.actor.scope().range();
-    page.render(&ListPage { page: &page, query: &query, groups, wide: lo != hi })
+    page.render(&ListPage { page: &page, query: &query, groups, wide: caller.actor.scope().is_wide() })
 }
 
 /// The form as it was typed, and what came of it.
@@ -296,9 +295,6 @@ impl OnePage<'_> {
             Kind::Days(..) => t("天", "days"),
             Kind::Workdays(..) => t("个工作日", "workdays"),
             Kind::Times(..) => t("次", "times"),
-            Kind::Hours(..) => t("小时", "hours"),
-            Kind::Months(..) => t("个月", "months"),
-            Kind::Units(..) => t("课时", "units"),
             Kind::Number(_, _, zh, en) => t(zh, en),
             Kind::Choice(_) | Kind::Set(_) => "",
         }

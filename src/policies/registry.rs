@@ -171,25 +171,30 @@ const FIRST: [Parameter; 31] = [
     prepaid(
         UNITS_MAX,
         ("一次性收费的课时上限（含赠送）", "most units of one payment, gifts included"),
-        Kind::Units(1, 60),
+        Kind::Number(1, 60, "课时", "units"),
         "60",
     )
     .bound()
     .by("教监管函〔2021〕2号", S),
-    prepaid(SPAN_MONTHS, ("一次性收费的时间跨度上限", "longest period of one payment"), Kind::Months(1, 3), "3")
-        .bound()
-        .by("教监管函〔2021〕2号；国办发〔2018〕80号", S),
+    prepaid(
+        SPAN_MONTHS,
+        ("一次性收费的时间跨度上限", "longest period of one payment"),
+        Kind::Number(1, 3, "个月", "months"),
+        "3",
+    )
+    .bound()
+    .by("教监管函〔2021〕2号；国办发〔2018〕80号", S),
     prepaid(
         EARLIEST_MONTHS,
         ("新课最早在开课前多久收费", "how long before its first lesson a course may be paid for"),
-        Kind::Months(0, 12),
+        Kind::Number(0, 12, "个月", "months"),
         "1",
     )
     .by("教监管函〔2021〕2号及地方预收费规定", L),
     prepaid(
         RENEWAL_UNITS,
         ("续费时剩余课时上限", "most units left when a course is renewed"),
-        Kind::Units(0, 60),
+        Kind::Number(0, 60, "课时", "units"),
         "20",
     )
     .by("北京、江苏等地预收费规定", L),
@@ -203,7 +208,7 @@ const FIRST: [Parameter; 31] = [
     prepaid(
         SILENCE_HOURS,
         ("家长未提出异议时自动确认消课", "a lesson is confirmed by silence after"),
-        Kind::Hours(1, 720),
+        Kind::Number(1, 720, "小时", "hours"),
         "72",
     )
     .stricter(Stricter::Higher)
