@@ -46,6 +46,7 @@ pub async fn run(state: AppState) {
     let ways = outbox::Ways { mailer, webhooks, secrets: state.secrets.clone() };
     tokio::spawn(keep_trail(state.clone()));
     tokio::spawn(oversee(state.clone()));
+    tokio::spawn(prove(state.clone()));
     let mut swept = state.clock.now() - SWEEP_EVERY;
     let mut expired = state.clock.now() - EXPIRE_EVERY;
     loop {
@@ -85,9 +86,26 @@ pub async fn run(state: AppState) {
     }
 }
 
-/// Looks over every bureau each hour, and tells how long the one has waited whose turn is next; proves bank, ledger and
-/// attendance at start and every 24 hours.
+/// Looks over every bureau each hour, and tells how long the one has waited whose turn is next.
 async fn oversee(state: AppState) {
+    loop {
+        if let Err(error) = oversight::sweep(&state, state.clock.now()).await {
+            tracing::error!(%error, "it could not be found out which bureaus are to be looked over; trying again in a minute");
+        }
+        match oversight::oldest(&state.pools).await {
+            Ok(Some(oldest)) => {
+                let age = (state.clock.now() - oldest).num_seconds().max(0);
+                metrics::gauge!("oversight_sweep_age_seconds").set(age as f64);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the age of the oldest sweep could not be read"),
+        }
+        tokio::time::sleep(OVERSEE_EVERY).await;
+    }
+}
+
+/// Proves bank, ledger and attendance against each other at start and every 24 hours.
+async fn prove(state: AppState) {
     let mut proven = state.clock.now() - NIGHTLY;
     loop {
         let now = state.clock.now();
@@ -99,17 +117,6 @@ async fn oversee(state: AppState) {
                 }
                 Err(error) => tracing::error!(%error, "the three-way proof broke off; going on tomorrow"),
             }
-        }
-        if let Err(error) = oversight::sweep(&state, state.clock.now()).await {
-            tracing::error!(%error, "it could not be found out which bureaus are to be looked over; trying again in a minute");
-        }
-        match oversight::oldest(&state.pools).await {
-            Ok(Some(oldest)) => {
-                let age = (state.clock.now() - oldest).num_seconds().max(0);
-                metrics::gauge!("oversight_sweep_age_seconds").set(age as f64);
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the age of the oldest sweep could not be read"),
         }
         tokio::time::sleep(OVERSEE_EVERY).await;
     }
