@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     identity::{Action, Caller},
+    kernel::Fen,
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
-        show,
+        paging, show,
     },
 };
 
@@ -106,12 +107,16 @@ async fn queue(
     let kind = query.kind.parse::<Kind>().ok().map(<&'static str>::from);
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut rows = store::queue(&mut conn, kind, query.before.max(0), ROWS + 1).await?;
-    let (lo, hi) = conn.scope().range();
     conn.commit().await?;
-    let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > ROWS;
-    rows.truncate(usize::try_from(ROWS).unwrap_or_default());
+    let more = paging::cut(&mut rows, ROWS);
     let next = rows.last().filter(|_| more).map(|row| row.id);
-    page.render(&QueuePage { page: &page, kind: kind.unwrap_or_default(), rows: &rows, next, wide: lo != hi })
+    page.render(&QueuePage {
+        page: &page,
+        kind: kind.unwrap_or_default(),
+        rows: &rows,
+        next,
+        wide: caller.actor.scope().is_wide(),
+    })
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -387,14 +392,7 @@ fn lines(lang: Lang, days: &[Proven]) -> Result<Vec<u8>, csv::Error> {
             "sha256",
         ])?;
         for day in days.iter().rev() {
-            let yuan = |fen: i64| {
-                format!(
-                    "{}{}.{:02}",
-                    if fen < 0 { "-" } else { "" },
-                    fen.unsigned_abs() / 100,
-                    fen.unsigned_abs() % 100
-                )
-            };
+            let yuan = |fen: i64| Fen(fen).to_string();
             file.write_record([
                 day.day.to_string(),
                 yuan(day.bank_in_fen),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     db::{DbError, Pools, Scope, ScopedConn},
-    kernel::clock::BEIJING,
+    kernel::clock,
 };
 
 /// An institution whose days are proven.
@@ -105,11 +105,7 @@ pub async fn lock(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError
 
 /// The first instant of a local day and of the next one.
 fn bounds(day: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
-    let midnight = |day: NaiveDate| {
-        let start = day.and_time(chrono::NaiveTime::MIN).and_local_timezone(BEIJING).single();
-        start.unwrap_or_default().to_utc()
-    };
-    (midnight(day), midnight(day.succ_opt().unwrap_or(NaiveDate::MAX)))
+    (clock::midnight(day), clock::midnight(day.succ_opt().unwrap_or(NaiveDate::MAX)))
 }
 
 fn tie(account: Option<i64>, at: Option<DateTime<Utc>>, bank_ref: Option<String>) -> Option<Tie> {
@@ -198,7 +194,7 @@ async fn payments(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Re
     .await?;
     let payment = |row: Row| Payment {
         receipt_no: row.receipt_no,
-        on: row.paid_at.with_timezone(&BEIJING).date_naive(),
+        on: clock::day(row.paid_at),
         amount_fen: row.amount_fen,
         tie: tie(row.account_id, row.entry_booked_at, row.entry_ref),
     };
@@ -243,7 +239,7 @@ async fn orders(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Resu
         order_ref: row.order_ref,
         is_refund: row.is_refund,
         amount_fen: row.amount_fen,
-        done_on: row.done_at.map(|at| at.with_timezone(&BEIJING).date_naive()),
+        done_on: row.done_at.map(clock::day),
         tie: tie(row.account_id, row.entry_booked_at, row.entry_ref),
     };
     Ok(rows.into_iter().map(order).collect())

@@ -4,6 +4,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use rand::{Rng, rngs::StdRng};
 
 use super::world::instant;
+use crate::kernel::Fen;
 
 /// One movement on an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl Account {
             format!(
                 "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt>\
                  <CdtDbtInd>{sign}</CdtDbtInd><Dt><Dt>{on}</Dt></Dt></Bal>",
-                yuan(fen, '.')
+                yuan(fen, ".")
             )
         };
         let mut text = format!(
@@ -164,7 +165,7 @@ impl Account {
                  <BookgDt><DtTm>{at}</DtTm></BookgDt><AcctSvcrRef>{bank_ref}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties>\
                  <{party}><Pty><Nm>{name}</Nm></Pty></{party}>{account}</RltdPties><RmtInf><Ustrd>{remittance}</Ustrd></RmtInf>\
                  </TxDtls></NtryDtls></Ntry>",
-                amount = yuan(booking.amount_fen, '.'),
+                amount = yuan(booking.amount_fen, "."),
                 at = booking.at.to_rfc3339(),
                 name = booking.name,
                 remittance = booking.remittance,
@@ -176,7 +177,7 @@ impl Account {
 
     fn mt940(&self, first: NaiveDate, day: NaiveDate) -> String {
         let balance = |fen: i64, on: NaiveDate| {
-            format!("{}{}CNY{}", if fen < 0 { 'D' } else { 'C' }, on.format("%y%m%d"), yuan(fen, ','))
+            format!("{}{}CNY{}", if fen < 0 { 'D' } else { 'C' }, on.format("%y%m%d"), yuan(fen, ","))
         };
         let mut text = format!(
             ":20:S{}\r\n:25:{}\r\n:28C:{}/1\r\n:60F:{}\r\n",
@@ -192,7 +193,7 @@ impl Account {
                 on.format("%y%m%d"),
                 on.format("%m%d"),
                 if booking.credit { 'C' } else { 'D' },
-                yuan(booking.amount_fen, ','),
+                yuan(booking.amount_fen, ","),
                 booking.name,
                 booking.remittance,
             ));
@@ -203,9 +204,8 @@ impl Account {
 }
 
 /// An amount without its sign.
-fn yuan(fen: i64, point: char) -> String {
-    let fen = fen.unsigned_abs();
-    format!("{}{point}{:02}", fen / 100, fen % 100)
+fn yuan(fen: i64, point: &str) -> String {
+    Fen(fen.saturating_abs()).to_string().replace('.', point)
 }
 
 #[cfg(test)]

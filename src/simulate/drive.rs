@@ -25,7 +25,6 @@ use crate::{
     institutions::{self, commands::Direct, import::Limits},
     kernel::{Fen, Private, RegionCode},
     ledger::{
-        self,
         commands::{contracts, lessons, parents, payments},
         model::{Basis, Product, Terms},
         refunds::{self, commands as refund},
@@ -174,7 +173,6 @@ impl<'a> Drive<'a> {
             self.release(day, night).await?;
         }
         let (state, tenant) = (self.state, self.official.actor.tenant);
-        self.step(|| async move { Ok(ledger::confirm_overdue(&state.pools, tenant, night).await.map(drop)?) }).await?;
         self.step(|| async move { Ok(escrow::oversight::sweep_bureau(state, tenant, night).await.map(drop)?) }).await?;
         self.step(|| async move { Ok(proof::nightly(state, night).await.map(drop)?) }).await?;
         Ok(())
