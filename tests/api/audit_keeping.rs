@@ -122,6 +122,8 @@ const TOLD: &[(&str, &[&str])] = &[
     ("escrow_accounts", &["escrow_account"]),
     ("entries", &["escrow_account"]),
     ("statements", &["escrow_account", "statement"]),
+    ("statement_layouts", &["statement_layout"]),
+    ("statement_drafts", &["statement_draft"]),
     ("warnings", &["warning"]),
     ("warning_actions", &["warning"]),
     // Drawn from facts whose changes are told.
