@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    api_policy, balances,
+    api_policy, balances, bank_fees,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
@@ -107,12 +107,15 @@ async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Resul
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
     let open = warnings::of_account(&mut conn, account.tenant_id, account.id).await?;
+    let from = clock::midnight(shown::span(&account, caller.today()).0);
+    let fees = bank_fees::no_fee(entries::bank_fees(&mut conn, account.tenant_id, account.id, from).await?);
     conn.commit().await?;
     let open = open.iter().filter(|warning| warning.status.parse().is_ok_and(Status::is_open));
     let gaps = open.filter_map(shown::gap_of);
     let undetermined: Vec<_> = gaps.flat_map(|(after, before)| oversight::rules::undetermined(after, before)).collect();
     let mut document = serde_json::to_value(document(&state, &caller, account)?).map_err(|_| Problem::internal())?;
     document["undetermined"] = json!(undetermined);
+    document["findings"] = json!(fees.into_iter().collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }
 
@@ -300,7 +303,8 @@ async fn list_warnings(state: State, caller: Caller, query: Query<WarningQuery>)
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = warnings::warnings(&mut conn, &filter, paging.id()?, paging.rows()).await?;
     conn.commit().await?;
-    Ok(paging.items(rows, |warning| warning.id.to_string(), WarningDocument::from).into())
+    let shape = |warning| WarningDocument::of(warning, &state.calendar, caller.today());
+    Ok(paging.items(rows, |warning| warning.id.to_string(), shape).into())
 }
 
 #[derive(Debug, Deserialize)]
@@ -342,7 +346,8 @@ async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResp
     let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
     conn.commit().await?;
-    let mut document = serde_json::to_value(WarningDocument::from(warning)).map_err(|_| Problem::internal())?;
+    let mut document = serde_json::to_value(WarningDocument::of(warning, &state.calendar, caller.today()))
+        .map_err(|_| Problem::internal())?;
     document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }

@@ -246,7 +246,7 @@ fn flow_formula(written: &str) -> (&str, &str) {
             "24 小时内向同一收款人、每笔不到大额标准的转出笔数 ≥ 预警线，且合计 ≥ 大额标准",
             "withdrawals under the large amount to one recipient within 24 hours ≥ threshold, and in all ≥ the large amount",
         ),
-        "withdrawals under line_fen to recipients never paid before within 24 hours >= threshold, and sum_fen >= line_fen" => {
+        "withdrawals under line_fen to recipients first paid within 24 hours >= threshold, and sum_fen >= line_fen" => {
             (
                 "24 小时内向首次收款人、每笔不到大额标准的转出笔数 ≥ 预警线，且合计 ≥ 大额标准",
                 "withdrawals under the large amount to new recipients within 24 hours ≥ threshold, and in all ≥ the large amount",

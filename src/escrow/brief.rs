@@ -225,6 +225,9 @@ pub fn lack(lang: Lang, what: &str) -> String {
         "counterparty_name" => ("银行没有提供收款人名称", "the bank does not name who was paid"),
         "payee_account" => ("没有备案划拨的收款账户", "the account that releases go to is not filed"),
         "14_days_of_entries" => ("流水不足 14 天", "there are less than 14 days of entries"),
+        "statements" => {
+            ("流水曾中断，尚有时段没有对账单", "the statements broke off, and part of the time looked at has none")
+        }
         "63_days_of_entries" => ("流水不足 9 周", "there are less than nine weeks of entries"),
         "last_obligation_on" => ("不知道已收费的最后一课在哪天", "the day of the last lesson paid for is unknown"),
         _ => match what.strip_prefix("holidays_") {
@@ -256,6 +259,7 @@ pub fn action_word(lang: Lang, action: &str) -> &'static str {
         "investigate" => lang.t("开始核查", "Investigation begun"),
         "resolve" => lang.t("办结", "Closed"),
         "note" => lang.t("备注", "Note"),
+        "mended" => lang.t("对账单已衔接", "The statements connect again"),
         "hand_over" => lang.t("移交", "Handed over"),
         "overdue" => lang.t("逾期自动升级", "Overdue: one level up"),
         "reopen" => lang.t("再次出现，升一级", "Raised again: one level up"),

@@ -64,6 +64,7 @@ impl Card<'_> {
             Step::Acknowledge => page.lang.t("签收", "Acknowledge"),
             Step::Investigate => page.lang.t("开始核查", "Investigate"),
             Step::Escalate => page.lang.t("升级上报", "Escalate"),
+            Step::Resolve if self.w.is_to_sign() => page.lang.t("签认对账并办结", "Sign the reconciliation and close"),
             Step::Resolve => page.lang.t("办结", "Close"),
             Step::Explain => page.lang.t("说明情况", "Answer"),
             Step::Note => page.lang.t("记备注", "Keep a note"),
@@ -75,6 +76,17 @@ impl Card<'_> {
     fn follows(&self) -> Vec<&'static str> {
         let (page, warning) = (self.page, self.w);
         let mut told = Vec::new();
+        if warning.is_to_sign() {
+            told.push(page.lang.t(
+                "对账单已经衔接。核对银行补报的内容与账面后签认，预警随之办结。",
+                "The statements connect again. Compare what the bank sent with the books, then sign; that closes the warning.",
+            ));
+        } else if warning.is_open() && warning.warning.awaits_bank() {
+            told.push(page.lang.t(
+                "请银行补报缺少的对账单；衔接以后才能签认对账、办结。",
+                "Have the bank send what is missing; once the statements connect, the reconciliation is signed and the warning closed.",
+            ));
+        }
         if warning.open.contains(&Step::Escalate) {
             told.push(if warning.warning.level == "red" {
                 page.lang.t(

@@ -98,6 +98,21 @@ fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
     }
 }
 
+/// FUND-MODE: a province may allow one way of supervision alone.
+fn not_allowed(mode: Mode) -> FieldError {
+    let (zh, en) = match mode {
+        Mode::Custody => (
+            "按上级规定，本地不采用银行托管，请改选风险保证金并附相应协议",
+            "custody is not allowed here by the policy in force; choose risk_deposit and file the agreement for it",
+        ),
+        Mode::RiskDeposit => (
+            "按上级规定，本地不采用风险保证金，请改选银行托管并附相应协议",
+            "a risk deposit is not allowed here by the policy in force; choose custody and file the agreement for it",
+        ),
+    };
+    FieldError::new("mode", "FUND-MODE", zh, en)
+}
+
 /// Files an institution's dedicated account (FUND-MODE, FUND-ACCOUNT-UNIQUE); returns its id. Its name is the
 /// institution's registered name. An institution's user files for no other institution.
 pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>) -> Result<i64, EscrowError> {
@@ -106,6 +121,10 @@ pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>
     }
     let checked = check(filing).map_err(EscrowError::Invalid)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
+    if !in_force.holds(policies::ESCROW_MODES, checked.mode.into()) {
+        return Err(EscrowError::Invalid(vec![not_allowed(checked.mode)]));
+    }
     let holder = accounts::holder(&mut conn, checked.credit_code.as_str()).await?.ok_or(EscrowError::NotFound)?;
     let payee_account = Private::new(checked.payee_account);
     let account = NewAccount {
@@ -184,6 +203,9 @@ pub async fn handle(
     }
     let before = standing_of(&warning)?;
     let (status, level) = model::after(before.0, before.1, step).map_err(EscrowError::Refused)?;
+    if step == Step::Resolve && warning.awaits_bank() {
+        return Err(EscrowError::Refused(model::Refusal::NotMended));
+    }
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if step == Step::Resolve && needs_two(&in_force, level) {
         let id = propose_closing(&mut conn, caller, &warning, comment).await?;

@@ -10,7 +10,11 @@ use super::store::{
     entries::Entry,
     warnings::{Action, Warning},
 };
-use crate::{db::DbError, kernel::clock::BEIJING, vault::Vault};
+use crate::{
+    db::DbError,
+    kernel::{Calendar, clock::BEIJING},
+    vault::Vault,
+};
 
 pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
@@ -153,11 +157,19 @@ pub struct WarningDocument {
     resolved_at: Option<DateTime<FixedOffset>>,
     resolved_by: Option<String>,
     handler: Option<String>,
+    /// When the statements were found to connect again; the reconciliation is to be signed.
+    mended_at: Option<DateTime<FixedOffset>>,
+    /// The last day of which the bank has said anything of the account.
+    data_on: Option<NaiveDate>,
+    /// Whether that is more than two bank days ago.
+    stale: bool,
     version: i32,
 }
 
-impl From<Warning> for WarningDocument {
-    fn from(warning: Warning) -> WarningDocument {
+impl WarningDocument {
+    /// A warning as it stands on a day.
+    pub fn of(warning: Warning, calendar: &Calendar, today: NaiveDate) -> WarningDocument {
+        let stale = warning.is_stale(calendar, today);
         let (institution, bank) = match warning.institution_id {
             Some(_) => (Some(warning.institution_name), None),
             None => (None, Some(warning.institution_name)),
@@ -183,6 +195,9 @@ impl From<Warning> for WarningDocument {
             resolved_at: warning.resolved_at.map(local),
             resolved_by: warning.resolved_by,
             handler: warning.handler,
+            mended_at: warning.mended_at.map(local),
+            data_on: warning.data_on,
+            stale,
             version: warning.version,
         }
     }

@@ -68,6 +68,11 @@ fn refused(refusal: Refusal) -> Problem {
             "这一步已经办过了。请看办理经过，再选下一步。",
             "This step has been taken already. See the history, then choose the next one.",
         ),
+        Refusal::NotMended => Problem::conflict(
+            "warnings/not-mended",
+            "对账单还没有衔接上（STMT-GAP、STMT-CHAIN-BREAK）。请银行补报缺少的对账单，衔接后再签认对账、办结。",
+            "The statements do not connect yet (STMT-GAP, STMT-CHAIN-BREAK). Have the bank send what is missing; once they connect, sign the reconciliation and close.",
+        ),
         Refusal::AtTheTop => Problem::conflict(
             "warnings/at-the-top",
             "已是红色预警并已上报，不能再升级。",

@@ -7,6 +7,7 @@ pub mod api;
 mod api_policy;
 pub mod back_test;
 mod balances;
+mod bank_fees;
 mod basis;
 pub mod brief;
 mod card;

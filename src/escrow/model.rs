@@ -75,6 +75,8 @@ pub enum Refusal {
     AlreadyThere,
     /// A red warning that is escalated already can go no further.
     AtTheTop,
+    /// The statements do not connect again yet: only then is the reconciliation signed (W8).
+    NotMended,
 }
 
 impl Step {

@@ -149,7 +149,8 @@ async fn render(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut own = Vec::new();
     for account in accounts::of_institution(&mut conn, institution).await? {
-        let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, STEPS).await?;
+        let warnings =
+            shown::warnings_of(&mut conn, (page.lang, state.calendar.as_ref()), caller, &account, STEPS).await?;
         let (mut latest, mut older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
         let corrections = corrections::of_account(&mut conn, &account, caller.today()).await?;
         corrections::mark(&mut latest, &corrections);
@@ -159,7 +160,7 @@ async fn render(
     }
     let tenant = caller.actor.tenant;
     let rows = warnings::of_institution(&mut conn, tenant, institution).await?;
-    let whole = shown::shown(&mut conn, page.lang, caller, tenant, rows, STEPS).await?;
+    let whole = shown::shown(&mut conn, (page.lang, state.calendar.as_ref()), caller, tenant, rows, STEPS).await?;
     conn.commit().await?;
     let status = if refused.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     page.render_as(status, &OrgPage { page: &page, own: &own, whole: &whole, refused: &refused })

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use super::{
-    EscrowError, brief,
+    EscrowError, bank_fees, brief,
     card::{Card, Refused},
     commands::{self, Handled, Handling},
     corrections::{self, Correction, PossibleRepeat, Tie},
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     approvals::ApprovalError,
     identity::{Action, Caller, may},
-    kernel::{Private, clock, private::AccountNumber},
+    kernel::{Finding, Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
         Access, Lang, Page, Problem, Route, SafeForm,
@@ -68,6 +68,8 @@ struct AccountPage<'a> {
     account: &'a Account,
     warnings: &'a [ShownWarning],
     undetermined: BTreeMap<WarningKind, Vec<String>>,
+    /// What the bank took for itself.
+    fees: Option<Finding>,
     latest: &'a [ShownEntry],
     older: &'a [ShownEntry],
     corrections: Vec<Correction>,
@@ -264,7 +266,7 @@ async fn render_account(
     let own = account.tenant_id == caller.actor.tenant;
     let may_handle = own && may(caller.actor.role, Action::HandleWarning);
     let steps: &[Step] = if may_handle { OFFICIALS } else { &[] };
-    let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
+    let warnings = shown::warnings_of(&mut conn, (page.lang, state.calendar.as_ref()), caller, &account, steps).await?;
     let (mut latest, mut older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
     let corrections = corrections::of_account(&mut conn, &account, page.today()).await?;
     corrections::mark(&mut latest, &corrections);
@@ -274,6 +276,7 @@ async fn render_account(
     let from = clock::midnight(shown::span(&account, page.today()).0);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
+    let fees = bank_fees::no_fee(entries::bank_fees(&mut conn, account.tenant_id, account.id, from).await?);
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
     let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
     let ledger = ledger::glance(&mut conn, (account.tenant_id, account.institution_id), page.today()).await?;
@@ -283,6 +286,7 @@ async fn render_account(
         account: &account,
         warnings: &warnings,
         undetermined,
+        fees,
         latest: &latest,
         older: &older,
         corrections,

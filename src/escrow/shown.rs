@@ -22,7 +22,10 @@ use crate::{
     approvals::{self, Kind},
     db::{DbError, ScopedConn},
     identity::{self, Caller, may},
-    kernel::clock::{self, BEIJING},
+    kernel::{
+        Calendar,
+        clock::{self, BEIJING},
+    },
     policies,
     web::{Lang, Page},
 };
@@ -88,6 +91,8 @@ pub struct ShownWarning {
     pub inputs: Vec<Input>,
     /// Days since what it was judged by.
     pub age_days: Option<i64>,
+    /// The account's data are older than two bank days.
+    pub stale: bool,
     pub steps: Vec<detector::Step>,
     pub actions: Vec<Action>,
     /// Steps that the one who looks may take.
@@ -105,22 +110,39 @@ impl ShownWarning {
         if basis::is_whole_day(local) { page.day(local.date_naive()) } else { page.time(step.at.to_utc()) }
     }
 
+    /// Whether the statements connect again and the reconciliation is to be signed.
+    pub fn is_to_sign(&self) -> bool {
+        self.is_open() && self.warning.mended_at.is_some()
+    }
+
     pub fn is_open(&self) -> bool {
         self.warning.status.parse().is_ok_and(Status::is_open)
     }
 }
 
 /// A warning as it may be handled; `steps` are those that the role of the one who looks knows, none where it only looks.
-fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step], today: NaiveDate) -> ShownWarning {
+fn warning(
+    lang: Lang,
+    warning: Warning,
+    actions: &[Action],
+    steps: &[Step],
+    (calendar, today): (&Calendar, NaiveDate),
+) -> ShownWarning {
     let actions: Vec<Action> = actions.iter().filter(|action| action.warning_id == warning.id).cloned().collect();
     let standing = warning.status.parse().ok().zip(warning.level.parse().ok());
     let try_step = |step: Step| standing.map(|(status, level)| model::after(status, level, step));
-    let open: Vec<Step> = steps.iter().copied().filter(|step| matches!(try_step(*step), Some(Ok(_)))).collect();
+    let open: Vec<Step> = steps
+        .iter()
+        .copied()
+        .filter(|step| matches!(try_step(*step), Some(Ok(_))))
+        .filter(|step| *step != Step::Resolve || !warning.awaits_bank())
+        .collect();
     ShownWarning {
         claim: brief::claim(lang, &warning.kind, &warning.evidence),
         formula: basis::formula(lang, &warning.evidence),
         inputs: basis::inputs(lang, &warning.evidence),
         age_days: basis::at(&warning.evidence).map(|at| (today - at.date_naive()).num_days().max(0)),
+        stale: warning.is_stale(calendar, today),
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
         open,
@@ -141,7 +163,7 @@ pub fn href(warning: &Warning) -> String {
 /// The warnings of an account and of its institution as a whole, open ones first, the gravest of them first.
 pub async fn warnings_of(
     conn: &mut ScopedConn,
-    lang: Lang,
+    (lang, calendar): (Lang, &Calendar),
     caller: &Caller,
     account: &Account,
     steps: &[Step],
@@ -152,13 +174,13 @@ pub async fn warnings_of(
         let level = row.level.parse::<detector::Level>().ok();
         (row.status == "resolved", std::cmp::Reverse(level), std::cmp::Reverse(row.raised_at))
     });
-    shown(conn, lang, caller, account.tenant_id, rows, steps).await
+    shown(conn, (lang, calendar), caller, account.tenant_id, rows, steps).await
 }
 
 /// Warnings of one bureau made ready in their order.
 pub async fn shown(
     conn: &mut ScopedConn,
-    lang: Lang,
+    (lang, calendar): (Lang, &Calendar),
     caller: &Caller,
     tenant: i32,
     rows: Vec<Warning>,
@@ -167,7 +189,7 @@ pub async fn shown(
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let actions = warnings::actions_of(conn, tenant, &ids).await?;
     let mut shown: Vec<ShownWarning> =
-        rows.into_iter().map(|row| warning(lang, row, &actions, steps, caller.today())).collect();
+        rows.into_iter().map(|row| warning(lang, row, &actions, steps, (calendar, caller.today()))).collect();
     if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
         let in_force = policies::in_force(conn, tenant, caller.today()).await?;
         let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();

@@ -18,6 +18,7 @@ use crate::{
     db::{DbError, ScopedConn},
     identity::Caller,
     institutions,
+    kernel::Calendar,
     policies::{self, InForce},
     web::{Page, Problem, Query, page::State, paging, show},
 };
@@ -84,6 +85,8 @@ impl Counter {
 pub struct Watch {
     counters: Vec<Counter>,
     rows: Vec<Warning>,
+    /// Ids of those whose account's data are older than two bank days.
+    stale: Vec<i64>,
     filtered: bool,
     more: bool,
     /// Whether the range is more than one county, so that each row names its own.
@@ -92,13 +95,19 @@ pub struct Watch {
 
 impl Watch {
     /// Reads it within the caller's scope, with the times to act of a day.
-    pub async fn read(conn: &mut ScopedConn, query: &WatchQuery, on: NaiveDate) -> Result<Watch, DbError> {
+    pub async fn read(
+        conn: &mut ScopedConn,
+        query: &WatchQuery,
+        (calendar, on): (&Calendar, NaiveDate),
+    ) -> Result<Watch, DbError> {
         let tenant = conn.tenant();
         let in_force = policies::in_force(conn, tenant, on).await?;
         let counts = warnings::counts(conn).await?;
         let mut rows = warnings::watch(conn, query.level(), query.q.trim(), ROWS_MAX + 1).await?;
         let more = paging::cut(&mut rows, ROWS_MAX);
+        let stale = rows.iter().filter(|row| row.is_stale(calendar, on)).map(|row| row.id).collect();
         Ok(Watch {
+            stale,
             counters: counters(&counts, query, &in_force),
             rows,
             filtered: query.level().is_some() || !query.q.trim().is_empty(),
@@ -164,6 +173,10 @@ impl Fragment<'_> {
         brief::status_word(self.page.lang, &row.status)
     }
 
+    fn stale(&self, row: &Warning) -> bool {
+        self.watch.stale.contains(&row.id)
+    }
+
     fn late(&self, row: &Warning) -> bool {
         row.due_on.is_some_and(|due| due < self.page.today())
     }
@@ -188,7 +201,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "资金监管", "Escrow watch");
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let watch = Watch::read(&mut conn, &query.0, caller.today()).await?;
+    let watch = Watch::read(&mut conn, &query.0, (state.calendar.as_ref(), caller.today())).await?;
     let extent = accounts::extent(&mut conn).await?;
     conn.commit().await?;
     let events = format!("/b/escrow/events?{}", query.with_level(query.level().unwrap_or_default()));

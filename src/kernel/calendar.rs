@@ -8,6 +8,9 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
+/// Data older than this many bank days say nothing of today.
+const STALE_AFTER_BANK_DAYS: usize = 2;
+
 /// What kind of day a date is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +114,17 @@ impl Calendar {
         self.day_type(date).map(|kind| matches!(kind, DayType::Workday | DayType::MakeupWorkday))
     }
 
+    /// Whether data up to `last` are older than two bank days on `today` (domain-rules §5.4, §8); what never came is.
+    ///
+    /// A day of a year without a holiday table counts by the week alone: Monday to Friday are bank days.
+    pub fn is_stale(&self, last: Option<NaiveDate>, today: NaiveDate) -> bool {
+        let Some(last) = last else { return true };
+        let is_weekday = |day: NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+        let passed = last.iter_days().skip(1).take_while(|day| *day <= today);
+        let bank_days = passed.filter(|day| self.is_workday(*day).unwrap_or_else(|| is_weekday(*day)));
+        bank_days.take(STALE_AFTER_BANK_DAYS + 1).count() > STALE_AFTER_BANK_DAYS
+    }
+
     /// The `days`-th workday after `from`, which is day zero (行政许可法 Art 82); `None` beyond the known years.
     pub fn add_workdays(&self, from: NaiveDate, days: u32) -> Option<NaiveDate> {
         let mut date = from;
@@ -138,6 +152,21 @@ mod tests {
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn data_are_stale_after_two_bank_days() {
+        let stale = |last: &str, today: &str| Calendar::statutory().is_stale(Some(day(last)), day(today));
+        for (last, today, expected) in [
+            ("2026-03-16", "2026-03-18", false),
+            ("2026-03-16", "2026-03-19", true),
+            ("2026-03-13", "2026-03-17", false),
+            ("2026-04-30", "2026-05-07", false),
+            ("2026-04-30", "2026-05-08", true),
+        ] {
+            assert_eq!(stale(last, today), expected, "{last} on {today}");
+        }
+        assert!(Calendar::statutory().is_stale(None, day("2026-03-18")), "what never came");
     }
 
     #[test]

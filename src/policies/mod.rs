@@ -26,8 +26,8 @@ pub use desk::PolicyDesk;
 pub use error::PolicyError;
 pub use model::{Parameter, Value};
 pub use registry::{
-    APPROVAL_DAYS, AUDIT_DAYS, DUE_ORANGE, DUE_YELLOW, FOUR_EYES, PARAMETERS, SECOND_FACTOR, UNMASK_PER_DAY,
-    parameter_of,
+    APPROVAL_DAYS, AUDIT_DAYS, DUE_ORANGE, DUE_YELLOW, ESCROW_MODES, FOUR_EYES, PARAMETERS, SECOND_FACTOR,
+    UNMASK_PER_DAY, parameter_of,
 };
 pub use rules::{Chain, InForce, Resolved};
 

@@ -23,6 +23,10 @@ pub const DUE_YELLOW: &str = "warnings.due.yellow";
 pub const DUE_ORANGE: &str = "warnings.due.orange";
 /// Most that one payment may be, and that one pupil may have prepaid at one institution.
 pub const PAYMENT_MAX: &str = "ledger.payment_max_fen";
+/// How prepaid fees may be supervised.
+pub const ESCROW_MODES: &str = "fund.modes";
+/// Families with a loan at which it is red, in the bank's entries and in the ledger alike.
+pub const LOAN_RED: &str = "escrow.loan.red_families";
 /// Most units of one payment.
 pub const UNITS_MAX: &str = "ledger.units_max";
 /// Calendar months that one payment may cover.
@@ -404,7 +408,7 @@ const REFUNDS: [Parameter; 9] = [
 ];
 
 /// Of feeds, and of institutions rather than their entries.
-const FEEDS: [Parameter; 23] = [
+const FEEDS: [Parameter; 22] = [
     oversight::FEED_CUTOFF,
     oversight::FEED_BLUE,
     oversight::FEED_YELLOW,
@@ -422,7 +426,6 @@ const FEEDS: [Parameter; 23] = [
     oversight::OUTSIDE_ORANGE_FEN,
     oversight::OUTSIDE_RED_PUPILS,
     oversight::OUTSIDE_RED_PERSONAL,
-    oversight::LOAN_RED,
     oversight::BACKLOG_YELLOW,
     oversight::BACKLOG_ORANGE,
     oversight::BACKLOG_RED,

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Calendar;
 
-/// Statements older than this many bank days no longer show that an account is watched (domain-rules §8).
-pub const STALE_AFTER_BANK_DAYS: u32 = 2;
-
 /// Where an institution stands on the two lists.
 #[derive(
     Debug,
@@ -229,26 +226,11 @@ pub enum Watch {
 }
 
 /// Whether an account with a last statement of `statement_on` is watched on `today`.
-///
-/// A day of a year without a holiday table counts by the week alone: Monday to Friday are bank days.
 pub fn watch(has_account: bool, statement_on: Option<NaiveDate>, today: NaiveDate, calendar: &Calendar) -> Watch {
     if !has_account {
         return Watch::None;
     }
-    let Some(last) = statement_on else { return Watch::Stale };
-    let passed = last
-        .iter_days()
-        .skip(1)
-        .take_while(|day| *day <= today)
-        .filter(|day| calendar.is_workday(*day).unwrap_or_else(|| is_weekday(*day)))
-        .take(STALE_AFTER_BANK_DAYS as usize + 1)
-        .count();
-    if passed <= STALE_AFTER_BANK_DAYS as usize { Watch::Watched } else { Watch::Stale }
-}
-
-fn is_weekday(day: NaiveDate) -> bool {
-    use chrono::{Datelike, Weekday};
-    !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
+    if calendar.is_stale(statement_on, today) { Watch::Stale } else { Watch::Watched }
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ use crate::{
     db::Scope,
     demo::{people, sheet},
     escrow::{
-        self,
+        self, EscrowError,
+        commands::{self, Handling},
+        model::Step,
         upload::{self, Fate, Wishes},
     },
     identity::{Actor, Caller},
@@ -177,6 +179,7 @@ impl<'a> Drive<'a> {
         }
         let (state, tenant) = (self.state, self.official.actor.tenant);
         self.step(|| async move { Ok(escrow::oversight::sweep_bureau(state, tenant, night).await.map(drop)?) }).await?;
+        self.sign(night).await?;
         self.step(|| async move { Ok(proof::nightly(state, night).await.map(drop)?) }).await?;
         Ok(())
     }
@@ -343,6 +346,25 @@ impl<'a> Drive<'a> {
                 name: member.name.clone(),
                 account: None,
             });
+        }
+        Ok(())
+    }
+
+    /// An official signs that accounts were reconciled whose statements connect again.
+    async fn sign(&mut self, now: DateTime<Utc>) -> Result<(), SimulationError> {
+        let official = self.at(&self.official, now);
+        let (state, official) = (self.state, &official);
+        for id in store::to_sign(&state.pools, official.actor.tenant).await? {
+            let signing =
+                Handling { step: Step::Resolve, comment: "银行补报与账面一致", version: None, to: None };
+            self.step(|| async move {
+                match commands::handle(state, official, id, signing).await {
+                    Err(EscrowError::Db(error)) => Err(error.into()),
+                    // Signed already, by a step whose answer was lost.
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            })
+            .await?;
         }
         Ok(())
     }

@@ -43,6 +43,10 @@ struct Owed {
     unearned_fen: i64,
     #[diesel(sql_type = BigInt)]
     by_days_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    open: i64,
+    #[diesel(sql_type = BigInt)]
+    open_by_days: i64,
 }
 
 /// Asks all of it of one school.
@@ -80,7 +84,9 @@ pub async fn school(
              IS DISTINCT FROM ((SELECT coalesce(sum(p.amount_fen), 0) FROM payments p WHERE p.tenant_id = $1 AND p.contract_id = c.id), \
              (SELECT coalesce(sum(l.amount_fen), 0) FROM lessons l WHERE l.tenant_id = $1 AND l.contract_id = c.id AND l.state = 'confirmed'))) AS wrong, \
          (SELECT coalesce(sum(paid_fen - consumed_fen - refunded_fen), 0)::bigint FROM contracts WHERE tenant_id = $1 AND institution_id = $2) AS unearned_fen, \
-         (SELECT coalesce(sum(contracted_fen - consumed_fen - refunded_fen), 0)::bigint FROM owed_days WHERE tenant_id = $1 AND institution_id = $2) AS by_days_fen",
+         (SELECT coalesce(sum(contracted_fen - consumed_fen - refunded_fen), 0)::bigint FROM owed_days WHERE tenant_id = $1 AND institution_id = $2) AS by_days_fen, \
+         (SELECT count(*) FROM contracts WHERE tenant_id = $1 AND institution_id = $2 AND consumed_fen + refunded_fen < paid_fen) AS open, \
+         (SELECT coalesce(sum(contracts), 0)::bigint FROM owed_days WHERE tenant_id = $1 AND institution_id = $2) AS open_by_days",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -90,7 +96,27 @@ pub async fn school(
     if let Some(contract) = owed.wrong {
         return Err(SimulationError::Contract { contract, day });
     }
-    fail("what is owed, by contract and by day", owed.by_days_fen, owed.unearned_fen)
+    fail("what is owed, by contract and by day", owed.by_days_fen, owed.unearned_fen)?;
+    fail("contracts with lessons to come, by contract and by day", owed.open_by_days, owed.open)
+}
+
+/// Warnings about statements that connect again, for an official to sign.
+pub async fn to_sign(pools: &Pools, tenant: i32) -> Result<Vec<i64>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let mut conn = Scope::system(tenant).begin(pools).await?;
+    let rows: Vec<Row> = sql_query(
+        "SELECT id FROM warnings WHERE tenant_id = $1 AND mended_at IS NOT NULL AND level <> 'red' \
+         AND status NOT IN ('resolved', 'withdrawn') ORDER BY id",
+    )
+    .bind::<Integer, _>(tenant)
+    .load(conn.sql())
+    .await?;
+    conn.commit().await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// The order number and amount of a refund.

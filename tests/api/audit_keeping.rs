@@ -134,6 +134,8 @@ const TOLD: &[(&str, &[&str])] = &[
     ("release_orders", &["release_order"]),
     // Sums of contracts, payments, lessons and refunds.
     ("owed_days", &[]),
+    // Of what banks pushed.
+    ("feed_days", &[]),
     ("warning_actions", &["warning"]),
     ("webhooks", &["webhook"]),
     // Drawn from facts whose changes are told.

@@ -14,6 +14,7 @@ mod escrow;
 mod folder;
 mod gate;
 mod isolation;
+mod law_watch;
 mod layouts;
 mod ledger;
 mod ledger_pages;

@@ -149,8 +149,9 @@ async fn what_was_answered_waits_and_what_comes_back_starts_one_level_higher() {
 #[tokio::test]
 async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
     let world = World::new().await;
-    let lines = [("2026-03-16", false, 16_000_000, "O1"), ("2026-03-17", false, 8_000_000, "O2")];
-    take(&world, OPENING, &lines).await;
+    // Each under the 50,000.00 that need an order.
+    let lines = [("2026-03-16", false, 3_600_000, "O1"), ("2026-03-17", false, 1_500_000, "O2")];
+    take(&world, 10_000_000, &lines).await;
     for kind in ["FUND-LARGE-SINGLE", "FUND-CUM-ROLLING"] {
         assert_eq!(standing(&world.admin, kind).await, is("orange", "raised"), "{kind}");
     }
@@ -245,6 +246,10 @@ async fn statements_that_do_not_connect_hold_other_warnings_back_until_the_bank_
     assert!(world.admin.page(&format!("/b/escrow/{account}")).await.contains("部分预警无法判定"));
     // The day again, whole.
     take(&world, 31_235_000, &[("2026-03-10", true, 10_000, "A1"), ("2026-03-10", false, 4_500, "A9")]).await;
+    assert_eq!(standing(&world.admin, "STMT-CHAIN-BREAK").await, is("orange", "raised"), "it waits for a signature");
+    let signed = json!({"action": "resolve", "comment": "已与银行逐笔核对"});
+    let (status, answer) = world.admin.post_json(&format!("/warnings/{}/actions", warning["id"]), signed).await;
+    assert!(status.is_success(), "{status} {answer}");
     assert_eq!(standing(&world.admin, "STMT-CHAIN-BREAK").await, is("orange", "resolved"));
     assert_eq!(world.admin.json(&format!("/escrow/accounts/{account}")).await["undetermined"], json!([]));
     // A bank day without a statement is a gap.

@@ -91,13 +91,16 @@ impl From<TooShort> for DetectorError {
     }
 }
 
+/// What W2, W10 and W14 lack after a break of the history.
+pub(super) const STATEMENTS: &str = "statements";
+
 /// The form in which a state is stored. A state of another one is not read: the account is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 struct Form;
 
 impl Form {
-    const NUMBER: u32 = 2;
+    const NUMBER: u32 = 3;
 }
 
 impl From<Form> for u32 {
@@ -124,6 +127,8 @@ pub struct AccountState {
     next_day: Option<i64>,
     /// The latest entry, in microseconds.
     last_at: Option<i64>,
+    /// The first day after the last break of the history; `None` where nothing broke off, or no window reaches so far back.
+    pub(super) broke_before: Option<i64>,
     pub(super) rolling: Rolling,
     pub(super) open: Open,
     /// Ends of day in a row with all windows below their lowest tier, while W2 is open.
@@ -153,6 +158,7 @@ impl AccountState {
             balance_fen: opening.balance_fen,
             next_day: opening.on.map(days::number),
             last_at: None,
+            broke_before: None,
             rolling: Rolling::default(),
             open: Open::default(),
             days_below_share: 0,
@@ -193,8 +199,10 @@ impl AccountState {
         self.undetermined.iter().map(shape).collect()
     }
 
-    /// The history breaks off and goes on at `opening`: what moved between is unknown. Nothing is judged by the sums that
-    /// were before; warnings that are open stay so until what comes closes them, and who was paid before stays known.
+    /// The history breaks off and goes on at `opening`: what moved between is unknown. Balances and what is owed are judged
+    /// from there on alone; warnings that are open stay so until what comes closes them, and who was paid before stays
+    /// known. What is known to have left counts in W2 and W10 as before, and what came in in W14: an unknown movement
+    /// takes nothing of it back. Until their windows lie behind the break they are said to lack statements.
     pub fn begin_anew(&mut self, opening: Opening) {
         let before = std::mem::replace(self, AccountState::new(opening));
         self.released = Released::anew(before.open.level(WarningKind::WithdrawUnmatched).is_some());
@@ -203,6 +211,16 @@ impl AccountState {
         self.last_at = before.last_at;
         self.payees = before.payees;
         self.families = before.families;
+        self.rolling = before.rolling;
+        self.burst = before.burst;
+        self.is_surging = before.is_surging;
+        self.daily = before.daily;
+        if before.last_at.is_some() || before.next_day.is_some() {
+            self.daily.break_off(before.next_day.zip(self.next_day));
+            self.broke_before = self.next_day;
+            self.lack(WarningKind::CumRolling, STATEMENTS);
+            self.lack(WarningKind::Structuring, STATEMENTS);
+        }
     }
 
     /// People closed the open warning of `kind`; the next event of the kind raises a new one.
@@ -239,6 +257,8 @@ impl AccountState {
             }
             self.released.advance(obligations, day, |day| grounds.policy(day).withdraw_unmatched.period);
             self.released.add(entry, grounds.in_step());
+        } else {
+            self.released.add_single(entry, policy.withdraw_unmatched.red_single_fen);
         }
         self.balance_fen = after;
         self.last_at = Some(at);
@@ -274,6 +294,16 @@ impl AccountState {
         let missing = self.undetermined.entry(kind).or_default();
         if !missing.contains(what) {
             missing.insert(what.to_owned());
+        }
+    }
+
+    /// Something is no longer lacking to judge a kind.
+    pub(super) fn has(&mut self, kind: WarningKind, what: &str) {
+        if let Some(missing) = self.undetermined.get_mut(&kind) {
+            missing.remove(what);
+            if missing.is_empty() {
+                self.undetermined.remove(&kind);
+            }
         }
     }
 

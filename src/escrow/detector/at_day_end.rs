@@ -1,7 +1,7 @@
 //! What the end of a day raises and closes.
 
 use super::{
-    account::{AccountState, Grounds, signed},
+    account::{AccountState, Grounds, STATEMENTS, signed},
     below_min::{self, Minimum, Reason},
     coverage::Cover,
     days,
@@ -37,6 +37,7 @@ impl AccountState {
                 Some(_) => {}
             }
         }
+        self.pass_break(grounds, day);
         self.close_below_min(grounds, day, changes);
         self.close_coverage(grounds, day, changes);
         self.close_runoff(grounds, day, changes);
@@ -45,8 +46,23 @@ impl AccountState {
         self.close_rolling(grounds, day, changes);
     }
 
+    /// The windows of W10 and W2 come to lie behind a break of the history.
+    fn pass_break(&mut self, grounds: &Grounds, day: i64) {
+        let Some(first) = self.broke_before else { return };
+        let passed = day.saturating_sub(first).saturating_add(1);
+        if passed >= 1 {
+            self.has(WarningKind::Structuring, STATEMENTS);
+        }
+        let longest = grounds.policy(day).cum_rolling.windows.iter().map(|window| window.days).max();
+        if passed >= i64::from(longest.unwrap_or_default()) {
+            self.has(WarningKind::CumRolling, STATEMENTS);
+            self.broke_before = None;
+        }
+    }
+
     fn close_rolling(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
-        if self.open.level(WarningKind::CumRolling).is_none() {
+        // While movements of a window may be missing, nothing says that the share is below the lowest tier.
+        if self.open.level(WarningKind::CumRolling).is_none() || self.broke_before.is_some() {
             return;
         }
         self.rolling.advance(days::last_micro(day));
@@ -64,6 +80,13 @@ impl AccountState {
             .map(|obligations| obligations.at(days::last_micro(day)).unearned_fen);
         let minimum = Minimum::of(&policy.minimum_balance, unearned);
         let is_below = minimum.is_above(self.balance_fen);
+        let lacks = unearned.is_none() && policy.minimum_balance.unearned_bp > 0 && !is_below;
+        if lacks {
+            // Above the fixed sum alone, which may be less than the minimum: neither below it nor well.
+            self.lack(WarningKind::BelowMin, OBLIGATIONS);
+        } else {
+            self.has(WarningKind::BelowMin, OBLIGATIONS);
+        }
         let tier = minimum.tier(&policy.below_min, self.balance_fen).map(Reason::Tier);
         if is_below {
             self.count_bank_day(grounds, day, tier.as_ref().map(Reason::level));
@@ -77,7 +100,7 @@ impl AccountState {
             tier => tier,
         };
         let Some(reason) = reason else {
-            if !is_below {
+            if !is_below && !lacks {
                 self.open.resolve(WarningKind::BelowMin, days::end_of_day(day), changes);
             }
             return;
@@ -166,10 +189,17 @@ impl AccountState {
         let policy = grounds.policy(day);
         let income = self.daily.income();
         let much = surge::is_much(&policy.surge, &income);
-        let lacks = much && income.before_fen.is_none();
-        self.lack_now(KIND, lacks.then_some("63_days_of_entries"));
         let is_surge = |before: &i128| surge::is_surge(&policy.surge, income.week_fen, *before);
-        let Some(before) = income.before_fen.filter(is_surge) else {
+        let reached = income.before_fen.filter(is_surge);
+        let lacks = match (reached, income.before_fen) {
+            (None, None) if much => Some("63_days_of_entries"),
+            // More may have come in: in the week, or in those that it would be measured by.
+            (None, _) if income.week_lacks => Some(STATEMENTS),
+            (Some(_), _) if income.before_lacks => Some(STATEMENTS),
+            _ => None,
+        };
+        self.lack_now(KIND, lacks);
+        let Some(before) = reached.filter(|_| lacks.is_none()) else {
             self.is_surging = false;
             return;
         };
@@ -187,8 +217,15 @@ impl AccountState {
 
     fn close_unmatched(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
         const KIND: WarningKind = WarningKind::WithdrawUnmatched;
-        let owed = grounds.owed_at(days::last_micro(day));
-        let Some(obligations) = owed.filter(|_| self.open.level(KIND).is_some()) else { return };
+        if self.open.level(KIND).is_none() {
+            return;
+        }
+        let Some(obligations) = grounds.owed_at(days::last_micro(day)) else {
+            if self.released.is_put_back() {
+                self.open.resolve(KIND, days::end_of_day(day), changes);
+            }
+            return;
+        };
         self.released.advance(obligations, day, |day| grounds.policy(day).withdraw_unmatched.period);
         let limits = &grounds.policy(day).withdraw_unmatched;
         if self.released.is_right(limits, obligations, days::last_micro(day), grounds.in_step()) {

@@ -62,9 +62,12 @@ impl AccountState {
     }
 
     fn judge_unmatched(&mut self, grounds: &Grounds, policy: &Policy, entry: &Entry, changes: &mut Vec<Change>) {
-        let Some(obligations) = grounds.owed_at(entry.booked_at.timestamp_micros()) else { return };
         let limits = &policy.withdraw_unmatched;
-        let Some(finding) = self.released.judge(limits, obligations, entry, grounds.in_step()) else { return };
+        let found = match grounds.owed_at(entry.booked_at.timestamp_micros()) {
+            Some(obligations) => self.released.judge(limits, obligations, entry, grounds.in_step()),
+            None => withdraw_unmatched::single(limits, entry),
+        };
+        let Some(finding) = found else { return };
         let step = step_of(entry, finding.level);
         let evidence = || signed(withdraw_unmatched::evidence(limits, &self.released, &finding, entry), &step, policy);
         self.open.note(WarningKind::WithdrawUnmatched, &step, evidence, changes);
@@ -79,20 +82,20 @@ impl AccountState {
         before: i64,
         changes: &mut Vec<Change>,
     ) {
-        let (payee, first_seen) = if matches!(entry.kind, Kind::BankFee | Kind::Interest) {
+        let (payee, is_new) = if matches!(entry.kind, Kind::BankFee | Kind::Interest) {
             (None, false)
         } else {
             self.judge_payee(grounds, policy, entry, before, changes)
         };
         let Some(line) = policy.large_fen() else { return };
         let limits = &policy.structuring;
-        let Some(finding) = self.burst.judge(limits, line, entry, payee, first_seen) else { return };
+        let Some(finding) = self.burst.judge(limits, line, entry, payee, is_new) else { return };
         let step = step_of(entry, finding.level);
         let evidence = || signed(finding.evidence(limits, entry), &step, policy);
         self.open.note(WarningKind::Structuring, &step, evidence, changes);
     }
 
-    /// The recipient's hash, and whether it was never paid before.
+    /// The recipient's hash, and whether it was never paid before these 24 hours.
     fn judge_payee(
         &mut self,
         grounds: &Grounds,
@@ -124,7 +127,7 @@ impl AccountState {
             let evidence = || signed(finding.evidence(limits, entry, before), &step, policy);
             self.open.note(KIND, &step, evidence, changes);
         }
-        (Some(payee.id), payee.first_seen)
+        (Some(payee.id), payee.is_new)
     }
 
     fn judge_loan(&mut self, policy: &Policy, entry: &Entry, changes: &mut Vec<Change>) {

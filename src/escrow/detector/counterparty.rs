@@ -82,6 +82,8 @@ fn is_same(name: &str, other: &str) -> bool {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     last_day: i64,
+    /// When it was first paid, in microseconds.
+    first_at: i64,
     /// Hash of the name that `person` was told by.
     name: u64,
     person: bool,
@@ -104,14 +106,17 @@ pub(super) struct Payees {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
-    seen: Vec<(u64, i64, u64, bool)>,
+    seen: Vec<(u64, i64, i64, u64, bool)>,
     new: VecDeque<i64>,
 }
 
 impl From<Payees> for Stored {
     fn from(payees: Payees) -> Stored {
-        let mut seen: Vec<_> =
-            payees.seen.into_iter().map(|(id, seen)| (id, seen.last_day, seen.name, seen.person)).collect();
+        let mut seen: Vec<_> = payees
+            .seen
+            .into_iter()
+            .map(|(id, seen)| (id, seen.last_day, seen.first_at, seen.name, seen.person))
+            .collect();
         seen.sort_unstable();
         Stored { seen, new: payees.new }
     }
@@ -119,7 +124,8 @@ impl From<Payees> for Stored {
 
 impl From<Stored> for Payees {
     fn from(stored: Stored) -> Payees {
-        let seen = |(id, last_day, name, person)| (id, Seen { last_day, name, person, is_strange: false });
+        let seen =
+            |(id, last_day, first_at, name, person)| (id, Seen { last_day, first_at, name, person, is_strange: false });
         Payees { seen: stored.seen.into_iter().map(seen).collect(), new: stored.new, own: None }
     }
 }
@@ -129,6 +135,8 @@ impl From<Stored> for Payees {
 pub(super) struct Payee {
     pub id: u64,
     pub first_seen: bool,
+    /// Whether it was first paid less than 24 hours ago.
+    pub is_new: bool,
     /// Recipients first paid in the last seven days, this one among them.
     new_payees: u32,
     /// `None` where the bank gives no name.
@@ -161,7 +169,8 @@ impl Payees {
             Some(seen) if seen.name == name_hash => seen.person,
             _ => name.is_some_and(mask::is_person),
         };
-        self.seen.insert(id, Seen { last_day: day, name: name_hash, person, is_strange: true });
+        let first_at = known.map_or(at, |seen| seen.first_at);
+        self.seen.insert(id, Seen { last_day: day, first_at, name: name_hash, person, is_strange: true });
         if self.seen.len() > SEEN_MAX {
             self.forget_some();
         }
@@ -182,7 +191,8 @@ impl Payees {
             self.new.push_back(at);
         }
         let new_payees = u32::try_from(self.new.len()).unwrap_or(u32::MAX);
-        Towards::Other(Payee { id, first_seen, new_payees, person: name.map(|_| person) })
+        let is_new = at.saturating_sub(DAY) < first_at;
+        Towards::Other(Payee { id, first_seen, is_new, new_payees, person: name.map(|_| person) })
     }
 
     /// Whether an entry is with an account of the institution itself. Where the bank gives no number its registered name

@@ -14,23 +14,25 @@ const SURGE_DAYS: usize = 9 * WEEK;
 
 /// Sums of one day, in fen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "[i64; 2]", into = "[i64; 2]")]
+#[serde(from = "(i64, i64, bool)", into = "(i64, i64, bool)")]
 struct Day {
     /// Out less in, whatever it was for.
     outflow: i64,
     /// What families paid in.
     income: i64,
+    /// No statement shows what came in.
+    unknown: bool,
 }
 
-impl From<[i64; 2]> for Day {
-    fn from([outflow, income]: [i64; 2]) -> Day {
-        Day { outflow, income }
+impl From<(i64, i64, bool)> for Day {
+    fn from((outflow, income, unknown): (i64, i64, bool)) -> Day {
+        Day { outflow, income, unknown }
     }
 }
 
-impl From<Day> for [i64; 2] {
-    fn from(day: Day) -> [i64; 2] {
-        [day.outflow, day.income]
+impl From<Day> for (i64, i64, bool) {
+    fn from(day: Day) -> (i64, i64, bool) {
+        (day.outflow, day.income, day.unknown)
     }
 }
 
@@ -40,6 +42,8 @@ impl From<Day> for [i64; 2] {
 pub(super) struct Daily {
     past: VecDeque<Day>,
     today: Day,
+    /// The last of them that the forecast may look at: those since the history broke off.
+    run: usize,
 }
 
 /// The robust mean of what leaves an account in a day: `sum_fen` over `days`.
@@ -58,6 +62,9 @@ pub(super) struct Income {
     pub week_fen: i128,
     /// `None` where the history is shorter.
     pub before_fen: Option<i128>,
+    /// Days of the week, and of those before it, that no statement shows: more may have come in.
+    pub week_lacks: bool,
+    pub before_lacks: bool,
 }
 
 impl Daily {
@@ -80,6 +87,21 @@ impl Daily {
             self.past.pop_front();
         }
         self.past.push_back(std::mem::take(&mut self.today));
+        self.run = (self.run + 1).min(SURGE_DAYS);
+    }
+
+    /// The history breaks off: the forecast begins anew, and the days from the first that was not closed to the first of
+    /// what comes are unknown. Where it is not known which they are, nothing of what was before is kept.
+    pub(super) fn break_off(&mut self, between: Option<(i64, i64)>) {
+        let Some(missing) = between.and_then(|(from, to)| usize::try_from(to - from).ok()) else {
+            *self = Daily::default();
+            return;
+        };
+        for _ in 0..missing.min(SURGE_DAYS) {
+            self.today.unknown = true;
+            self.close();
+        }
+        self.run = 0;
     }
 
     /// The median of the sums of the last whole weeks, four at most: of an even number, the mean of the two in the middle.
@@ -87,7 +109,7 @@ impl Daily {
     /// Whole weeks, because releases often come once a week and never on Sundays; the median, because neither one grab nor
     /// one day of enrolments says what leaves the account from now on. `None` under two weeks.
     pub(super) fn outflow(&self) -> Option<Outflow> {
-        let weeks = (self.past.len() / WEEK).min(FORECAST_WEEKS);
+        let weeks = (self.run / WEEK).min(FORECAST_WEEKS);
         if weeks < 2 {
             return None;
         }
@@ -107,7 +129,9 @@ impl Daily {
         let of = |days: usize| self.past.iter().rev().take(days).map(|day| i128::from(day.income)).sum::<i128>();
         let week_fen = of(WEEK);
         let before_fen = (self.past.len() == SURGE_DAYS).then(|| of(SURGE_DAYS) - week_fen);
-        Income { week_fen, before_fen }
+        let mut latest = self.past.iter().rev();
+        let week_lacks = latest.by_ref().take(WEEK).any(|day| day.unknown);
+        Income { week_fen, before_fen, week_lacks, before_lacks: latest.any(|day| day.unknown) }
     }
 }
 
@@ -118,7 +142,7 @@ mod tests {
     fn after(outflows: &[i64]) -> Daily {
         let mut daily = Daily::default();
         for outflow in outflows {
-            daily.today = Day { outflow: *outflow, income: -*outflow };
+            daily.today = Day { outflow: *outflow, income: -*outflow, unknown: false };
             daily.close();
         }
         daily
@@ -146,9 +170,29 @@ mod tests {
     #[test]
     fn a_week_is_compared_with_the_eight_before_it_once_there_are_any() {
         let days: Vec<i64> = (0..63).map(|day| if day < 56 { -1 } else { -10 }).collect();
-        assert_eq!(after(&days[1..]).income(), Income { week_fen: 70, before_fen: None });
-        assert_eq!(after(&days).income(), Income { week_fen: 70, before_fen: Some(56) });
+        let income = |before_fen| Income { week_fen: 70, before_fen, week_lacks: false, before_lacks: false };
+        assert_eq!(after(&days[1..]).income(), income(None));
+        assert_eq!(after(&days).income(), income(Some(56)));
         let again: Vec<i64> = [&[-5_000; 30], days.as_slice()].concat();
-        assert_eq!(after(&again).income(), Income { week_fen: 70, before_fen: Some(56) });
+        assert_eq!(after(&again).income(), income(Some(56)));
+    }
+
+    #[test]
+    fn after_a_break_the_forecast_begins_anew_and_the_days_between_are_unknown() {
+        let mut daily = after(&[-1; 63]);
+        daily.break_off(Some((63, 63)));
+        assert_eq!((daily.outflow(), daily.income().before_fen), (None, Some(56)), "no day is missing");
+        assert!(!daily.income().week_lacks && !daily.income().before_lacks);
+        daily.break_off(Some((63, 65)));
+        let income = daily.income();
+        assert_eq!((income.week_fen, income.before_fen), (5, Some(56)));
+        assert!(income.week_lacks && !income.before_lacks, "two days of this week");
+        (0..7).for_each(|_| daily.close());
+        assert!(!daily.income().week_lacks && daily.income().before_lacks, "then of the weeks before");
+        (0..56).for_each(|_| daily.close());
+        assert!(!daily.income().before_lacks, "until they are out of sight");
+        let mut lost = after(&[-1; 63]);
+        lost.break_off(None);
+        assert_eq!(lost.income().before_fen, None);
     }
 }

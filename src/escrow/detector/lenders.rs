@@ -51,6 +51,11 @@ pub(super) fn of_lender(payer: Option<&str>, remark: Option<&str>) -> Option<&'s
     found(payer, Place::Name).or_else(|| found(remark, Place::Remark)).map(|(word, ..)| *word)
 }
 
+/// Whether payer or remark of an incoming entry show a lender.
+pub fn is_lender(payer: Option<&str>, remark: Option<&str>) -> bool {
+    of_lender(payer, remark).is_some()
+}
+
 /// Why a word tells, in Chinese and in English.
 pub fn why(word: &str) -> Option<(&'static str, &'static str)> {
     WORDS.iter().find(|(one, ..)| *one == word).map(|(_, _, zh, en)| (*zh, *en))

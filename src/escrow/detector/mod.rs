@@ -31,7 +31,7 @@ mod withdraw_unmatched;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
 pub use facts::{AccountFacts, FiledAccount, Person, Relation};
-pub use lenders::why as lender_word_means;
+pub use lenders::{is_lender as shows_lender, why as lender_word_means};
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};

@@ -38,6 +38,8 @@ pub struct OwedDay {
     /// Lessons confirmed as given on this day.
     pub consumed_fen: i64,
     pub refunded_fen: i64,
+    /// By how many more contracts had lessons to come when the day ended than when it began.
+    pub contracts: i32,
     /// The last lesson that anybody had paid for and not had when the day ended, where anybody had.
     pub until_on: Option<NaiveDate>,
 }
@@ -144,19 +146,20 @@ impl Obligations {
     pub fn from_days(days: &[OwedDay]) -> Obligations {
         let mut ordered: Vec<&OwedDay> = days.iter().collect();
         ordered.sort_by_key(|owed| owed.day);
-        let (mut contracted, mut consumed, mut refunded) = (0_i128, 0_i128, 0_i128);
+        let (mut contracted, mut consumed, mut refunded, mut open) = (0_i128, 0_i128, 0_i128, 0_i64);
         let mut steps: Vec<Owed> = Vec::with_capacity(ordered.len());
         for owed in ordered {
             contracted += i128::from(owed.contracted_fen);
             consumed += i128::from(owed.consumed_fen);
             refunded += i128::from(owed.refunded_fen);
+            open += i64::from(owed.contracts);
             let since = days::last_micro(days::number(owed.day));
             let step = Owed {
                 since,
                 unearned_fen: clamp((contracted - consumed - refunded).max(0)),
                 contracted_fen: clamp(contracted),
                 consumed_fen: clamp(consumed),
-                contracts: 0,
+                contracts: u32::try_from(open.max(0)).unwrap_or(u32::MAX),
                 until: owed.until_on.map(days::number),
             };
             match steps.last_mut().filter(|last| last.since == since) {
@@ -188,10 +191,12 @@ impl Obligations {
         self.at(at.timestamp_micros()).until.and_then(days::date)
     }
 
-    /// All of it, by microseconds.
+    /// All of it, by microseconds. A last lesson whose day is over says nothing of those still to come.
     pub(super) fn at(&self, micros: i64) -> Owed {
         let after = self.steps.partition_point(|step| step.since <= micros);
-        after.checked_sub(1).and_then(|last| self.steps.get(last)).copied().unwrap_or_default()
+        let mut owed = after.checked_sub(1).and_then(|last| self.steps.get(last)).copied().unwrap_or_default();
+        owed.until = owed.until.filter(|until| micros < days::last_micro(*until));
+        owed
     }
 }
 
@@ -273,6 +278,7 @@ mod tests {
             contracted_fen,
             consumed_fen,
             refunded_fen,
+            contracts: 0,
             until_on: until.map(date),
         };
         let obligations = Obligations::from_days(&[

@@ -98,7 +98,8 @@ pub fn simulate(
     let last = entries.values().filter_map(AccountRows::last_at).max();
     let as_of = as_of.or_else(|| last.map(end_of_its_day)).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let nothing_owed = Obligations::default();
-    let policies = Policies::from(policy.clone());
+    let policies =
+        Policies::from(if obligations.is_some() { policy.clone() } else { without_obligations(policy.clone()) });
     let mut accounts = Vec::new();
     for (account, rows) in entries.iter().filter(|(_, rows)| rows.first_at().is_some_and(|first| first <= as_of)) {
         let obligations = obligations.map(|all| all.get(account).unwrap_or(&nothing_owed));
@@ -114,6 +115,14 @@ pub fn simulate(
         }
     }
     Ok(Simulation { policy_version: policy.version.clone(), accounts })
+}
+
+/// What is asked for by files without obligations: W3 by the fixed sum alone, and nothing of W4, which stands in
+/// `undetermined` as a whole.
+pub(super) fn without_obligations(mut policy: Policy) -> Policy {
+    policy.minimum_balance.unearned_bp = 0;
+    policy.withdraw_unmatched.red_single_fen = i64::MAX;
+    policy
 }
 
 /// An account that owes but has no entries: its balance is unknown, which is not a balance of zero.

@@ -27,19 +27,20 @@ struct Part {
     amount: i64,
     /// 0 where the bank does not say whom it went to.
     payee: u64,
-    first_seen: bool,
+    /// To a recipient that was first paid less than 24 hours before.
+    is_new: bool,
     matched: bool,
 }
 
 impl From<(i64, i64, u64, bool, bool)> for Part {
-    fn from((at, amount, payee, first_seen, matched): (i64, i64, u64, bool, bool)) -> Part {
-        Part { at, amount, payee, first_seen, matched }
+    fn from((at, amount, payee, is_new, matched): (i64, i64, u64, bool, bool)) -> Part {
+        Part { at, amount, payee, is_new, matched }
     }
 }
 
 impl From<Part> for (i64, i64, u64, bool, bool) {
     fn from(part: Part) -> (i64, i64, u64, bool, bool) {
-        (part.at, part.amount, part.payee, part.first_seen, part.matched)
+        (part.at, part.amount, part.payee, part.is_new, part.matched)
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) struct Burst {
 struct Sums {
     line: Line,
     close: Sum,
-    first_seen: Sum,
+    new: Sum,
     by_payee: ById<Sum>,
 }
 
@@ -99,7 +100,7 @@ impl Line {
 
 impl Sums {
     fn new(line: Line) -> Sums {
-        Sums { line, close: Sum::default(), first_seen: Sum::default(), by_payee: ById::default() }
+        Sums { line, close: Sum::default(), new: Sum::default(), by_payee: ById::default() }
     }
 
     fn add(&mut self, part: &Part) {
@@ -109,8 +110,8 @@ impl Sums {
         if self.line.is_close(part.amount) {
             self.close.add(part);
         }
-        if part.first_seen {
-            self.first_seen.add(part);
+        if part.is_new {
+            self.new.add(part);
         }
         if part.payee != 0 {
             self.by_payee.entry(part.payee).or_default().add(part);
@@ -124,8 +125,8 @@ impl Sums {
         if self.line.is_close(part.amount) {
             self.close.take(part);
         }
-        if part.first_seen {
-            self.first_seen.take(part);
+        if part.is_new {
+            self.new.take(part);
         }
         if let Some(sum) = self.by_payee.get_mut(&part.payee) {
             sum.take(part);
@@ -141,7 +142,7 @@ impl Sums {
 enum How {
     Close,
     SamePayee,
-    FirstSeen,
+    New,
 }
 
 /// A withdrawal that, with others, goes around the line.
@@ -161,7 +162,7 @@ impl Burst {
         line_fen: i64,
         entry: &Entry,
         payee: Option<u64>,
-        first_seen: bool,
+        is_new: bool,
     ) -> Option<Finding> {
         let line = Line { fen: line_fen, band_bp: policy.band_bp };
         let at = entry.booked_at.timestamp_micros();
@@ -180,7 +181,7 @@ impl Burst {
             sums.take(&part);
         }
         let matched = entry.order_ref.is_some();
-        let part = Part { at, amount: entry.amount_fen, payee: payee.unwrap_or(0), first_seen, matched };
+        let part = Part { at, amount: entry.amount_fen, payee: payee.unwrap_or(0), is_new, matched };
         // What is over the line is W1's; it stays here in case the line is raised within the day.
         self.recent.push_back(part);
         sums.add(&part);
@@ -191,7 +192,7 @@ impl Burst {
         let candidates = [
             (How::Close, sums.close, line.is_close(part.amount)),
             (How::SamePayee, same_payee, same_payee.fen >= i128::from(line.fen)),
-            (How::FirstSeen, sums.first_seen, first_seen && sums.first_seen.fen >= i128::from(line.fen)),
+            (How::New, sums.new, is_new && sums.new.fen >= i128::from(line.fen)),
         ];
         let hits = candidates.into_iter().filter(|(_, sum, holds)| *holds && sum.count >= policy.count);
         let judged = hits.map(|(how, sum, _)| {
@@ -214,8 +215,8 @@ impl Finding {
             How::SamePayee => {
                 "withdrawals under line_fen to one recipient within 24 hours >= threshold, and sum_fen >= line_fen"
             }
-            How::FirstSeen => {
-                "withdrawals under line_fen to recipients never paid before within 24 hours >= threshold, and sum_fen >= line_fen"
+            How::New => {
+                "withdrawals under line_fen to recipients first paid within 24 hours >= threshold, and sum_fen >= line_fen"
             }
         };
         let band = i128::from(self.line.fen) * i128::from(self.line.band_bp);

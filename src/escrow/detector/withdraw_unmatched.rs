@@ -58,9 +58,16 @@ enum By {
     Single,
 }
 
-/// Whether an entry is covered by an order, or needs none: a reversal mends the bank's own mistake.
+/// Whether an entry is covered by an order, or needs none: a reversal mends the bank's own mistake, and what a bank takes
+/// for itself is no withdrawal of the institution's (FUND-BANK-NO-FEE).
 fn is_covered(entry: &Entry) -> bool {
-    entry.order_ref.is_some() || entry.kind == Kind::Reversal
+    entry.order_ref.is_some() || matches!(entry.kind, Kind::Reversal | Kind::BankFee)
+}
+
+/// Judges a withdrawal while it is unknown what is owed: one of this sum without an order is wrong whatever lessons earned.
+pub(super) fn single(policy: &WithdrawUnmatched, entry: &Entry) -> Option<Finding> {
+    let wrong = !is_covered(entry) && entry.amount_fen >= policy.red_single_fen;
+    wrong.then_some(Finding { level: Level::Red, standing: None, by: By::Single })
 }
 
 /// The first day of the period that a day lies in, and the first day after it.
@@ -112,8 +119,13 @@ impl Released {
 
     /// People closed the warning.
     pub(super) fn settle(&mut self) {
-        self.settled = true;
         self.unaccounted = false;
+        if self.period.is_none() {
+            // Nothing was counted but what left without an order.
+            self.unmatched_fen = 0;
+            return;
+        }
+        self.settled = true;
     }
 
     /// Writes off what was too much at `at`, if people closed the warning since.
@@ -137,12 +149,29 @@ impl Released {
             }
             return;
         }
-        if in_step && !entry.kind.is_exempt() {
+        if in_step && !entry.kind.is_exempt() && entry.kind != Kind::BankFee {
             self.released_fen = self.released_fen.saturating_add(amount);
         }
         if !is_covered(entry) {
             self.unmatched_fen = self.unmatched_fen.saturating_add(amount);
         }
+    }
+
+    /// Takes in an entry while it is unknown what is owed; of withdrawals, those that [`single`] finds.
+    pub(super) fn add_single(&mut self, entry: &Entry, least_fen: i64) {
+        let amount = entry.amount_fen;
+        if entry.credit {
+            if matches!(entry.kind, Kind::Reversal | Kind::TopUp) {
+                self.unmatched_fen = self.unmatched_fen.saturating_sub(amount).max(0);
+            }
+        } else if !is_covered(entry) && amount >= least_fen {
+            self.unmatched_fen = self.unmatched_fen.saturating_add(amount);
+        }
+    }
+
+    /// Whether all that left without an order was put back, where nothing else was counted.
+    pub(super) fn is_put_back(&self) -> bool {
+        self.period.is_none() && !self.unaccounted && self.unmatched_fen == 0
     }
 
     fn standing(&self, obligations: &Obligations, at: i64) -> Option<Standing> {

@@ -25,6 +25,8 @@ pub struct Incoming {
     pub account: Option<String>,
     pub currency: Option<String>,
     pub statement_ref: Option<String>,
+    /// Its number in the bank's series.
+    pub number: Option<u32>,
     pub opening_fen: Option<i64>,
     pub closing_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
@@ -40,6 +42,7 @@ impl From<Statement> for Incoming {
             account: statement.account.as_deref().and_then(whole_number),
             currency: statement.currency,
             statement_ref: statement.statement_ref,
+            number: statement.number,
             opening_fen: statement.opening_fen,
             closing_fen: statement.closing_fen,
             opening_on: statement.opening_on,

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::{
     limits::Limits,
     model::{Alarm, Subject},
-    rules::{self, Break, Filing, Loans, Outside, OverCap, Payment, Refunds},
+    rules::{self, Break, Feed, Filing, Lacking, Loan, Outside, OverCap, Payment, Refunds},
     store::{facts, ledger, warnings},
 };
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
     kernel::Calendar,
 };
 
-/// How far back a lender's payments are looked for.
-const LENDERS_BACK: TimeDelta = TimeDelta::days(90);
+/// How far back days without a statement are looked for.
+const COVERED_BACK: Days = Days::new(400);
 /// How far back payments are put together by pupil.
 const SPLIT_BACK: TimeDelta = TimeDelta::days(30);
 
@@ -39,10 +39,57 @@ pub struct Grounds<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// W7 and W8 of the bureau's accounts and banks.
-pub async fn of_feeds(conn: &mut ScopedConn, grounds: Grounds<'_>) -> Result<Judged, DbError> {
+/// What is missing of some accounts' statements, by account; what is due only later is left out.
+async fn lacking(
+    conn: &mut ScopedConn,
+    grounds: Grounds<'_>,
+    accounts: &[i64],
+) -> Result<BTreeMap<i64, Lacking>, DbError> {
+    let Grounds { limits, calendar, now } = grounds;
+    let since = rules::day_of(now).checked_sub_days(COVERED_BACK).unwrap_or_default();
+    let mut spans: BTreeMap<i64, (Vec<rules::Span>, Vec<NaiveDate>)> = BTreeMap::new();
+    for (account, span) in facts::spans(conn, accounts, since).await? {
+        spans.entry(account).or_default().0.push(span);
+    }
+    for (account, day) in facts::pushed_days(conn, accounts, since).await? {
+        spans.entry(account).or_default().1.push(day);
+    }
+    let mut holes: BTreeSet<(i64, NaiveDate)> = BTreeSet::new();
+    let mut found: BTreeMap<i64, Lacking> = BTreeMap::new();
+    for (account, (spans, days)) in &spans {
+        holes.extend(rules::uncovered(spans, days, calendar).into_iter().map(|day| (*account, day)));
+        found.entry(*account).or_default().numbers = rules::skipped(spans);
+    }
+    let asked: Vec<(i64, NaiveDate)> = holes.iter().copied().collect();
+    if !asked.is_empty() {
+        for moved in facts::days_with_entries(conn, &asked).await? {
+            holes.remove(&moved);
+        }
+    }
+    for (account, lacking) in &mut found {
+        let days = holes.range((*account, NaiveDate::MIN)..=(*account, NaiveDate::MAX)).map(|(_, day)| *day);
+        lacking.days = rules::due(&days.collect(), calendar, &limits.feed, now);
+    }
+    Ok(found)
+}
+
+/// W7 and W8 of the bureau's accounts and banks. Of accounts that are not among `only`, where that is given, what lies
+/// between the days that came is not looked up.
+pub async fn of_feeds(
+    conn: &mut ScopedConn,
+    grounds: Grounds<'_>,
+    only: Option<&BTreeSet<i64>>,
+) -> Result<Judged, DbError> {
     let mut judged = Judged::default();
-    let feeds = facts::feeds(conn).await?;
+    let mut feeds = facts::feeds(conn).await?;
+    let looked_at = |feed: &&Feed| only.is_none_or(|only| only.contains(&feed.account));
+    let accounts: Vec<i64> = feeds.iter().filter(looked_at).map(|feed| feed.account).collect();
+    let lacking = lacking(conn, grounds, &accounts).await?;
+    for feed in &mut feeds {
+        if let Some(lacking) = lacking.get(&feed.account) {
+            feed.holes.clone_from(&lacking.days);
+        }
+    }
     for (subject, alarm) in rules::feed_silent(&feeds, grounds.calendar, &grounds.limits.feed, grounds.now) {
         judged.put(subject, WarningKind::FeedSilent, alarm);
     }
@@ -67,7 +114,9 @@ pub async fn of_feeds(conn: &mut ScopedConn, grounds: Grounds<'_>) -> Result<Jud
         judged.put(subject(), WarningKind::StatementGap, None);
         judged.put(subject(), WarningKind::ChainBreak, None);
         let places = breaks.get(&of).map(Vec::as_slice).unwrap_or_default();
-        for alarm in rules::broken_chain(places, grounds.calendar) {
+        let nothing = Lacking::default();
+        let lacking = lacking.get(&feed.account).unwrap_or(&nothing);
+        for alarm in rules::broken_chain(places, lacking, grounds.calendar) {
             judged.put(subject(), alarm.kind, Some(alarm));
         }
     }
@@ -82,7 +131,7 @@ struct Known {
     over_cap: Vec<OverCap>,
     payments: Vec<Payment>,
     outside: Outside,
-    loans: Loans,
+    loans: Vec<Loan>,
     refunds: Refunds,
 }
 
@@ -111,8 +160,7 @@ pub async fn of_institutions(
         put(&mut judged, WarningKind::OverCap, rules::over_cap(&known.over_cap, known.pupils, &limits.prepay, now));
         put(&mut judged, WarningKind::Structuring, rules::split_orders(&known.payments, &limits.prepay));
         put(&mut judged, WarningKind::OutsideEscrow, rules::outside_escrow(&known.outside, &limits.outside, now));
-        let most = limits.prepay.payment_max_fen;
-        put(&mut judged, WarningKind::TrainingLoan, rules::training_loan(&known.loans, limits.loan_red_families, most));
+        put(&mut judged, WarningKind::TrainingLoan, rules::training_loan(&known.loans, limits.loan_red_families));
         put(&mut judged, WarningKind::RefundBacklog, rules::refund_backlog(&known.refunds, &limits.refunds, today));
         let filed = match &known.filing {
             Some(filing) => rules::account_not_filed(filing, limits.filing_workdays, calendar, today),
@@ -157,11 +205,8 @@ async fn read_ledger(
             of(id, &mut |known| known.outside.dues = Some(dues));
         }
     }
-    for (id, (pupils, paid_at)) in ledger::loans(conn, ids).await? {
-        of(id, &mut |known| (known.loans.pupils, known.loans.paid_at) = (pupils, Some(paid_at)));
-    }
-    for (id, inflow) in facts::lenders(conn, ids, now - LENDERS_BACK).await? {
-        of(id, &mut |known| known.loans.inflows.push(inflow));
+    for (id, loan) in ledger::loans(conn, ids).await? {
+        of(id, &mut |known| known.loans.push(loan.clone()));
     }
     for (id, due_on) in ledger::overdue_refunds(conn, ids, today).await? {
         of(id, &mut |known| known.refunds.open_due_on.push(due_on));

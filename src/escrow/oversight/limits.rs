@@ -6,7 +6,7 @@ use crate::{
     escrow::{detector::Level, policy::Policy},
     policies::{
         InForce,
-        registry::{PAYMENT_MAX, oversight as parameters},
+        registry::{LOAN_RED, PAYMENT_MAX, oversight as parameters},
     },
 };
 
@@ -143,7 +143,7 @@ impl Limits {
                 red_pupils: number(parameters::OUTSIDE_RED_PUPILS.id),
                 red_personal_pupils: number(parameters::OUTSIDE_RED_PERSONAL.id),
             },
-            loan_red_families: number(parameters::LOAN_RED.id),
+            loan_red_families: number(LOAN_RED),
             refunds: RefundLimits {
                 tiers: [
                     (Level::Yellow, number(parameters::BACKLOG_YELLOW.id)),
@@ -154,8 +154,9 @@ impl Limits {
             },
             filing_workdays: whole(in_force, parameters::FILING_WORKDAYS.id),
             telling: TellingLimits::of(in_force),
-            version: in_force
-                .version(&Policy::default().version, |id| id.starts_with("oversight.") || id == PAYMENT_MAX),
+            version: in_force.version(&Policy::default().version, |id| {
+                id.starts_with("oversight.") || [PAYMENT_MAX, LOAN_RED].contains(&id)
+            }),
         }
     }
 }

@@ -83,7 +83,8 @@ pub(in crate::escrow) async fn render(
     // Upper levels look and change nothing.
     let may_handle = tenant == caller.actor.tenant && may(caller.actor.role, Action::HandleWarning);
     let steps = if may_handle { OFFICIALS } else { &[] };
-    let shown = shown::shown(&mut conn, page.lang, caller, tenant, vec![warning], steps).await?;
+    let shown =
+        shown::shown(&mut conn, (page.lang, state.calendar.as_ref()), caller, tenant, vec![warning], steps).await?;
     let colleagues = if may_handle { colleagues(&mut conn).await? } else { Vec::new() };
     conn.commit().await?;
     let shown = shown.into_iter().next().ok_or_else(Problem::not_found)?;

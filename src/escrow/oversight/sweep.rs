@@ -116,7 +116,7 @@ pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received]
     let done = async {
         let round = Round::of(state, tenant, now).await?;
         let mut conn = round.begin().await?;
-        let judged = judge::only_of(judge::of_feeds(&mut conn, round.grounds()).await?, &accounts);
+        let judged = judge::only_of(judge::of_feeds(&mut conn, round.grounds(), Some(&accounts)).await?, &accounts);
         conn.commit().await?;
         round.apply(judged).await?;
         life::reopened(&round).await?;
@@ -155,7 +155,7 @@ impl Round<'_> {
 
     async fn judge_all(&self) -> Result<(), DbError> {
         let mut conn = self.begin().await?;
-        let judged = judge::of_feeds(&mut conn, self.grounds()).await?;
+        let judged = judge::of_feeds(&mut conn, self.grounds(), None).await?;
         conn.commit().await?;
         self.apply(judged).await?;
         let mut after = Some(0);
@@ -203,6 +203,7 @@ impl Round<'_> {
             found,
             last_at: last_at.to_utc(),
             basis: &stored.basis,
+            mended: stored.mended,
         });
         let known = closed
             .as_ref()

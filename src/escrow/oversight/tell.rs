@@ -75,6 +75,16 @@ pub(super) async fn write(
             let what = ("warning.renewed", stored.id);
             record(round, conn, what, subject.institution(), (None, Some(after)), None).await?;
         }
+        (Change::Mend, Some(stored), _) => {
+            let due_on = stored.level.parse().ok().and_then(|level| round.due_on(level));
+            if !warnings::mend(conn, stored, due_on, round.caller.now).await? {
+                return Ok(());
+            }
+            warnings::add_act(conn, stored, "mended", "对账单已衔接，待对账签认", round.caller.now).await?;
+            let after = json!({"kind": stored.kind, "mended": true});
+            let what = ("warning.mended", stored.id);
+            record(round, conn, what, subject.institution(), (None, Some(after)), None).await?;
+        }
         (Change::Close, Some(stored), _) => {
             if !warnings::close(conn, stored, round.caller.now).await? {
                 return Ok(());

@@ -19,6 +19,9 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("closing_fen", "之前的期末余额", "Closing balance before"),
     ("opening_fen", "之后的期初余额", "Opening balance after"),
     ("bank_days_missing", "缺对账单的银行工作日", "Bank days without a statement"),
+    ("days_in_between", "其中已报送日之间缺报", "Of them between days that came"),
+    ("number_before", "之前的对账单编号", "Number of the statement before"),
+    ("number_after", "之后的对账单编号", "Number of the statement after"),
     ("places", "不衔接之处", "Places that do not connect"),
     ("since_on", "应备案起算日", "To be filed from"),
     ("due_on", "备案期限", "To be filed by"),
@@ -41,8 +44,7 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("due_fen", "应收", "Due"),
     ("inflow_fen", "账户实收", "Came into the account"),
     ("pupils_with_loan", "台账中贷款缴费的学员", "Pupils with a loan in the ledger"),
-    ("lender_payments", "贷款机构转入笔数", "Payments by lenders"),
-    ("lender_fen", "贷款机构转入金额", "Paid by lenders"),
+    ("loan_payments", "台账中贷款缴费笔数", "Payments by loan in the ledger"),
 ];
 
 /// A formula in words; `None` for one of the detector's.
@@ -53,6 +55,10 @@ pub fn formula(written: &str) -> Option<(&'static str, &'static str)> {
             "有银行工作日没有对账单，且前后余额不符",
             "a bank day without a statement, and balances that differ across it",
         ),
+        "a bank day that no statement covers" => ("有银行工作日没有对账单", "a bank day that no statement covers"),
+        "the number of a statement != that of the one before + 1" => {
+            ("对账单编号 ≠ 上一份编号 + 1", "number of a statement ≠ number of the one before + 1")
+        }
         "opening_fen != closing_fen of the bank day before" => {
             ("期初余额 ≠ 前一银行工作日期末余额", "opening balance ≠ closing balance of the bank day before")
         }
@@ -103,11 +109,32 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
                     format!("整家银行 {accounts} 个账户自 {until} 后已有 {days} 个银行工作日没有报送"),
                     format!("Nothing of the bank's {accounts} accounts for {days} bank days after {until}"),
                 ),
+                None if number("days_in_between").is_some() => {
+                    let first = text("missing_from")?;
+                    (
+                        format!("有 {days} 个银行工作日没有报送，最早为 {first}"),
+                        format!("Nothing from the bank for {days} bank days, the first of them {first}"),
+                    )
+                }
                 None => (
                     format!("银行自 {until} 后已有 {days} 个银行工作日没有报送"),
                     format!("Nothing from the bank for {days} bank days after {until}"),
                 ),
             }
+        }
+        WarningKind::StatementGap if text("unit")? == "bank_days" => {
+            let (after, before, days) = (text("gap_after")?, text("gap_before")?, number("value")?);
+            (
+                format!("{after} 至 {before} 之间有 {days} 个银行工作日没有对账单"),
+                format!("{days} bank days between {after} and {before} are without a statement"),
+            )
+        }
+        WarningKind::StatementGap if text("unit")? == "statements" => {
+            let (before, after) = (number("number_before")?, number("number_after")?);
+            (
+                format!("第 {before} 号之后为第 {after} 号，缺 {} 份对账单", number("value")?),
+                format!("Number {before} is followed by number {after}: {} statements are missing", number("value")?),
+            )
         }
         WarningKind::StatementGap => {
             let (after, before, fen) = (text("gap_after")?, text("gap_before")?, yuan("value")?);
@@ -191,6 +218,7 @@ pub fn counted(lang: Lang, number: i64, unit: &str) -> Option<String> {
         "bank_days" => ("个银行工作日", "bank days"),
         "workdays" => ("个工作日", "workdays"),
         "refunds" => ("单", "refunds"),
+        "statements" => ("份", "statements"),
         "orders" => ("单", "orders"),
         "pupils" => ("名", "pupils"),
         "families" => ("户", "families"),
@@ -234,9 +262,18 @@ mod tests {
         assert!(fields > 25, "the fields were found: {fields}");
         let mut formulas = 0;
         for written in rules.split('"').filter(|text| {
-            [">= threshold", "> threshold", "without an agreement", "balances that differ", "bank day before", "floor)"]
-                .iter()
-                .any(|end| text.contains(end) && !text.contains('\n'))
+            [
+                ">= threshold",
+                "> threshold",
+                "without an agreement",
+                "balances that differ",
+                "bank day before",
+                "statement covers",
+                "before + 1",
+                "floor)",
+            ]
+            .iter()
+            .any(|end| text.contains(end) && !text.contains('\n'))
         }) {
             assert!(formula(written).is_some(), "{written}");
             formulas += 1;

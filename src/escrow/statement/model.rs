@@ -159,6 +159,9 @@ pub struct Statement {
     /// ISO 4217; absent when the file names none.
     pub currency: Option<String>,
     pub statement_ref: Option<String>,
+    /// Its number in the bank's series, where it has a short one; no part of what `parse statement` prints.
+    #[serde(skip)]
+    pub number: Option<u32>,
     pub opening_fen: Option<i64>,
     pub closing_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,

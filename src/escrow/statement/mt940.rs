@@ -8,7 +8,7 @@ use super::{
     model::{Format, Limits},
     mt940_line::{self, Movement},
     settle::Draft,
-    values::{AMOUNT_MEND, minor_digits, minor_units, shorten, swift_date, tidy},
+    values::{AMOUNT_MEND, minor_digits, minor_units, series_number, shorten, swift_date, tidy},
 };
 
 /// What a file says.
@@ -152,6 +152,10 @@ impl Walk<'_> {
         };
         let described = std::mem::take(&mut self.open);
         match field.tag.as_str() {
+            // Statement number, and the number of the page within it.
+            "28" | "28C" => {
+                draft.statement.number = series_number(field.lines[0].split('/').next().unwrap_or_default())
+            }
             "25" | "25P" => draft.statement.account = tidy(&field.lines[0]),
             "60F" | "60M" | "62F" | "62M" => {
                 self.booked = true;

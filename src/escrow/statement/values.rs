@@ -262,6 +262,13 @@ pub(super) fn loose_time(text: &str) -> Option<NaiveTime> {
     if parts.next().is_some() { None } else { NaiveTime::from_hms_opt(hour, minute, second) }
 }
 
+/// The number of a statement in its series. Longer ones are dates or references, which do not run on by one.
+pub(super) fn series_number(text: &str) -> Option<u32> {
+    let text = text.trim();
+    let counts = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    counts.then(|| text.parse().ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

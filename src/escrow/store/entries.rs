@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
+    escrow::bank_fees::Fees,
     kernel::{clock::BEIJING, mask},
 };
 
@@ -153,6 +154,43 @@ pub async fn reversals(
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
+}
+
+#[derive(QueryableByName)]
+struct FeesRow {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = BigInt)]
+    fen: i64,
+    #[diesel(sql_type = Nullable<Date>)]
+    first_on: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    last_on: Option<NaiveDate>,
+}
+
+/// What the bank calls its fees since an instant, less what it gave back; `None` where it took none.
+pub async fn bank_fees(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: DateTime<Utc>,
+) -> Result<Option<Fees>, DbError> {
+    let row: FeesRow = sql_query(
+        "SELECT count(*) FILTER (WHERE NOT f.credit) AS count, \
+           coalesce(sum(CASE WHEN f.credit THEN -f.amount_fen ELSE f.amount_fen END), 0)::bigint AS fen, \
+           min((f.booked_at AT TIME ZONE interval '8 hours')::date) FILTER (WHERE NOT f.credit) AS first_on, \
+           max((f.booked_at AT TIME ZONE interval '8 hours')::date) FILTER (WHERE NOT f.credit) AS last_on FROM entries f \
+         WHERE f.tenant_id = $1 AND f.account_id = $2 AND f.booked_at >= $3 AND f.kind = 'bank_fee' AND NOT EXISTS (SELECT FROM entries r \
+           WHERE r.tenant_id = f.tenant_id AND r.account_id = f.account_id AND r.booked_at >= f.booked_at AND r.reversal \
+             AND r.credit <> f.credit AND r.amount_fen = f.amount_fen)",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .get_result(conn.sql())
+    .await?;
+    let FeesRow { count, fen, first_on, last_on } = row;
+    Ok(first_on.zip(last_on).map(|(first_on, last_on)| Fees { count, fen, first_on, last_on }))
 }
 
 /// Entries since an instant that are no reversals, of one of these amounts.

@@ -55,12 +55,14 @@ struct Row {
     refunded_fen: i64,
     #[diesel(sql_type = Nullable<Date>)]
     until_on: Option<NaiveDate>,
+    #[diesel(sql_type = Integer)]
+    contracts: i32,
 }
 
 /// What is owed by an institution, day by day; empty where nobody keeps a ledger of it.
 pub async fn owed_days(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, DbError> {
     let rows: Vec<Row> = sql_query(
-        "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on FROM owed_days \
+        "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts FROM owed_days \
          WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
     )
     .bind::<Integer, _>(tenant)
@@ -73,6 +75,7 @@ pub async fn owed_days(conn: &mut ScopedConn, tenant: i32, institution: i64) -> 
         consumed_fen: row.consumed_fen,
         refunded_fen: row.refunded_fen,
         until_on: row.until_on,
+        contracts: row.contracts,
     };
     Ok(rows.into_iter().map(day).collect())
 }

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::{
     db::{DbError, ScopedConn},
+    escrow::{model::Status, oversight},
     identity::Caller,
+    kernel::Calendar,
     web::live::CHANNEL,
 };
 
@@ -62,13 +64,33 @@ pub struct Warning {
     pub resolved_by: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     pub handler: Option<String>,
+    /// When the statements were found to connect again, of a warning that they do not.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub mended_at: Option<DateTime<Utc>>,
+    /// The last day of which the bank has said anything of the account.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub data_on: Option<NaiveDate>,
     #[diesel(sql_type = Integer)]
     pub version: i32,
 }
 
+impl Warning {
+    /// Whether the account's data are older than two bank days while somebody must still act by them (STALE).
+    pub fn is_stale(&self, calendar: &Calendar, today: NaiveDate) -> bool {
+        let is_open = self.status.parse().is_ok_and(Status::is_open);
+        is_open && self.account_id.is_some() && calendar.is_stale(self.data_on, today)
+    }
+
+    /// Whether the bank has to send what is missing before anybody may close it.
+    pub fn awaits_bank(&self) -> bool {
+        self.mended_at.is_none() && self.kind.parse().is_ok_and(oversight::rules::is_to_be_mended)
+    }
+}
+
 const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, coalesce(i.name, w.bank, '') AS institution_name, i.credit_code, i.category, \
      a.account_no, a.balance_fen, w.kind, w.level, w.status, w.raised_at, w.bank_ref, w.evidence, w.history, w.policy_version, \
-     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.version FROM warnings w \
+     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.mended_at, w.version, \
+     greatest(a.statement_on, a.heard_on, (a.last_booked_at AT TIME ZONE interval '8 hours')::date) AS data_on FROM warnings w \
      LEFT JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
      LEFT JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
 /// Of `w.level`, the gravest greatest.

@@ -25,6 +25,8 @@ pub struct Sums {
     pub paid_fen: i64,
     pub consumed_fen: i64,
     pub refunded_fen: i64,
+    /// Contracts with lessons to come: by how many there are more.
+    pub contracts: i64,
 }
 
 impl Sums {
@@ -39,6 +41,7 @@ impl Sums {
             paid_fen: self.paid_fen - before.paid_fen,
             consumed_fen: self.consumed_fen - before.consumed_fen,
             refunded_fen: self.refunded_fen - before.refunded_fen,
+            contracts: self.contracts - before.contracts,
         }
     }
 
@@ -53,6 +56,7 @@ impl Sums {
             paid_fen: self.paid_fen.saturating_add(more.paid_fen),
             consumed_fen: self.consumed_fen.saturating_add(more.consumed_fen),
             refunded_fen: self.refunded_fen.saturating_add(more.refunded_fen),
+            contracts: self.contracts.saturating_add(more.contracts),
         }
     }
 }
@@ -75,11 +79,13 @@ pub fn by_day(terms: &Terms, facts: &Facts) -> BTreeMap<NaiveDate, Sums> {
     for day in days {
         let paid_fen = until(&facts.payments, day);
         let earned = terms.earned(facts.lessons.iter().filter(|(on, _)| *on <= day).map(|(_, unit_no)| *unit_no)).0;
-        let now = Sums {
+        let mut now = Sums {
             paid_fen,
             consumed_fen: earned.min(paid_fen.saturating_sub(refunded_in_all.0)).max(0),
             refunded_fen: until(&facts.refunds, day).min(paid_fen),
+            contracts: 0,
         };
+        now.contracts = i64::from(now.unearned_fen() > 0);
         let added = now.since(&before);
         if !added.is_zero() {
             found.insert(day, added);

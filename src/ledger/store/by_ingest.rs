@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, Error, Row};
 
-use super::owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, put_together};
+use super::owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, contracts_of, put_together};
 use crate::ledger::booking::Outcome;
 
 /// A refund and the entry of the bank that paid it out.
@@ -91,6 +91,7 @@ async fn book(client: &Client, tenant: i32, institution: i64, outcome: &Outcome)
     let paid: Vec<i64> = outcome.days.values().map(|sums| sums.paid_fen).collect();
     let consumed: Vec<i64> = outcome.days.values().map(|sums| sums.consumed_fen).collect();
     let refunded: Vec<i64> = outcome.days.values().map(|sums| sums.refunded_fen).collect();
-    client.execute(BOOK, &[&tenant, &institution, &days, &paid, &consumed, &refunded, &until]).await?;
+    let contracts = contracts_of(&outcome.days);
+    client.execute(BOOK, &[&tenant, &institution, &days, &paid, &consumed, &refunded, &until, &contracts]).await?;
     Ok(())
 }

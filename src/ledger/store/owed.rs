@@ -59,11 +59,12 @@ pub(super) const SET_TOTALS: &str = "UPDATE contracts c SET paid_fen = n.paid, c
 pub(super) const UNTIL: &str = "SELECT max(last_lesson_on) AS until_on FROM contracts WHERE tenant_id = $1 AND institution_id = $2 \
      AND consumed_fen + refunded_fen < paid_fen";
 /// Adds to what is owed by day.
-pub(super) const BOOK: &str = "INSERT INTO owed_days AS o (tenant_id, institution_id, day, contracted_fen, consumed_fen, refunded_fen, until_on) \
-     SELECT $1, $2, n.day, n.contracted, n.consumed, n.refunded, $7 \
-     FROM unnest($3::date[], $4::bigint[], $5::bigint[], $6::bigint[]) AS n (day, contracted, consumed, refunded) \
+pub(super) const BOOK: &str = "INSERT INTO owed_days AS o (tenant_id, institution_id, day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts) \
+     SELECT $1, $2, n.day, n.contracted, n.consumed, n.refunded, $7, n.contracts \
+     FROM unnest($3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $8::int[]) AS n (day, contracted, consumed, refunded, contracts) \
      ON CONFLICT (tenant_id, institution_id, day) DO UPDATE SET contracted_fen = o.contracted_fen + excluded.contracted_fen, \
      consumed_fen = o.consumed_fen + excluded.consumed_fen, refunded_fen = o.refunded_fen + excluded.refunded_fen, \
+     contracts = o.contracts + excluded.contracts, \
      until_on = excluded.until_on";
 
 #[derive(QueryableByName)]
@@ -161,6 +162,11 @@ struct Until {
     until_on: Option<NaiveDate>,
 }
 
+/// By how many more contracts there are lessons to come, by day.
+pub(super) fn contracts_of(days: &BTreeMap<NaiveDate, Sums>) -> Vec<i32> {
+    days.values().map(|sums| i32::try_from(sums.contracts).unwrap_or_default()).collect()
+}
+
 /// Books what days add to what an institution owes. `paid_until` is the last lesson that was newly paid for.
 pub async fn book(
     conn: &mut ScopedConn,
@@ -182,6 +188,7 @@ pub async fn book(
         .bind::<Array<BigInt>, _>(of(|sums| sums.consumed_fen))
         .bind::<Array<BigInt>, _>(of(|sums| sums.refunded_fen))
         .bind::<Nullable<Date>, _>(until.until_on)
+        .bind::<Array<Integer>, _>(contracts_of(days))
         .execute(conn.sql())
         .await?;
     let (Some(first), Some(paid_until)) = (days.keys().next(), paid_until) else { return Ok(()) };

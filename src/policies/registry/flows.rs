@@ -7,6 +7,7 @@ use crate::policies::model::{
 };
 
 const PERIODS: &[Word] = &[("month", "按月", "by the month"), ("week", "按周", "by the week")];
+const MODES: &[Word] = &[("custody", "银行托管", "custody"), ("risk_deposit", "风险保证金", "a risk deposit")];
 const RATE: Kind = Kind::BasisPoints(0, RATE_MAX);
 const OF_NEEDED: Kind = Kind::BasisPoints(1, RATE_MAX);
 const TIMES: Kind = Kind::BasisPoints(1, 1_000_000);
@@ -19,7 +20,15 @@ const PAYEE: &str = "教监管函〔2021〕2号（专用账户、自有资金账
 const LOAN: &str = "双减意见（中办发〔2021〕40号）；教监管〔2022〕4号（不得使用培训贷）";
 
 /// All of them, in the order in which they are shown.
-pub(super) const FLOWS: [Parameter; 27] = [
+pub(super) const FLOWS: [Parameter; 28] = [
+    escrow(
+        super::ESCROW_MODES,
+        ("可采用的监管方式", "modes of supervision that are allowed"),
+        Kind::Set(MODES),
+        "custody risk_deposit",
+    )
+    .stricter(Stricter::Subset)
+    .by("教监管函〔2021〕2号（银行托管、风险保证金；省级可只采用一种）", S),
     escrow(
         "escrow.unmatched.period",
         ("划拨与消课：结算周期", "releases against lessons: settled"),
@@ -144,7 +153,7 @@ pub(super) const FLOWS: [Parameter; 27] = [
         "20000",
     ),
     escrow(
-        "escrow.loan.red_families",
+        super::LOAN_RED,
         ("培训贷红色：涉及家庭数", "training loans, red: families"),
         Kind::Number(1, 50, "户", "families"),
         "3",

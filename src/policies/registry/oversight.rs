@@ -119,8 +119,6 @@ pub const OUTSIDE_RED_PERSONAL: Parameter = escrow(
     TIMES,
     "3",
 );
-pub const LOAN_RED: Parameter =
-    escrow("oversight.loan.red_families", ("培训贷红色：家庭数", "training loans, red: families"), TIMES, "3");
 pub const BACKLOG_YELLOW: Parameter = escrow(
     "oversight.refunds.yellow_overdue",
     ("退费积压黄色：逾期单数", "refund backlog, yellow: overdue refunds"),

@@ -1,6 +1,7 @@
 //! W3 along an account's days. In 2026-03 the 2nd is a Monday.
 
 use super::*;
+use crate::escrow::policy::MinimumBalance;
 use Level::{Orange, Red, Yellow};
 use WarningKind::{BelowMin, Coverage, RunoffDate, WithdrawUnmatched};
 use serde_json::json;
@@ -92,17 +93,27 @@ fn it_gets_graver_and_never_milder() {
 }
 
 #[test]
-fn without_obligations_the_fixed_sum_alone_counts() {
+fn without_obligations_the_fixed_sum_alone_is_no_minimum() {
     let mut story = Story::opened(40_000, "03-02");
     story.policy.minimum_balance.fixed_fen = 4_000_000;
     let report = story.until("03-02T23:59:59");
     assert_eq!((levels(&report).len(), report.unearned_fen), (0, None));
     let kinds: Vec<_> = report.undetermined.iter().map(|lack| (lack.kind, lack.missing.join(","))).collect();
-    assert_eq!(kinds, [Coverage, RunoffDate, WithdrawUnmatched].map(|kind| (kind, "obligations".to_owned())));
+    let unknown = [BelowMin, Coverage, RunoffDate, WithdrawUnmatched];
+    assert_eq!(kinds, unknown.map(|kind| (kind, "obligations".to_owned())));
     story.policy.minimum_balance.fixed_fen = 4_000_001;
     let report = story.until("03-02T23:59:59");
     assert_eq!(levels(&report), [(BelowMin, Yellow)]);
     assert_eq!(evidence(&report.warnings[0], "unearned_fen"), &json!(null));
+    assert_eq!(lacking(&report, BelowMin), Vec::<String>::new(), "below the least that it can be");
+    // Above the fixed sum again, which may be less than the minimum: it neither closes nor passes.
+    let report = story.receives("03-03T10:00:00", 1).until("03-04T23:59:59");
+    assert_eq!(resolved_at(only(&report, BelowMin).unwrap()), None);
+    assert_eq!(lacking(&report, BelowMin), ["obligations"]);
+    // Where no share of what is owed is asked for, the fixed sum is the minimum.
+    let mut story = Story::opened(40_000, "03-02");
+    story.policy.minimum_balance = MinimumBalance { fixed_fen: 4_000_000, unearned_bp: 0 };
+    assert_eq!(lacking(&story.until("03-02T23:59:59"), BelowMin), Vec::<String>::new());
     assert_eq!(levels(&Story::opened(0, "03-02").until("03-02T23:59:59")), [], "zero is not below zero");
     let overdrawn = Story::opened(-1, "03-02").until("03-02T23:59:59");
     assert_eq!(levels(&overdrawn), [(BelowMin, Red)], "an overdrawn account is below any part of zero");

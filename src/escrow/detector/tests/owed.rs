@@ -243,6 +243,96 @@ fn f18_a_deposit_stands_against_the_fees_of_three_months() {
 }
 
 #[test]
+fn f18_the_fees_of_120_pupils_stand_against_the_deposit() {
+    for (case, opening_fen, expected) in [("432,000.00", 43_200_000, None), ("431,999.99", 43_199_999, Some(Blue))] {
+        let fees: Vec<Obligation> = (0..120)
+            .map(|pupil| Obligation {
+                at: at("02-20T10:00:00"),
+                event: Contract,
+                amount_fen: 360_000,
+                contract_ref: format!("C{pupil}"),
+            })
+            .collect();
+        let mut story = Story::opened(0, "03-02");
+        story.obligations = Some(Obligations::from_events(&fees));
+        (story.opening.balance_fen, story.facts.mode) = (opening_fen, Some(Mode::RiskDeposit));
+        assert_eq!(level_of(&story.until("03-02T23:59:59"), Coverage), expected, "{case}");
+    }
+}
+
+/// A ledger as it is booked by the day: 430,000 owed on so many contracts, the last lesson on a day.
+fn booked(contracts: i32, until: &str) -> Option<Obligations> {
+    let day = OwedDay {
+        day: "2026-03-01".parse().unwrap(),
+        contracted_fen: 43_000_000,
+        consumed_fen: 0,
+        refunded_fen: 0,
+        contracts,
+        until_on: Some(until.parse().unwrap()),
+    };
+    Some(Obligations::from_days(&[day]))
+}
+
+#[test]
+fn a_fen_of_each_booked_contract_is_tolerated() {
+    for (contracts, balance_fen, expected) in [
+        (100, 42_999_999, None),
+        (100, 42_999_900, None),
+        (100, 42_999_899, Some(Blue)),
+        (1, 42_999_999, None),
+        (0, 42_999_999, Some(Blue)),
+    ] {
+        let mut story = Story::opened(0, "03-02");
+        (story.opening.balance_fen, story.obligations) = (balance_fen, booked(contracts, "2026-05-31"));
+        assert_eq!(level_of(&story.until("03-02T23:59:59"), Coverage), expected, "{contracts} {balance_fen}");
+    }
+}
+
+#[test]
+fn a_last_lesson_that_is_past_says_nothing_of_those_still_owed() {
+    for (until, lacks) in [("2026-03-28", vec!["last_obligation_on".to_owned()]), ("2026-03-29", vec![])] {
+        let mut story = draining(200_000);
+        story.obligations = booked(1, until);
+        let report = story.until("03-28T23:59:59");
+        assert_eq!(lacking(&report, RunoffDate), lacks, "{until}");
+        assert_eq!(level_of(&report, RunoffDate), None, "{until}: the money lasts that long");
+    }
+}
+
+#[test]
+fn without_a_ledger_a_withdrawal_of_fifty_thousand_without_an_order_is_red() {
+    let story = |fen, kind, order| Story::opened(1_000_000, "03-02").row("03-02T10:00:00", false, fen, kind, order);
+    for (case, fen, kind, order, expected) in [
+        ("50,000 exactly", 5_000_000, Kind::Other, None, Some(Red)),
+        ("a fen less", 4_999_999, Kind::Other, None, None),
+        ("an approved order", 5_000_000, Kind::Release, Some("O1"), None),
+        ("a refund without an order", 5_000_000, Kind::Refund, None, Some(Red)),
+        ("a mistake put right", 5_000_000, Kind::Reversal, None, None),
+    ] {
+        let report = story(fen, kind, order).until("03-02T12:00:00");
+        assert_eq!(level_of(&report, WithdrawUnmatched), expected, "{case}");
+        assert_eq!(lacking(&report, WithdrawUnmatched), ["obligations"], "{case}: the excess is not known");
+    }
+    let put_back = |fen| story(6_000_000, Kind::Other, None).row("03-03T10:00:00", true, fen, Kind::TopUp, None);
+    for (fen, closed) in [(6_000_000, Some("03-03T23:59:59")), (5_999_999, None)] {
+        let report = put_back(fen).until("03-04T23:59:59");
+        assert_eq!(resolved_at(only(&report, WithdrawUnmatched).unwrap()).as_deref(), closed, "{fen}");
+    }
+}
+
+#[test]
+fn what_the_bank_takes_for_itself_is_not_held_against_the_institution() {
+    for (kind, expected) in [(Kind::BankFee, None), (Kind::Other, Some(Red))] {
+        let owed = [("02-01T00:00:00", Contract, 400_000), ("03-01T00:00:00", Consumed, 1)];
+        let story = Story::opened(480_000, "03-02").owed(&owed);
+        let report = story.row("03-10T10:00:00", false, 6_000_000, kind, None).until("03-10T12:00:00");
+        assert_eq!(level_of(&report, WithdrawUnmatched), expected, "{kind}");
+        let report = Story::opened(480_000, "03-02").row("03-10T10:00:00", false, 6_000_000, kind, None);
+        assert_eq!(level_of(&report.until("03-10T12:00:00"), WithdrawUnmatched), expected, "{kind} without a ledger");
+    }
+}
+
+#[test]
 fn f23_nothing_owed_and_nothing_held_has_no_coverage() {
     let report = Story::opened(0, "03-02").owed(&[]).until("03-20T23:59:59");
     assert_eq!((levels(&report), report.undetermined.len()), (vec![], 0));
@@ -336,6 +426,7 @@ fn before_the_ledger_begins_what_is_owed_is_unknown_and_not_nothing() {
         contracted_fen,
         consumed_fen,
         refunded_fen: 0,
+        contracts: 0,
         until_on: None,
     };
     let mut story =

@@ -228,6 +228,30 @@ fn both_sides_of_the_band_of_the_day_and_of_the_sums() {
 }
 
 #[test]
+fn all_that_goes_to_a_new_recipient_within_24_hours_counts_and_not_its_first_payment_alone() {
+    let pays = |story: Story, when: &str, fen, account| story.pays_fen(when, fen).with("某某商贸有限公司", account);
+    let three = |last: &str, fen| {
+        let story = pays(Story::opened(10_000_000, "03-01"), "03-10T10:00:00", 1_800_000, "A");
+        let story = pays(story, "03-10T11:00:00", 1_800_000, "B");
+        level_of(&pays(story, last, fen, "A").until("03-20T23:59:59"), Structuring)
+    };
+    for (case, last, fen, expected) in [
+        ("18,000 three times", "03-10T12:00:00", 1_800_000, Some(Orange)),
+        ("the line exactly", "03-10T12:00:00", 1_400_000, Some(Orange)),
+        ("a fen under it", "03-10T12:00:00", 1_399_999, None),
+        ("a second within 24 hours", "03-11T09:59:59", 1_800_000, Some(Orange)),
+        ("24 hours on it is new no more", "03-11T10:00:00", 4_000_000, None),
+    ] {
+        assert_eq!(three(last, fen), expected, "{case}");
+    }
+    // Known since the day before: what it gets is not that of somebody new.
+    let known = pays(Story::opened(10_000_000, "03-01"), "03-09T09:00:00", 1, "A");
+    let story = pays(known, "03-10T10:00:00", 1_800_000, "A");
+    let story = pays(pays(story, "03-10T11:00:00", 1_800_000, "B"), "03-10T12:00:00", 1_800_000, "C");
+    assert_eq!(level_of(&story.until("03-10T12:00:00"), Structuring), None);
+}
+
+#[test]
 fn withdrawals_that_all_settle_orders_are_a_note_and_refunds_none() {
     let row = |story: Story, when, kind, order| story.row(when, false, 4_500_000, kind, order);
     let story = |kind, last| {

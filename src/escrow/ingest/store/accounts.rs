@@ -202,8 +202,8 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
         .query_one(
             "INSERT INTO statements (tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
              opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
-             end_fen, first_day_fen, gap_after, gap_before, gap_fen) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+             end_fen, first_day_fen, gap_after, gap_before, gap_fen, number) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
              RETURNING id",
             &[
                 &caller.actor.tenant,
@@ -229,6 +229,7 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
                 &record.verdict.gap.map(|gap| gap.after),
                 &record.verdict.gap.map(|gap| gap.before),
                 &record.verdict.gap.map(|gap| gap.fen),
+                &record.statement.number.and_then(|number| i32::try_from(number).ok()),
             ],
         )
         .await?;

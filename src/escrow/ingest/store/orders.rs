@@ -39,7 +39,7 @@ pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Kn
 pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, Error> {
     let rows = client
         .query(
-            "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on FROM owed_days \
+            "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts FROM owed_days \
              WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
             &[&tenant, &institution],
         )
@@ -50,6 +50,7 @@ pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result
         consumed_fen: row.get(2),
         refunded_fen: row.get(3),
         until_on: row.get(4),
+        contracts: row.get(5),
     };
     Ok(rows.iter().map(day).collect())
 }

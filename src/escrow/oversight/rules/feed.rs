@@ -1,6 +1,7 @@
 //! W7 `FEED-SILENT` (银行报送中断): bank days for which nothing came by the cut-off.
 //!
-//! The data of a bank day are due by the cut-off of the next bank day. A bank day is a workday of the holiday table.
+//! The data of a bank day are due by the cut-off of the next bank day. A bank day is a workday of the holiday table. Days
+//! before the last one heard of count as well until they are filled in.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ pub struct Feed {
     pub bank: String,
     /// The last day of which the bank has sent anything, or on which the account was filed.
     pub covered_on: NaiveDate,
+    /// Bank days before that of which nothing came and whose cut-off has passed, in order.
+    pub holes: Vec<NaiveDate>,
 }
 
 /// A bank day of which nothing came, and the cut-off by which it was due.
@@ -60,7 +63,12 @@ fn tier(limits: &FeedLimits, days: usize) -> Option<(Level, i64)> {
     limits.tiers.into_iter().filter(|(_, least)| *least <= count).max_by_key(|(level, _)| *level)
 }
 
-fn alarm(limits: &FeedLimits, missing: &[Missing], covered_on: NaiveDate, accounts: Option<usize>) -> Option<Alarm> {
+fn alarm(
+    limits: &FeedLimits,
+    missing: &[Missing],
+    (covered_on, holes): (NaiveDate, usize),
+    accounts: Option<usize>,
+) -> Option<Alarm> {
     let (level, least) = tier(limits, missing.len())?;
     let reached = usize::try_from(least).unwrap_or(1).max(1);
     let (first, at) = (missing.first()?.0, missing.get(reached - 1)?.1);
@@ -70,18 +78,30 @@ fn alarm(limits: &FeedLimits, missing: &[Missing], covered_on: NaiveDate, accoun
         ("missing_from", first.to_string().into()),
         ("cutoff", limits.cutoff.format("%H:%M").to_string().into()),
     ];
+    if holes > 0 {
+        inputs.push(("days_in_between", holes.into()));
+    }
     inputs.extend(accounts.map(|accounts| ("accounts", accounts.into())));
     Some(Alarm {
         kind: WarningKind::FeedSilent,
         level,
         at,
         evidence: evidence((count, least, "bank_days"), "missing bank days >= threshold", inputs),
-        basis: covered_on.to_string(),
+        basis: if holes > 0 { format!("{covered_on} {first} {holes}") } else { covered_on.to_string() },
     })
 }
 
-/// W7 of all accounts of a bureau. Where nothing came of any account of a bank, the outage is told once, as the bank's: for
-/// as many days as it is silent as a whole; an account that has been silent for longer has a warning of its own.
+/// The days in between and those of the silence after them, each with its cut-off.
+fn all_missing(calendar: &Calendar, limits: &FeedLimits, feed: &Feed, silent: &[Missing]) -> Option<Vec<Missing>> {
+    let due = |day: &NaiveDate| Some((*day, instant(calendar.add_workdays(*day, 1)?, limits.cutoff)));
+    let mut all = feed.holes.iter().map(due).collect::<Option<Vec<Missing>>>()?;
+    all.extend_from_slice(silent);
+    Some(all)
+}
+
+/// W7 of all accounts of a bureau; it closes once every bank day is there. Where nothing came of any account of a bank, the
+/// outage is told once, as the bank's: for as many days as it is silent as a whole; an account that misses more days has a
+/// warning of its own.
 ///
 /// Returns an alarm, or none, for each account and each bank that could be judged.
 pub fn feed_silent(
@@ -100,11 +120,15 @@ pub fn feed_silent(
     for (bank, feeds) in banks {
         let outage = feeds.iter().min_by_key(|(_, missing)| missing.len());
         let outage = outage.filter(|(_, missing)| !missing.is_empty() && limits.bank_accounts <= feeds.len());
-        let of_bank = outage.and_then(|(feed, missing)| alarm(limits, missing, feed.covered_on, Some(feeds.len())));
+        let of_bank =
+            outage.and_then(|(feed, missing)| alarm(limits, missing, (feed.covered_on, 0), Some(feeds.len())));
         let shared = outage.map_or(0, |(_, missing)| missing.len());
         judged.push((Subject::Bank(bank.to_owned()), of_bank));
         for (feed, missing) in &feeds {
-            let own = if missing.len() > shared { alarm(limits, missing, feed.covered_on, None) } else { None };
+            let own = match all_missing(calendar, limits, feed, missing) {
+                Some(all) if all.len() > shared => alarm(limits, &all, (feed.covered_on, feed.holes.len()), None),
+                _ => None,
+            };
             judged.push((Subject::Account { account: feed.account, institution: feed.institution }, own));
         }
     }
@@ -121,7 +145,13 @@ mod tests {
     use Level::{Blue, Orange, Red, Yellow};
 
     fn feed(account: i64, bank: &str, covered_on: &str) -> Feed {
-        Feed { account, institution: account * 10, bank: bank.to_owned(), covered_on: day(covered_on) }
+        Feed {
+            account,
+            institution: account * 10,
+            bank: bank.to_owned(),
+            covered_on: day(covered_on),
+            holes: Vec::new(),
+        }
     }
 
     /// Level, count and instant of each alarm.
@@ -163,6 +193,27 @@ mod tests {
         }
         let told = told(&[feed(1, "台州银行", "2026-04-30")], "2026-05-20T12:00");
         assert_eq!(told[0].3, at("2026-05-12T10:00"), "the instant at which it became red, whenever it is looked at");
+    }
+
+    #[test]
+    fn days_in_between_count_until_they_are_filled_in() {
+        let feed = |holes: &[&str], covered_on| Feed {
+            holes: holes.iter().map(|text| day(text)).collect(),
+            ..feed(1, "台州银行", covered_on)
+        };
+        for (case, feed, expected) in [
+            (
+                "two are missing, the day after is there",
+                feed(&["2026-05-06", "2026-05-07"], "2026-05-08"),
+                Some((Yellow, 2)),
+            ),
+            ("one of them came", feed(&["2026-05-07"], "2026-05-08"), Some((Blue, 1))),
+            ("all of it came", feed(&[], "2026-05-08"), None),
+            ("and silent since", feed(&["2026-04-29", "2026-04-30"], "2026-05-07"), Some((Orange, 3))),
+        ] {
+            let told = told(&[feed], "2026-05-09T10:00");
+            assert_eq!(told.first().map(|(_, level, count, _)| (*level, *count)), expected, "{case}");
+        }
     }
 
     #[test]

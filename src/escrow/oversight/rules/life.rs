@@ -21,6 +21,8 @@ pub struct Open<'a> {
     /// When the rules found anything last.
     pub last_at: DateTime<Utc>,
     pub basis: &'a str,
+    /// Whether the statements were found to connect again, which is to be signed.
+    pub mended: bool,
 }
 
 /// The last warning of the subject and kind, closed by people.
@@ -40,11 +42,23 @@ pub enum Change {
     Renew,
     /// The condition is gone.
     Close,
+    /// The condition is gone, and an official is to sign that the account was reconciled.
+    Mend,
 }
 
-/// Whether a warning of this kind closes once the facts are gone; the others wait for people.
-pub fn closes_by_facts(kind: WarningKind) -> bool {
-    kind != WarningKind::Structuring
+/// What becomes of a warning of this kind once the facts are gone: it closes, it waits for a signed reconciliation, or it
+/// waits for people as if they were not.
+fn without_facts(kind: WarningKind, mended: bool) -> Option<Change> {
+    match kind {
+        WarningKind::Structuring | WarningKind::TrainingLoan => None,
+        WarningKind::StatementGap | WarningKind::ChainBreak => (!mended).then_some(Change::Mend),
+        _ => Some(Change::Close),
+    }
+}
+
+/// Whether a warning of this kind may be closed only once its statements connect again.
+pub fn is_to_be_mended(kind: WarningKind) -> bool {
+    without_facts(kind, false) == Some(Change::Mend)
 }
 
 /// How what the rules find now meets the warnings that are there.
@@ -55,12 +69,14 @@ pub fn change(
     alarm: Option<&Alarm>,
 ) -> Option<Change> {
     match (open, alarm) {
+        // What had been mended is broken again.
+        (Some(open), Some(_)) if open.mended => Some(Change::Join),
         (Some(open), Some(alarm)) if open.found < alarm.level => Some(Change::Join),
         (Some(open), Some(alarm)) if open.basis != alarm.basis => {
             Some(if open.last_at < alarm.at { Change::Join } else { Change::Renew })
         }
         (Some(_), Some(_)) => None,
-        (Some(_), None) => closes_by_facts(kind).then_some(Change::Close),
+        (Some(open), None) => without_facts(kind, open.mended),
         (None, Some(alarm)) => {
             let known = closed.is_some_and(|closed| closed.basis == alarm.basis && alarm.level <= closed.level);
             (!known).then_some(Change::Raise)
@@ -129,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_found_meets_what_is_there() {
-        let open = Open { found: Yellow, last_at: at("2026-03-10T09:00"), basis: "3" };
+        let open = Open { found: Yellow, last_at: at("2026-03-10T09:00"), basis: "3", mended: false };
         let closed = Closed { level: Yellow, basis: "3" };
         let (same, late) = ("2026-03-10T09:00", "2026-03-11T09:00");
         for (case, open, closed, alarm, expected) in [
@@ -147,7 +163,17 @@ mod tests {
         ] {
             assert_eq!(change(KIND, open, closed, alarm.as_ref()), expected, "{case}");
         }
-        assert_eq!(change(WarningKind::Structuring, Some(open), None, None), None, "people review it");
+        for kind in [WarningKind::Structuring, WarningKind::TrainingLoan] {
+            assert_eq!(change(kind, Some(open), None, None), None, "people review it");
+        }
+        for kind in [WarningKind::StatementGap, WarningKind::ChainBreak] {
+            let mended = Open { mended: true, ..open };
+            assert_eq!(change(kind, Some(open), None, None), Some(Change::Mend), "to be signed");
+            assert_eq!(change(kind, Some(mended), None, None), None, "it waits for a signature");
+            let again = alarm(Yellow, "3", same);
+            assert_eq!(change(kind, Some(mended), None, Some(&again)), Some(Change::Join), "broken again");
+            assert!(is_to_be_mended(kind) && !is_to_be_mended(KIND));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::midnight;
 use crate::escrow::{
-    detector::{Level, WarningKind},
+    detector::{self, Level, WarningKind},
     oversight::{
         limits::OutsideLimits,
         model::{Alarm, evidence, gravest},
@@ -125,50 +125,41 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
     })
 }
 
-/// What names of payers say that they lend money (小贷, 消金, 分期).
-pub const LENDERS: [&str; 6] = ["小额贷款", "小贷", "消费金融", "消金", "分期", "网络借贷"];
-
-/// Money from a lender, on the bank's statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inflow {
-    pub amount_fen: i64,
-    pub booked_at: DateTime<Utc>,
+/// A payment that the ledger says a loan paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loan {
+    /// Keyed hash of the pupil.
+    pub pupil: Vec<u8>,
+    pub paid_at: DateTime<Utc>,
+    /// Payer and remark of the bank's entry that bears it out, where one does.
+    pub entry: Option<(Option<String>, Option<String>)>,
 }
 
-/// What speaks for training loans, of one institution.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Loans {
-    /// Pupils of payments that the ledger says a loan paid, and the latest such payment.
-    pub pupils: i64,
-    pub paid_at: Option<DateTime<Utc>>,
-    pub inflows: Vec<Inflow>,
-}
-
-/// W13: one case is orange, three families are red. One bulk payment of a lender stands for as many families as the limit of a
-/// family's payment lets it.
-pub fn training_loan(loans: &Loans, red_families: i64, payment_max_fen: i64) -> Option<Alarm> {
-    let most = i128::from(payment_max_fen.max(1));
-    let behind = |inflow: &Inflow| (i128::from(inflow.amount_fen) + most - 1) / most;
-    let bulk = i64::try_from(loans.inflows.iter().map(behind).sum::<i128>()).unwrap_or(i64::MAX);
-    let families = loans.pupils.max(bulk);
-    if families == 0 {
-        return None;
+impl Loan {
+    /// Whether the bank's entry shows the lender, so that the account has a warning about it already.
+    fn is_told(&self) -> bool {
+        let told = |(payer, remark): &(Option<String>, Option<String>)| {
+            detector::shows_lender(payer.as_deref(), remark.as_deref())
+        };
+        self.entry.as_ref().is_some_and(told)
     }
+}
+
+/// W13 as the ledger shows it: one case is orange, three families are red. What the bank's entries show is the detector's.
+pub fn training_loan(loans: &[Loan], red_families: i64) -> Option<Alarm> {
+    let loans: Vec<&Loan> = loans.iter().filter(|loan| !loan.is_told()).collect();
+    let at = loans.iter().map(|loan| loan.paid_at).max()?;
+    let pupils: BTreeSet<&[u8]> = loans.iter().map(|loan| loan.pupil.as_slice()).collect();
+    let families = i64::try_from(pupils.len()).unwrap_or(i64::MAX);
     let level = if red_families <= families { Level::Red } else { Level::Orange };
-    let sum: i128 = loans.inflows.iter().map(|inflow| i128::from(inflow.amount_fen)).sum();
-    let at = loans.inflows.iter().map(|inflow| inflow.booked_at).chain(loans.paid_at).max()?;
-    let inputs = [
-        ("pupils_with_loan", loans.pupils.into()),
-        ("lender_payments", loans.inflows.len().into()),
-        ("lender_fen", i64::try_from(sum).unwrap_or(i64::MAX).into()),
-    ];
+    let inputs = [("pupils_with_loan", families.into()), ("loan_payments", loans.len().into())];
     let threshold = if level == Level::Red { red_families } else { 1 };
     Some(Alarm {
         kind: WarningKind::TrainingLoan,
         level,
         at,
         evidence: evidence((families, threshold, "families"), "families with a loan >= threshold", inputs),
-        basis: format!("{} {} {at}", loans.pupils, loans.inflows.len()),
+        basis: format!("{families} {} {at}", loans.len()),
     })
 }
 
@@ -251,25 +242,26 @@ mod tests {
     }
 
     #[test]
-    fn f20_a_lenders_bulk_payment_and_both_sides_of_three_families() {
-        let inflow = |amount_fen| vec![Inflow { amount_fen, booked_at: at("2026-03-17T10:00") }];
-        let loans = |pupils, inflows| Loans { pupils, paid_at: Some(at("2026-03-16T10:00")), inflows };
+    fn loans_of_the_ledger_on_both_sides_of_three_families_and_none_that_the_bank_shows() {
+        let loan = |pupil: u8, entry: Option<(&str, &str)>| Loan {
+            pupil: vec![pupil],
+            paid_at: at("2026-03-16T10:00"),
+            entry: entry.map(|(payer, remark)| (Some(payer.to_owned()), Some(remark.to_owned()))),
+        };
+        let by_family = Some(("张三", "学费"));
         for (case, loans, expected) in [
-            ("none", Loans::default(), None),
-            ("one family", loans(1, vec![]), Some((Orange, 1))),
-            ("two", loans(2, vec![]), Some((Orange, 2))),
-            ("three", loans(3, vec![]), Some((Red, 3))),
-            ("F20: 96,000.00 of twenty orders", loans(0, inflow(9_600_000)), Some((Red, 20))),
-            ("10,000.00 may be two families", loans(0, inflow(1_000_000)), Some((Orange, 2))),
-            ("10,000.01 are three", loans(0, inflow(1_000_001)), Some((Red, 3))),
-            ("the bank's side of the same loan", loans(2, inflow(500_000)), Some((Orange, 2))),
+            ("none", vec![], None),
+            ("one family", vec![loan(1, None)], Some((Orange, 1))),
+            ("one family twice", vec![loan(1, None), loan(1, by_family)], Some((Orange, 1))),
+            ("two", vec![loan(1, None), loan(2, by_family)], Some((Orange, 2))),
+            ("three", vec![loan(1, None), loan(2, None), loan(3, None)], Some((Red, 3))),
+            ("the bank shows its payer", vec![loan(1, Some(("某消费金融有限公司", "学费")))], None),
+            ("the bank shows its product", vec![loan(1, Some(("张三", "花呗分期")))], None),
+            ("one of three", vec![loan(1, Some(("某小贷公司", ""))), loan(2, None), loan(3, None)], Some((Orange, 2))),
         ] {
-            let alarm = training_loan(&loans, 3, 500_000);
+            let alarm = training_loan(&loans, 3);
             let told = alarm.map(|alarm| (alarm.level, alarm.evidence["value"].as_i64().unwrap()));
             assert_eq!(told, expected, "{case}");
         }
-        let is_lender = |name: &str| LENDERS.iter().any(|word| name.contains(word));
-        assert!(is_lender("××消费金融有限公司") && is_lender("重庆某某小贷公司"));
-        assert!(!is_lender("张某") && !is_lender("某某教育科技有限公司"));
     }
 }

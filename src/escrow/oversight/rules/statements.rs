@@ -1,11 +1,12 @@
 //! W8 `STMT-GAP`, `STMT-CHAIN-BREAK` (流水断档, 余额不连续): what the chain of an account's statements says is missing.
 //!
-//! A gap with a bank day in it is a statement that did not come; balances that do not connect without one are a break.
+//! A bank day that nothing covers and a number that no statement has are a statement that did not come, whatever the
+//! balances say; balances that do not connect without one are a break.
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::midnight;
+use super::{coverage::Skipped, midnight};
 use crate::{
     escrow::{
         detector::{Level, WarningKind},
@@ -28,14 +29,65 @@ pub struct Break {
     pub opening_fen: Option<i64>,
 }
 
+/// What else says that statements did not come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lacking {
+    /// Bank days between covered ones that nothing covers, in order.
+    pub days: Vec<NaiveDate>,
+    /// Numbers that no statement has, in order.
+    pub numbers: Vec<Skipped>,
+}
+
+impl Lacking {
+    /// The latest of them: the days on both sides, what is measured, in which unit, and the formula.
+    fn latest(&self) -> Option<(NaiveDate, NaiveDate, i64, &'static str, &'static str)> {
+        let day = self.days.last().and_then(|last| {
+            let count = i64::try_from(self.days.len()).unwrap_or(i64::MAX);
+            let first = self.days.first()?.pred_opt()?;
+            Some((first, last.succ_opt()?, count, "bank_days", "a bank day that no statement covers"))
+        });
+        let number = self.numbers.last().map(|skip| {
+            let count = i64::from(skip.to) - i64::from(skip.from) - 1;
+            (skip.after, skip.before, count, "statements", "the number of a statement != that of the one before + 1")
+        });
+        day.or(number)
+    }
+
+    fn basis(&self) -> String {
+        let days = self.days.iter().map(NaiveDate::to_string);
+        let numbers = self.numbers.iter().map(|skip| format!("#{}..{}:{}", skip.from, skip.to, skip.before));
+        days.chain(numbers).collect::<Vec<_>>().join(" ")
+    }
+
+    fn alarm(&self) -> Option<Alarm> {
+        let (after, before, count, unit, formula) = self.latest()?;
+        let skip = self.numbers.last();
+        let inputs = [
+            ("gap_after", after.to_string().into()),
+            ("gap_before", before.to_string().into()),
+            ("bank_days_missing", self.days.len().into()),
+            ("number_before", skip.map(|skip| skip.from).into()),
+            ("number_after", skip.map(|skip| skip.to).into()),
+        ];
+        Some(Alarm {
+            kind: WarningKind::StatementGap,
+            level: Level::Yellow,
+            at: midnight(before),
+            evidence: evidence((count, 1, unit), formula, inputs),
+            basis: self.basis(),
+        })
+    }
+}
+
 /// The bank days that lie wholly within a break; `None` where the holidays are not known.
 fn bank_days_within(calendar: &Calendar, broken: &Break) -> Option<usize> {
     let within = broken.after.iter_days().skip(1).take_while(|day| *day < broken.before);
     within.map(|day| calendar.is_workday(day)).try_fold(0, |count, works| Some(count + usize::from(works?)))
 }
 
-/// W8: at most one alarm of either kind for an account, of the latest place of that kind.
-pub fn broken_chain(breaks: &[Break], calendar: &Calendar) -> Vec<Alarm> {
+/// W8: at most one alarm of either kind for an account, of the latest place of that kind; where balances differ, that is told
+/// before what is missing without a difference.
+pub fn broken_chain(breaks: &[Break], lacking: &Lacking, calendar: &Calendar) -> Vec<Alarm> {
     let mut gaps: Vec<(&Break, usize)> = Vec::new();
     let mut jumps: Vec<(&Break, usize)> = Vec::new();
     for broken in breaks {
@@ -50,7 +102,13 @@ pub fn broken_chain(breaks: &[Break], calendar: &Calendar) -> Vec<Alarm> {
         (WarningKind::StatementGap, Level::Yellow, gaps, "a bank day without a statement, and balances that differ"),
         (WarningKind::ChainBreak, Level::Orange, jumps, "opening_fen != closing_fen of the bank day before"),
     ];
-    alarms.into_iter().filter_map(|(kind, level, places, formula)| alarm(kind, level, &places, formula)).collect()
+    let mut found: Vec<Alarm> =
+        alarms.into_iter().filter_map(|(kind, level, places, formula)| alarm(kind, level, &places, formula)).collect();
+    match found.iter_mut().find(|alarm| alarm.kind == WarningKind::StatementGap) {
+        Some(gap) => gap.basis = format!("{} {}", gap.basis, lacking.basis()).trim_end().to_owned(),
+        None => found.extend(lacking.alarm()),
+    }
+    found
 }
 
 fn alarm(kind: WarningKind, level: Level, places: &[(&Break, usize)], formula: &str) -> Option<Alarm> {
@@ -102,7 +160,7 @@ mod tests {
     }
 
     fn told(breaks: &[Break]) -> Vec<(WarningKind, Level, i64)> {
-        let alarms = broken_chain(breaks, Calendar::statutory());
+        let alarms = broken_chain(breaks, &Lacking::default(), Calendar::statutory());
         alarms.iter().map(|alarm| (alarm.kind, alarm.level, alarm.evidence["value"].as_i64().unwrap())).collect()
     }
 
@@ -130,7 +188,7 @@ mod tests {
         // Closing of 10 March 312,450.00, opening of 11 March 312,405.00.
         let jump = broken("2026-03-10", "2026-03-11", -4_500);
         let place = Break { closing_fen: Some(31_245_000), opening_fen: Some(31_240_500), ..jump };
-        let alarms = broken_chain(&[place], Calendar::statutory());
+        let alarms = broken_chain(&[place], &Lacking::default(), Calendar::statutory());
         assert_eq!((alarms[0].kind, alarms[0].level), BREAK);
         assert_eq!(alarms[0].evidence["value"], 4_500, "45.00");
         let held = undetermined(place.after, place.before);
@@ -140,10 +198,35 @@ mod tests {
     #[test]
     fn several_places_are_one_warning_of_the_latest_and_another_place_is_news() {
         let (one, other) = (broken("2026-03-10", "2026-03-11", 1), broken("2026-03-12", "2026-03-13", -9));
-        let both = broken_chain(&[other, one], Calendar::statutory());
+        let chained = |breaks: &[Break]| broken_chain(breaks, &Lacking::default(), Calendar::statutory());
+        let both = chained(&[other, one]);
         assert_eq!((both.len(), &both[0].evidence["value"], &both[0].evidence["places"]), (1, &9.into(), &2.into()));
-        let alone = broken_chain(&[other], Calendar::statutory());
+        let alone = chained(&[other]);
         assert_ne!(both[0].basis, alone[0].basis);
-        assert_eq!(both, broken_chain(&[one, other], Calendar::statutory()), "in whichever order they are read");
+        assert_eq!(both, chained(&[one, other]), "in whichever order they are read");
+    }
+
+    #[test]
+    fn a_day_or_a_number_that_is_missing_is_a_gap_though_the_balances_agree() {
+        let days = Lacking { days: vec![day("2026-05-06"), day("2026-05-07")], numbers: Vec::new() };
+        let skip = Skipped { after: day("2026-03-10"), before: day("2026-03-11"), from: 7, to: 9 };
+        let number = Lacking { days: Vec::new(), numbers: vec![skip] };
+        for (case, lacking, value, unit, between) in [
+            ("two bank days", &days, 2, "bank_days", ("2026-05-05", "2026-05-08")),
+            ("a number", &number, 1, "statements", ("2026-03-10", "2026-03-11")),
+        ] {
+            let alarms = broken_chain(&[], lacking, Calendar::statutory());
+            assert_eq!((alarms.len(), alarms[0].kind, alarms[0].level), (1, GAP.0, GAP.1), "{case}");
+            let evidence = &alarms[0].evidence;
+            assert_eq!((&evidence["value"], &evidence["unit"]), (&value.into(), &unit.into()), "{case}");
+            assert_eq!(
+                (&evidence["gap_after"], &evidence["gap_before"]),
+                (&between.0.into(), &between.1.into()),
+                "{case}"
+            );
+        }
+        let differ = broken("2026-05-05", "2026-05-08", -4_500);
+        let both = broken_chain(&[differ], &days, Calendar::statutory());
+        assert_eq!((both.len(), &both[0].evidence["value"]), (1, &4_500.into()), "the difference says more");
     }
 }

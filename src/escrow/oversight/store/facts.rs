@@ -1,15 +1,15 @@
 //! SQL of what is judged of accounts, banks and institutions without a look into the ledger.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::oversight::rules::{Break, Feed, Filing, Inflow, LENDERS},
+    escrow::oversight::rules::{Break, Feed, Filing, Span},
 };
 
 #[derive(QueryableByName)]
@@ -39,8 +39,90 @@ pub async fn feeds(conn: &mut ScopedConn) -> Result<Vec<Feed>, DbError> {
         institution: row.institution_id,
         bank: row.bank,
         covered_on: row.covered_on,
+        holes: Vec::new(),
     };
     Ok(rows.into_iter().map(feed).collect())
+}
+
+#[derive(QueryableByName)]
+struct SpanRow {
+    #[diesel(sql_type = BigInt)]
+    account_id: i64,
+    #[diesel(sql_type = Text)]
+    format: String,
+    #[diesel(sql_type = Nullable<Date>)]
+    opening_on: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    first_on: Option<NaiveDate>,
+    #[diesel(sql_type = Date)]
+    last_on: NaiveDate,
+    #[diesel(sql_type = Nullable<Integer>)]
+    number: Option<i32>,
+}
+
+/// The days of the statements of some accounts, of those that reach `since` or beyond.
+pub async fn spans(conn: &mut ScopedConn, of: &[i64], since: NaiveDate) -> Result<Vec<(i64, Span)>, DbError> {
+    // The start of a statement without entries is that of its opening, dated as banks do; the rule knows how.
+    let rows: Vec<SpanRow> = sql_query(
+        "SELECT s.account_id, s.format, s.opening_on, greatest(s.last_on, s.closing_on) AS last_on, s.number, \
+           CASE WHEN s.first_day_fen IS DISTINCT FROM 0 OR s.opening_on IS NULL \
+             THEN (s.first_at AT TIME ZONE interval '8 hours')::date END AS first_on \
+         FROM statements s WHERE s.tenant_id = $1 AND s.account_id = ANY($2) AND greatest(s.last_on, s.closing_on) >= $3",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(since)
+    .load(conn.sql())
+    .await?;
+    let span = |row: SpanRow| {
+        let SpanRow { account_id, format, opening_on, first_on, last_on, number } = row;
+        (account_id, Span { format, opening_on, first_on, last_on, number })
+    };
+    Ok(rows.into_iter().map(span).collect())
+}
+
+#[derive(QueryableByName)]
+struct DayRow {
+    #[diesel(sql_type = BigInt)]
+    account_id: i64,
+    #[diesel(sql_type = Date)]
+    day: NaiveDate,
+}
+
+/// Days since `since` on which the bank pushed something for some accounts.
+pub async fn pushed_days(
+    conn: &mut ScopedConn,
+    of: &[i64],
+    since: NaiveDate,
+) -> Result<Vec<(i64, NaiveDate)>, DbError> {
+    let rows: Vec<DayRow> =
+        sql_query("SELECT account_id, day FROM feed_days WHERE tenant_id = $1 AND account_id = ANY($2) AND day >= $3")
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<Array<BigInt>, _>(of)
+            .bind::<Date, _>(since)
+            .load(conn.sql())
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.account_id, row.day)).collect())
+}
+
+/// Which of some days of accounts have an entry.
+pub async fn days_with_entries(
+    conn: &mut ScopedConn,
+    days: &[(i64, NaiveDate)],
+) -> Result<Vec<(i64, NaiveDate)>, DbError> {
+    let (accounts, days): (Vec<i64>, Vec<NaiveDate>) = days.iter().copied().unzip();
+    let rows: Vec<DayRow> = sql_query(
+        "SELECT d.account_id, d.day FROM unnest($2::bigint[], $3::date[]) AS d (account_id, day) \
+         WHERE EXISTS (SELECT FROM entries e WHERE e.tenant_id = $1 AND e.account_id = d.account_id \
+           AND e.booked_at >= (d.day::timestamp AT TIME ZONE interval '8 hours') \
+           AND e.booked_at < ((d.day + 1)::timestamp AT TIME ZONE interval '8 hours'))",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(accounts)
+    .bind::<Array<Date>, _>(days)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.account_id, row.day)).collect())
 }
 
 #[derive(QueryableByName)]
@@ -140,37 +222,4 @@ pub async fn institutions(
         (row.id, row.unfiled.then_some(filing))
     };
     Ok(rows.into_iter().map(one).collect())
-}
-
-#[derive(QueryableByName)]
-struct InflowRow {
-    #[diesel(sql_type = BigInt)]
-    institution_id: i64,
-    #[diesel(sql_type = BigInt)]
-    amount_fen: i64,
-    #[diesel(sql_type = Timestamptz)]
-    booked_at: DateTime<Utc>,
-}
-
-/// Money that came in since `from` from payers whose names say that they lend.
-pub async fn lenders(
-    conn: &mut ScopedConn,
-    institutions: &[i64],
-    from: DateTime<Utc>,
-) -> Result<Vec<(i64, Inflow)>, DbError> {
-    let names: Vec<String> = LENDERS.iter().map(|word| format!("%{word}%")).collect();
-    let rows: Vec<InflowRow> = sql_query(
-        "SELECT e.institution_id, e.amount_fen, e.booked_at FROM escrow_accounts a \
-         JOIN entries e ON e.tenant_id = a.tenant_id AND e.account_id = a.id \
-         WHERE a.tenant_id = $1 AND a.institution_id = ANY($2) AND a.status = 'active' AND e.booked_at >= $3 AND e.credit \
-           AND NOT e.reversal AND e.counterparty_name LIKE ANY($4) ORDER BY e.institution_id, e.booked_at, e.bank_ref",
-    )
-    .bind::<Integer, _>(conn.tenant())
-    .bind::<Array<BigInt>, _>(institutions)
-    .bind::<Timestamptz, _>(from)
-    .bind::<Array<Text>, _>(names)
-    .load(conn.sql())
-    .await?;
-    let inflow = |row: InflowRow| (row.institution_id, Inflow { amount_fen: row.amount_fen, booked_at: row.booked_at });
-    Ok(rows.into_iter().map(inflow).collect())
 }

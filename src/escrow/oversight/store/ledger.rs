@@ -3,13 +3,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::oversight::rules::{Dues, Elsewhere, OverCap, Payment},
+    escrow::oversight::rules::{Dues, Elsewhere, Loan, OverCap, Payment},
 };
 
 /// A fact and the institution that it is of.
@@ -212,28 +212,41 @@ pub async fn dues(
 }
 
 #[derive(QueryableByName)]
-struct Lately {
+struct LoanRow {
     #[diesel(sql_type = BigInt)]
     institution_id: i64,
-    #[diesel(sql_type = BigInt)]
-    n: i64,
+    #[diesel(sql_type = Binary)]
+    pupil_index: Vec<u8>,
     #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
+    paid_at: DateTime<Utc>,
+    #[diesel(sql_type = Bool)]
+    borne_out: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    payer: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    remark: Option<String>,
 }
 
-/// Pupils for whom a loan paid, and the latest such payment.
-pub async fn loans(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(i64, DateTime<Utc>)>>, DbError> {
-    let rows: Vec<Lately> = sql_query(
-        "SELECT p.institution_id, count(DISTINCT c.pupil_index) AS n, max(p.paid_at) AS at FROM payments p \
+/// Payments that a loan paid, each with the payer and the remark of the entry that bears it out.
+pub async fn loans(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Loan>>, DbError> {
+    let rows: Vec<LoanRow> = sql_query(
+        "SELECT p.institution_id, c.pupil_index, p.paid_at, e.bank_ref IS NOT NULL AS borne_out, \
+           e.counterparty_name AS payer, e.remittance AS remark FROM payments p \
          JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
+         LEFT JOIN entries e ON e.tenant_id = p.tenant_id AND e.account_id = p.account_id AND e.booked_at = p.entry_booked_at \
+           AND e.bank_ref = p.entry_ref \
          WHERE p.tenant_id = $1 AND p.institution_id = ANY($2) AND p.channel = 'loan' AND c.status <> 'cancelled' \
-         GROUP BY p.institution_id",
+         ORDER BY p.institution_id, p.id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
     .load(conn.sql())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.institution_id, (row.n, row.at))).collect())
+    let loan = |row: LoanRow| {
+        let entry = row.borne_out.then_some((row.payer, row.remark));
+        (row.institution_id, Loan { pupil: row.pupil_index, paid_at: row.paid_at, entry })
+    };
+    Ok(rows.into_iter().map(loan).collect())
 }
 
 #[derive(QueryableByName)]

@@ -43,6 +43,9 @@ pub struct Stored {
     pub due_on: Option<NaiveDate>,
     #[diesel(sql_type = Bool)]
     pub proposed: bool,
+    /// The statements were found to connect again.
+    #[diesel(sql_type = Bool)]
+    pub mended: bool,
     #[diesel(sql_type = Integer)]
     pub version: i32,
 }
@@ -64,7 +67,7 @@ impl Stored {
 }
 
 const STORED: &str = "SELECT w.id, w.account_id, w.institution_id, w.bank, w.kind, w.level, w.status, \
-     coalesce(w.evidence->>'basis', '') AS basis, w.history, w.raised_at, w.due_on, w.red_proposal IS NOT NULL AS proposed, w.version \
+     coalesce(w.evidence->>'basis', '') AS basis, w.history, w.raised_at, w.due_on, w.red_proposal IS NOT NULL AS proposed, w.mended_at IS NOT NULL AS mended, w.version \
      FROM warnings w";
 const OPEN: &str = "w.status NOT IN ('resolved', 'withdrawn')";
 
@@ -171,7 +174,7 @@ pub async fn join(
     let done = sql_query(format!(
         "UPDATE warnings w SET level = $4, evidence = $5, history = w.history || $6, policy_version = $7, \
          digested_on = CASE WHEN w.level = $4 THEN w.digested_on END, \
-         due_on = coalesce($8, w.due_on), status = CASE WHEN w.status IN ('acknowledged', 'explained') THEN 'raised' ELSE w.status END, \
+         mended_at = NULL, due_on = coalesce($8, w.due_on), status = CASE WHEN w.status IN ('acknowledged', 'explained') THEN 'raised' ELSE w.status END, \
          version = w.version + 1 WHERE w.tenant_id = $1 AND w.id = $2 AND w.version = $3 AND {OPEN}"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -216,6 +219,27 @@ pub async fn close(conn: &mut ScopedConn, stored: &Stored, now: DateTime<Utc>) -
     .bind::<BigInt, _>(stored.id)
     .bind::<Integer, _>(stored.version)
     .bind::<Timestamptz, _>(now)
+    .execute(conn.sql())
+    .await?;
+    Ok(done == 1)
+}
+
+/// Notes that the statements connect again; the warning waits for a signature by the day `due_on`.
+pub async fn mend(
+    conn: &mut ScopedConn,
+    stored: &Stored,
+    due_on: Option<NaiveDate>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    let done = sql_query(format!(
+        "UPDATE warnings w SET mended_at = $4, due_on = coalesce($5, w.due_on), version = w.version + 1 \
+         WHERE w.tenant_id = $1 AND w.id = $2 AND w.version = $3 AND {OPEN}"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(stored.id)
+    .bind::<Integer, _>(stored.version)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Date>, _>(due_on)
     .execute(conn.sql())
     .await?;
     Ok(done == 1)

@@ -5,6 +5,8 @@
 pub(super) enum Tag {
     Statements,
     Stmt,
+    ElctrncSeqNb,
+    LglSeqNb,
     Acct,
     Id,
     Iban,
@@ -60,6 +62,8 @@ impl Tag {
             // The first version has it in its name.
             "BkToCstmrAcctRptV01" | "BkToCstmrStmtV01" | "BkToCstmrDbtCdtNtfctnV01" => Tag::Statements,
             "Stmt" | "Rpt" | "Ntfctn" => Tag::Stmt,
+            "ElctrncSeqNb" => Tag::ElctrncSeqNb,
+            "LglSeqNb" => Tag::LglSeqNb,
             "Acct" => Tag::Acct,
             "Id" => Tag::Id,
             "IBAN" => Tag::Iban,

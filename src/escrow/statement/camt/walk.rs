@@ -16,7 +16,7 @@ use crate::escrow::statement::{
     error::{Place, StatementError},
     model::{Format, Limits, Skipped, Statement},
     settle::Draft,
-    values::{Currency, iso_date, iso_instant, tidy},
+    values::{Currency, iso_date, iso_instant, series_number, tidy},
 };
 
 /// What the elements now open belong to.
@@ -291,6 +291,11 @@ impl<'a> Walk<'a> {
         use Tag::*;
         let value = std::mem::take(&mut self.value);
         match (self.scope, &self.stack[base..]) {
+            (Scope::Statement, [ElctrncSeqNb]) => self.draft.statement.number = series_number(&value),
+            (Scope::Statement, [LglSeqNb]) => {
+                let number = &mut self.draft.statement.number;
+                *number = number.or_else(|| series_number(&value));
+            }
             (Scope::Statement, [Id]) => self.draft.statement.statement_ref = tidy(&value),
             (Scope::Statement, [Acct, Id, Iban | Bban] | [Acct, Id, Othr | PrtryAcct, Id]) => {
                 self.draft.statement.account = tidy(&value);

@@ -1,0 +1,1 @@
+ALTER TABLE owed_days DROP COLUMN contracts;

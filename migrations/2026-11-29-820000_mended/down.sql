@@ -1,0 +1,1 @@
+ALTER TABLE warnings DROP COLUMN mended_at;

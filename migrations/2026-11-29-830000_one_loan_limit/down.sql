@@ -1,0 +1,1 @@
+-- Which of the two a value had been set for is not kept; the program before this one reads the same default.
