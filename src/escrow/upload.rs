@@ -82,13 +82,26 @@ pub async fn take_in(
         Ok(members) => members,
         Err(error) => return Ok(vec![Taken { name: name.to_owned(), fate: Fate::Refused(error.into()) }]),
     };
-    let layouts = match &wishes.layout {
-        Some(layout) => vec![layout.clone()],
-        None => layouts::for_reading(state, caller, wishes.target.as_ref()).await?,
-    };
+    // What was told just now goes first; the other sheets of a workbook are read by what is remembered.
+    let told = wishes.layout.clone().into_iter();
+    let layouts: Vec<Layout> = told.chain(layouts::for_reading(state, caller, wishes.target.as_ref()).await?).collect();
     let mut taken = Vec::with_capacity(members.len());
+    // The workbooks of a zip share what one file may unpack to.
+    let (most, mut left) = (limits.max_bytes_unpacked, limits.max_bytes_unpacked);
     for member in members {
         let name = member.name.as_ref().map_or_else(|| name.to_owned(), |member| format!("{name}: {member}"));
+        let claim = member.claimed_bytes().and_then(|claimed| {
+            let too_many = || StatementError::too_many_unpacked(most);
+            left = left.checked_sub(claimed.unwrap_or_default()).ok_or_else(too_many)?;
+            Ok(claimed.unwrap_or(most))
+        });
+        limits.max_bytes_unpacked = match claim {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                taken.push(Taken { name, fate: Fate::Refused(error.into()) });
+                continue;
+            }
+        };
         let reading = Reading { name: name.clone(), member, layouts: layouts.clone(), limits: limits.clone() };
         let (fate, entries) = one(state, caller, reading, wishes).await?;
         limits.max_entries = limits.max_entries.saturating_sub(entries);

@@ -181,8 +181,8 @@ struct Sifted {
     duplicates: Vec<i64>,
     /// The earliest of these entries of each statement, as stored.
     first_at: HashMap<usize, DateTime<Utc>>,
-    /// Those whose place in the day is now known better.
-    moved: Vec<rows::Moved>,
+    /// Those of which more is known now.
+    bettered: Vec<rows::Bettered>,
 }
 
 /// On what the balance rests after a batch.
@@ -226,16 +226,16 @@ impl Work<'_> {
         if self.delivery.format == PUSH && account.heard_on < Some(today) {
             accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
         }
-        let sifted = self.leave_out_known(&account, &mut batch).await?;
-        if !sifted.moved.is_empty() {
-            rows::place(&self.tx, self.tenant(), account.id, &sifted.moved).await?;
+        let mut sifted = self.leave_out_known(&account, &mut batch).await?;
+        let known = orders::known(&self.tx, self.tenant(), &account).await?;
+        if !sifted.bettered.is_empty() {
+            self.better(&account, known, &mut sifted.bettered).await?;
         }
         let repeats = self.repeats(&account, &batch).await?;
-        let known = orders::known(&self.tx, self.tenant(), &account).await?;
         self.settle(&account, known, &mut batch.entries).await?;
         let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
-        let standing = self.standing(&account, &batch, &claims, !sifted.moved.is_empty()).await?;
+        let standing = self.standing(&account, &batch, &claims, !sifted.bettered.is_empty()).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
         let ids = self.record(&account, &batch, &fresh, &sifted.duplicates, (&claims, &standing)).await?;
         let owner = Owner {
@@ -270,7 +270,7 @@ impl Work<'_> {
         let mut news = Vec::new();
         let learned = account.owed_changed_on.is_some() && account.entry_count > 0;
         if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on || learned {
-            let moved = sifted.moved.iter().map(|one| one.to.booked_at).max();
+            let moved = sifted.bettered.iter().map(|one| one.entry.booked_at).max();
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at).max(moved);
             let judged = match first {
                 Some(run) => {
@@ -344,7 +344,7 @@ impl Work<'_> {
         shifted: bool,
     ) -> Result<Standing, IngestError> {
         let mut in_order = account.entry_count == 0;
-        // Where something moved within a day, what came after it is judged anew.
+        // Where more is known of what was judged, it and what came after it are judged anew.
         if !in_order && !shifted {
             let last_claim = accounts::last_claim_at(&self.tx, self.tenant(), account.id).await?;
             let first = batch.entries.first().map(|entry| entry.booked_at);
@@ -398,35 +398,35 @@ impl Work<'_> {
             .map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 })
             .collect::<Vec<_>>();
         let mut first_at = HashMap::new();
-        let mut moved = Vec::new();
+        let mut bettered = Vec::new();
         if account.entry_count == 0 || batch.entries.is_empty() {
-            return Ok(Sifted { duplicates, first_at, moved });
+            return Ok(Sifted { duplicates, first_at, bettered });
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
         let known = rows::known(&self.tx, self.tenant(), account.id, &refs).await?;
-        let known: HashMap<&str, &rows::Known> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
+        let known: HashMap<&str, &NewEntry> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
         let mut conflicts = Vec::new();
         Arc::make_mut(&mut batch.entries).retain(|entry| {
             let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
-            if stored.content == entry.content() {
+            if stored.content() == entry.content() {
                 duplicates[entry.statement] += 1;
-                let to = stored.position.or(entry.position());
-                if to != stored.position {
-                    moved.push(rows::Moved { bank_ref: entry.bank_ref.clone(), from: stored.position.booked_at, to });
+                let better = (*stored).clone().or(entry);
+                let first = first_at.entry(entry.statement).or_insert(better.booked_at);
+                *first = better.booked_at.min(*first);
+                if better != **stored {
+                    bettered.push(rows::Bettered { from: stored.booked_at, entry: better });
                 }
-                let first = first_at.entry(entry.statement).or_insert(to.booked_at);
-                *first = to.booked_at.min(*first);
             } else if conflicts.len() < TOLD_MAX {
                 conflicts.push(Conflict {
                     bank_ref: entry.bank_ref.clone(),
-                    stored: stored.content,
+                    stored: stored.content(),
                     received: entry.content(),
                 });
             }
             false
         });
         if conflicts.is_empty() {
-            Ok(Sifted { duplicates, first_at, moved })
+            Ok(Sifted { duplicates, first_at, bettered })
         } else {
             Err(IngestError::Conflict(conflicts))
         }

@@ -185,7 +185,8 @@ pub struct Repeated {
     pub like_at: DateTime<Utc>,
 }
 
-/// Entries since an instant that say the same as one at most `days` earlier, the latest first.
+/// Entries since an instant that say the same as one at most `days` earlier, or as one of the same day of which more is
+/// told (a time, a value date), the latest first.
 pub async fn repeated(
     conn: &mut ScopedConn,
     tenant: i32,
@@ -195,13 +196,18 @@ pub async fn repeated(
     limit: i64,
 ) -> Result<Vec<Repeated>, DbError> {
     Ok(sql_query(
-        "SELECT * FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
-             counterparty_account, remittance, balance_after_fen, order_ref, last_value(bank_ref) OVER before AS like_ref, last_value(booked_at) OVER before AS like_at \
-         FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 \
-         AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\" \
-         AND coalesce(counterparty_name, counterparty_account, remittance) IS NOT NULL \
-         WINDOW before AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, '') \
-             ORDER BY (booked_at AT TIME ZONE interval '8 hours')::date RANGE BETWEEN make_interval(days => $4) PRECEDING AND interval '1 day' PRECEDING)) r \
+        "SELECT * FROM (SELECT e.*, coalesce(last_value(bank_ref) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(bank_ref) OVER same END) AS like_ref, \
+             coalesce(last_value(booked_at) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(booked_at) OVER same END) AS like_at \
+         FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
+                 counterparty_account, remittance, balance_after_fen, order_ref, (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
+                 ((booked_at AT TIME ZONE interval '8 hours')::time <> '00:00')::int + (value_on IS NOT NULL)::int AS detail \
+             FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 \
+             AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\" \
+             AND coalesce(counterparty_name, counterparty_account, remittance) IS NOT NULL) e \
+         WINDOW saying AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, '')), \
+             before AS (saying ORDER BY day RANGE BETWEEN make_interval(days => $4) PRECEDING AND interval '1 day' PRECEDING), \
+             same AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, ''), day \
+                 ORDER BY detail DESC, bank_ref)) r \
          WHERE like_at IS NOT NULL ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5",
     )
     .bind::<Integer, _>(tenant)

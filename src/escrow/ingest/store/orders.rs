@@ -1,5 +1,7 @@
 //! SQL of what the ledger knows of an account, as the ingest sees it.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::{Client, Error, Row};
 
@@ -8,7 +10,7 @@ use crate::escrow::{
     ingest::{
         entries::NewEntry,
         matching::{OpenPayment, Order, What},
-        store::accounts::Account,
+        store::{accounts::Account, entries::Bettered},
     },
 };
 
@@ -125,6 +127,39 @@ pub async fn tie_payments(client: &Client, tenant: i32, account: i64, ties: &[(i
             &[&tenant, &ids, &account, &booked, &refs],
         )
         .await?;
+    Ok(())
+}
+
+/// Which of these entries of an account bear out a payment.
+pub async fn tied(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
+    let rows = client
+        .query(
+            "SELECT entry_ref FROM payments WHERE tenant_id = $1 AND account_id = $2 AND entry_ref = ANY($3)",
+            &[&tenant, &account, &refs],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Entries stand elsewhere within their days: so do they in what they bear out and carry out.
+pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[Bettered]) -> Result<(), Error> {
+    let moved = || bettered.iter().filter(|one| one.from != one.entry.booked_at);
+    let refs: Vec<&str> = moved().map(|one| one.entry.bank_ref.as_str()).collect();
+    let to: Vec<DateTime<Utc>> = moved().map(|one| one.entry.booked_at).collect();
+    if refs.is_empty() {
+        return Ok(());
+    }
+    for table in ["payments", "refunds", "release_orders"] {
+        client
+            .execute(
+                &format!(
+                    "UPDATE {table} t SET entry_booked_at = m.at FROM unnest($4::text[], $5::timestamptz[]) AS m (ref, at) \
+                     WHERE t.tenant_id = $1 AND t.institution_id = $2 AND t.account_id = $3 AND t.entry_ref = m.ref"
+                ),
+                &[&tenant, &account.institution_id, &account.id, &refs, &to],
+            )
+            .await?;
+    }
     Ok(())
 }
 
