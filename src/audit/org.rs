@@ -22,7 +22,7 @@ use crate::{
 const ROWS: i64 = 30;
 
 /// Changes that an institution sees.
-const OPEN: [&str; 14] = [
+const OPEN: [&str; 21] = [
     "institution.added",
     "institution.changed",
     "list.changed",
@@ -31,6 +31,13 @@ const OPEN: [&str; 14] = [
     "course.approved",
     "course.returned",
     "escrow.account_filed",
+    "escrow.account_completed",
+    "escrow.branches_named",
+    "escrow.change_moved",
+    "escrow.change_withdrawn",
+    "escrow.account_in_use",
+    "escrow.account_emptying",
+    "escrow.account_closed",
     "escrow.entries_received",
     "warning.acknowledged",
     "warning.explained",

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     api_policy, balances,
-    commands::{self, Filing, Handled, Handling},
+    commands::{self, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
+    filing::{self, Filing},
     ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
     model::{Status, Step, account_number},
     oversight, shown,
@@ -41,6 +42,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/escrow/accounts/{id}", Access::May(ReadEscrow), || web::get().to(read_account)),
         Route::get("/api/v1/escrow/accounts/{id}/entries", Access::May(ReadEscrow), || web::get().to(list_entries)),
         Route::get("/api/v1/escrow/accounts/{id}/balances", Access::May(ReadEscrow), || web::get().to(list_balances)),
+        Route::post("/api/v1/escrow/accounts/{id}/withdrawal", Access::May(FileAccount), || {
+            web::post().to(withdraw_account)
+        }),
         Route::post("/api/v1/escrow/accounts/{id}/statements", Access::May(UploadStatement), || {
             web::post().to(add_statement)
         }),
@@ -63,6 +67,10 @@ struct FilingRequest {
     mode: String,
     agreement_no: String,
     payee_account: String,
+    /// The branches that it serves; `[]` for the whole institution.
+    branches: Option<Vec<String>>,
+    /// The day from which it takes the place of the account in use.
+    in_use_from: Option<String>,
 }
 
 async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>) -> Result<HttpResponse, Problem> {
@@ -74,14 +82,23 @@ async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>)
         mode: &request.mode,
         agreement_no: &request.agreement_no,
         payee_account: &request.payee_account,
+        branches: request.branches.clone(),
+        in_use_from: request.in_use_from.as_deref().unwrap_or_default(),
     };
-    let id = commands::file_account(&state, &caller, &filing).await?;
+    let filed = filing::file(&state, &caller, &filing).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let account = of_range(&mut conn, id).await?;
+    let account = of_range(&mut conn, filed.id).await?;
     conn.commit().await?;
-    Ok(HttpResponse::Created()
-        .insert_header(("location", format!("/api/v1/escrow/accounts/{id}")))
+    let mut answer = if filed.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(answer
+        .insert_header(("location", format!("/api/v1/escrow/accounts/{}", filed.id)))
         .json(document(&state, &caller, account)?))
+}
+
+/// POST /api/v1/escrow/accounts/{id}/withdrawal
+async fn withdraw_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+    filing::withdraw(&state, &caller, *id).await?;
+    read_account(state, caller, id).await
 }
 
 /// An account as the caller may read it.

@@ -99,10 +99,10 @@ pub async fn back_test(
         }
         let from = account.opening_on.map(clock::midnight);
         let rows = entries::movements(conn, account.tenant_id, account.id, from).await?;
-        let obligations = obligations(conn, &account).await?;
         (test.accounts, test.entries) = (test.accounts + 1, test.entries + rows.len());
         let (policies, calendar) = (Arc::clone(policies), Arc::clone(&calendar));
         let facts = accounts::facts(conn, &account).await?;
+        let obligations = obligations(conn, &account, &facts).await?;
         // A long history takes a moment, in which a worker would answer nobody else.
         let compared = tokio::task::spawn_blocking(move || {
             let stored = Stored {
@@ -126,13 +126,17 @@ pub async fn back_test(
     Ok(test)
 }
 
-/// What is owed by the institution of the account in use, as the ingest judges it.
-async fn obligations(conn: &mut ScopedConn, account: &Account) -> Result<Option<Obligations>, DbError> {
-    if account.status != "active" {
+/// What is owed by the institution of an account, as the ingest judges it.
+async fn obligations(
+    conn: &mut ScopedConn,
+    account: &Account,
+    facts: &AccountFacts,
+) -> Result<Option<Obligations>, DbError> {
+    if !account.answers() {
         return Ok(None);
     }
     let days = owed::owed_days(conn, account.tenant_id, account.institution_id).await?;
-    Ok((!days.is_empty()).then(|| Obligations::from_days(&days)))
+    Ok((!days.is_empty()).then(|| Obligations::from_days(&days).beside(facts.siblings.spent())))
 }
 
 /// What is stored of an account.

@@ -20,7 +20,7 @@ pub struct Input {
 }
 
 /// The inputs in the order in which a person reads them: field of the evidence, name in Chinese, in English.
-const NAMES: [(&str, &str, &str); 60] = [
+const NAMES: [(&str, &str, &str); 61] = [
     ("value", "测得", "Measured"),
     ("threshold", "预警线", "Threshold"),
     ("at", "发生时间", "When"),
@@ -51,10 +51,15 @@ const NAMES: [(&str, &str, &str); 60] = [
     ("balance_at_start_fen", "期初余额", "Balance at its start"),
     ("credits_fen", "期内转入", "Paid in during it"),
     ("base_fen", "期内可用资金", "Money at hand in it"),
-    ("exempt_fen", "其中退费、冲正（不计入）", "Refunds and reversals, not counted"),
+    (
+        "exempt_fen",
+        "其中退费、冲正、转入本机构其他监管账户（不计入）",
+        "Refunds, reversals and moves to own escrow accounts, not counted",
+    ),
     ("matched_fen", "其中有划拨单的", "Covered by release orders"),
     ("matched_bp", "有划拨单的占比", "Share covered by orders"),
     ("released_fen", "本周期已划拨", "Released in the period"),
+    ("elsewhere_fen", "本周期从其他监管账户划拨", "Released in the period from other accounts"),
     ("earned_fen", "本周期确认消课", "Lessons confirmed in the period"),
     ("carried_fen", "上期结转", "Carried over"),
     ("consumable_fen", "可划拨金额", "What may be released"),

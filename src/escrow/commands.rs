@@ -1,143 +1,28 @@
-//! What people change: an account is filed, a warning is handled.
+//! What people change about a warning.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use serde_json::json;
 
 use super::{
     desk::{Closing, steps_of},
     detector::Level,
     error::EscrowError,
-    model::{self, Mode, Status, Step, account_number, due_workdays, needs_two},
+    model::{self, Status, Step, due_workdays, needs_two},
     oversight::store::telling::{self, Colleague},
-    store::{
-        accounts::{self, NewAccount},
-        warnings::{self, Standing, Warning},
-    },
+    store::warnings::{self, Standing, Warning},
 };
 use crate::{
     approvals::{self, ApprovalError, Draft, Kind},
     audit::{self, Event},
     db::{DbError, ScopedConn},
     identity::{Action, Caller, may, roles},
-    kernel::{Calendar, CreditCode, Private},
+    kernel::Calendar,
     lists::{self, ListError, ListMove, Proposal},
     policies::{self, InForce},
-    public,
     web::{AppState, FieldError},
 };
 
 /// Longest comment in characters.
 const COMMENT_MAX: usize = 2000;
-/// Longest name of a bank, and longest number, in characters.
-const TEXT_MAX: usize = 100;
-
-/// An account as filed, not yet checked.
-#[derive(Debug, Clone, Default)]
-pub struct Filing<'a> {
-    pub credit_code: &'a str,
-    pub bank: &'a str,
-    pub account: &'a str,
-    pub mode: &'a str,
-    pub agreement_no: &'a str,
-    pub payee_account: &'a str,
-}
-
-/// A filing whose fields are right.
-struct Checked {
-    credit_code: CreditCode,
-    account_no: String,
-    payee_account: String,
-    mode: Mode,
-}
-
-fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let mut wrong = |path: &str, rule: &str, zh: &str, en: &str| errors.push(FieldError::new(path, rule, zh, en));
-    let code = filing.credit_code.parse::<CreditCode>().ok();
-    if code.is_none() {
-        wrong(
-            "credit_code",
-            "ADM-USCC-VALID",
-            "统一社会信用代码不对，应为 18 位且校验位正确",
-            "not a valid unified social credit code of 18 characters",
-        );
-    }
-    let (account_no, payee_account) = (account_number(filing.account), account_number(filing.payee_account));
-    for (path, number) in [("account", &account_no), ("payee_account", &payee_account)] {
-        if !(8..=40).contains(&number.len()) {
-            wrong(
-                path,
-                "FUND-ACCOUNT-UNIQUE",
-                "账号应为 8 至 40 位数字或字母",
-                "an account number has 8 to 40 digits or letters",
-            );
-        }
-    }
-    if payee_account == account_no && !account_no.is_empty() {
-        wrong(
-            "payee_account",
-            "FUND-ACCOUNT-UNIQUE",
-            "划拨收款账户须与监管账户不同",
-            "releases go to another account than the escrow account itself",
-        );
-    }
-    for (path, text) in [("bank", filing.bank), ("agreement_no", filing.agreement_no)] {
-        if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
-            wrong(path, "FUND-MODE", "请填写，不超过 100 字", "fill this in, 100 characters at most");
-        }
-    }
-    let mode = filing.mode.parse::<Mode>().ok();
-    if mode.is_none() {
-        wrong("mode", "FUND-MODE", "请选择银行托管或风险保证金", "choose custody or risk_deposit");
-    }
-    match (code, mode) {
-        (Some(credit_code), Some(mode)) if errors.is_empty() => {
-            Ok(Checked { credit_code, account_no, payee_account, mode })
-        }
-        _ => Err(errors),
-    }
-}
-
-/// Files an institution's dedicated account (FUND-MODE, FUND-ACCOUNT-UNIQUE); returns its id. Its name is the
-/// institution's registered name. An institution's user files for no other institution.
-pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>) -> Result<i64, EscrowError> {
-    if !may(caller.actor.role, Action::FileAccount) {
-        return Err(EscrowError::Forbidden);
-    }
-    let checked = check(filing).map_err(EscrowError::Invalid)?;
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let holder = accounts::holder(&mut conn, checked.credit_code.as_str()).await?.ok_or(EscrowError::NotFound)?;
-    let payee_account = Private::new(checked.payee_account);
-    let account = NewAccount {
-        institution: holder.id,
-        bank: filing.bank.trim(),
-        account_no: &checked.account_no,
-        account_name: &holder.name,
-        mode: checked.mode.into(),
-        agreement_no: filing.agreement_no.trim(),
-        payee_account: &payee_account,
-    };
-    let id = match accounts::add(&mut conn, &account, caller.now).await {
-        Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-            return Err(EscrowError::AccountTaken);
-        }
-        other => other?,
-    };
-    let event = Event {
-        action: "escrow.account_filed",
-        subject_kind: "escrow_account",
-        subject_id: id.to_string(),
-        institution: Some(holder.id),
-        after: Some(json!({"bank": account.bank, "account_no": account.account_no, "mode": checked.mode,
-                           "agreement_no": account.agreement_no, "payee_account": account.payee_account})),
-        ..Event::default()
-    };
-    audit::store::record(&mut conn, caller, event).await?;
-    // Parents are told which account to pay into.
-    public::publish(&mut conn, holder.id, caller.now).await?;
-    conn.commit().await?;
-    Ok(id)
-}
 
 /// A step about a warning.
 #[derive(Debug, Clone, Copy)]
@@ -361,46 +246,6 @@ pub(super) async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn filing() -> Filing<'static> {
-        Filing {
-            credit_code: "52331002MJY0000011",
-            bank: "台州银行椒江支行",
-            account: "6230 5500 1203 0091 264",
-            mode: "custody",
-            agreement_no: "TG-2026-001",
-            payee_account: "33105001",
-        }
-    }
-
-    #[test]
-    fn a_filing_is_checked_field_by_field() {
-        let code = valid_code();
-        let right = Filing { credit_code: &code, ..filing() };
-        assert_eq!(check(&right).map(|checked| checked.account_no).ok().as_deref(), Some("6230550012030091264"));
-        for (path, wrong) in [
-            ("credit_code", Filing { credit_code: "123", ..right.clone() }),
-            ("account", Filing { account: "1234567", ..right.clone() }),
-            ("payee_account", Filing { payee_account: "", ..right.clone() }),
-            ("payee_account", Filing { payee_account: "6230550012030091264", ..right.clone() }),
-            ("bank", Filing { bank: "  ", ..right.clone() }),
-            ("agreement_no", Filing { agreement_no: "", ..right.clone() }),
-            ("mode", Filing { mode: "escrow", ..right.clone() }),
-        ] {
-            let errors = check(&wrong).err().unwrap_or_default();
-            assert_eq!(errors.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(), [path]);
-        }
-    }
-
-    /// The sample code with whatever check character makes it valid.
-    fn valid_code() -> String {
-        let body = "52331002MJY000001";
-        "0123456789ABCDEFGHJKLMNPQRTUWXY"
-            .chars()
-            .map(|check| format!("{body}{check}"))
-            .find(|code| code.parse::<CreditCode>().is_ok())
-            .unwrap()
-    }
 
     #[test]
     fn every_step_but_seeing_and_handing_over_needs_a_reason() {

@@ -30,7 +30,13 @@ pub struct AccountDocument {
     /// Null where a sheet named the account and nobody has filed these two. An official reads the payee's mask.
     agreement_no: Option<String>,
     payee_account: Option<String>,
+    /// `upcoming` waits for its day, `emptying` had a successor and holds money still.
     status: String,
+    /// None named: the whole institution.
+    branches: Vec<String>,
+    in_use_from: Option<NaiveDate>,
+    /// The first day on which its successor is in use.
+    in_use_until: Option<NaiveDate>,
     balance_fen: i64,
     entries: i64,
     last_booked_at: Option<DateTime<FixedOffset>>,
@@ -56,6 +62,9 @@ impl AccountDocument {
             agreement_no: account.agreement_no,
             payee_account: payee.map(|payee| if own { payee.expose().to_owned() } else { payee.masked() }),
             status: account.status,
+            branches: account.branches,
+            in_use_from: account.in_use_from,
+            in_use_until: account.in_use_until,
             balance_fen: account.balance_fen,
             entries: account.entry_count,
             last_booked_at: account.last_booked_at.map(local),

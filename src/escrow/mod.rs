@@ -21,6 +21,7 @@ pub mod drafts;
 mod entries_file;
 mod error;
 pub mod events;
+pub mod filing;
 pub mod folder;
 mod glance;
 pub mod ingest;

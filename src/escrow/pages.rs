@@ -12,7 +12,7 @@ use super::{
     corrections::{self, Correction, PossibleRepeat, Tie},
     detector::WarningKind,
     documents::Balance,
-    draft_pages, entries_file, layout_pages,
+    draft_pages, entries_file, filing, layout_pages,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -20,6 +20,7 @@ use super::{
     store::{
         accounts::{self, Account, Statement},
         entries::{self, Counterparty},
+        siblings,
         warnings::Action as Done,
     },
     upload_pages, watch,
@@ -45,6 +46,7 @@ pub fn routes() -> Vec<Route> {
     use Action::{HandleWarning, ReadEscrow};
     // Routes are tried one after another: names come before what stands for an account.
     let mut routes = oversight::pages::routes();
+    routes.extend(filing::pages::routes());
     routes.extend(upload_pages::routes());
     routes.extend(draft_pages::routes());
     routes.extend(layout_pages::routes());
@@ -82,6 +84,9 @@ struct AccountPage<'a> {
     may_unmask: bool,
     statements: &'a [Statement],
     may_upload: bool,
+    may_file: bool,
+    /// What the institution's other accounts hold, and what is between them.
+    elsewhere_fen: i64,
     /// Whether a colleague could be asked to suspend the listing.
     may_propose: bool,
     refused: Option<&'a Refused<'a>>,
@@ -129,7 +134,10 @@ impl AccountPage<'_> {
     /// The share of what is owed in lessons that the balance covers, in basis points; `None` where nothing is owed.
     fn coverage_bp(&self) -> Option<i64> {
         let owed = self.ledger.as_ref().map(|ledger| ledger.unearned_fen).filter(|owed| *owed > 0)?;
-        i64::try_from(i128::from(self.account.balance_fen) * 10_000 / i128::from(owed)).ok()
+        i64::try_from(
+            (i128::from(self.account.balance_fen) + i128::from(self.elsewhere_fen)) * 10_000 / i128::from(owed),
+        )
+        .ok()
     }
 
     fn held_kind(&self, held: &Undetermined) -> &'static str {
@@ -165,6 +173,17 @@ impl AccountPage<'_> {
 
     fn mode(&self) -> &'static str {
         mode_word(self.page, &self.account.mode)
+    }
+
+    /// How the account stands where it is not the one in use.
+    fn standing(&self) -> Option<&'static str> {
+        match self.account.status.as_str() {
+            "upcoming" => Some(self.page.lang.t("待启用", "Waits for its day")),
+            "emptying" => Some(self.page.lang.t("待转清", "To be emptied")),
+            "closed" if self.account.in_use_until.is_none() => Some(self.page.lang.t("未启用", "Never in use")),
+            "closed" => Some(self.page.lang.t("已转清", "Empty")),
+            _ => None,
+        }
     }
 }
 
@@ -276,6 +295,7 @@ async fn render_account(
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
     let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
+    let elsewhere_fen = siblings::held_elsewhere(&mut conn, &account).await?;
     let ledger = ledger::glance(&mut conn, (account.tenant_id, account.institution_id), page.today()).await?;
     conn.commit().await?;
     let template = AccountPage {
@@ -295,6 +315,8 @@ async fn render_account(
         may_unmask: page.may(Action::UnmaskPersonal),
         statements: &statements,
         may_upload: own && may(caller.actor.role, Action::UploadStatement),
+        may_file: own && may(caller.actor.role, Action::FileAccount),
+        elsewhere_fen,
         may_propose: own && may(caller.actor.role, Action::ProposeListing),
         refused,
         colleagues: &colleagues,

@@ -104,6 +104,18 @@ pub struct Detail {
     pub courses: Vec<Course>,
     /// The account to pay into; `null` when none is filed.
     pub escrow: Option<Account>,
+    /// The account that takes its place, and from when on; `null` when none is filed.
+    #[serde(default)]
+    pub next_escrow: Option<NextAccount>,
+}
+
+impl Detail {
+    /// As it is read on a day: from its first day on the next account is the one to pay into.
+    pub fn turn(&mut self, today: NaiveDate) {
+        if let Some(next) = self.next_escrow.take_if(|next| next.from <= today) {
+            self.escrow = Some(next.account);
+        }
+    }
 }
 
 /// The licence to run a school (办学许可证).
@@ -213,6 +225,17 @@ pub struct Account {
     pub account_name: String,
     /// `custody` (银行托管) or `risk_deposit` (风险保证金).
     pub mode: String,
+    /// The branches that pay into it; none named means all.
+    #[serde(default)]
+    pub branches: Vec<String>,
+}
+
+/// The account that fees go to from a day on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAccount {
+    pub from: NaiveDate,
+    #[serde(flatten)]
+    pub account: Account,
 }
 
 /// Whether the money of an institution is being watched.

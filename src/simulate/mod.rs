@@ -1,14 +1,17 @@
 //! A simulated county: parents pay and learn, banks report late or broken, and some owners empty their accounts.
 //!
 //! [`world`] makes up what happens, day by day, from a seed alone; [`bank`] books it and writes the statement files of a real
-//! bank's shape; [`drive`] feeds both to the service's own commands, as people and banks would; [`store`] asks every week
+//! bank's shape; [`setup`] makes the county and [`drive`] feeds both to the service's own commands, as people and banks would; [`store`] asks every week
 //! whether money was lost or made; [`report`] says how early each kind of warning came and how often for nothing.
 //!
 //! Nothing here judges: what warns is the detector of the service.
 
 pub mod bank;
+mod change;
 pub mod drive;
+mod officials;
 pub mod report;
+pub mod setup;
 pub mod store;
 pub mod world;
 
@@ -17,7 +20,7 @@ use chrono::NaiveDate;
 use crate::{
     db::DbError,
     demo::DemoError,
-    escrow::ingest::IngestError,
+    escrow::{EscrowError, ingest::IngestError},
     institutions::RegisterError,
     ledger::{LedgerError, refunds::RefundError, releases::ReleaseError},
 };
@@ -47,6 +50,8 @@ pub enum SimulationError {
     Made(&'static str),
     #[error("the county could not be set up: {0}")]
     SetUp(#[from] DemoError),
+    #[error("an account was not filed: {0}")]
+    Filing(#[from] EscrowError),
     #[error(transparent)]
     Register(#[from] RegisterError),
     #[error(transparent)]

@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 use super::SimulationError;
 use crate::db::{DbError, Pools, Scope, ScopedConn};
 
-/// What the bank knows of an account; `None` while a statement is on its way.
+/// What the banks know of a school's accounts; `None` while a statement is on its way.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     pub balance_fen: Option<i64>,
@@ -53,10 +53,13 @@ pub async fn school(
     day: NaiveDate,
 ) -> Result<(), SimulationError> {
     let money: Money = sql_query(
-        "SELECT a.balance_fen, a.entry_count, coalesce(sum(CASE WHEN e.credit THEN e.amount_fen ELSE -e.amount_fen END), 0)::bigint AS sum_fen, \
-         count(e.bank_ref) AS entries, count(DISTINCT e.bank_ref) AS refs FROM escrow_accounts a \
-         LEFT JOIN entries e ON e.tenant_id = a.tenant_id AND e.account_id = a.id \
-         WHERE a.tenant_id = $1 AND a.institution_id = $2 GROUP BY a.id, a.balance_fen, a.entry_count",
+        "SELECT coalesce(sum(a.balance_fen), 0)::bigint AS balance_fen, coalesce(sum(a.entry_count), 0)::bigint AS entry_count, \
+         coalesce(sum(e.sum_fen), 0)::bigint AS sum_fen, coalesce(sum(e.entries), 0)::bigint AS entries, \
+         coalesce(sum(e.refs), 0)::bigint AS refs FROM escrow_accounts a \
+         JOIN LATERAL (SELECT coalesce(sum(CASE WHEN e.credit THEN e.amount_fen ELSE -e.amount_fen END), 0) AS sum_fen, \
+           count(e.bank_ref) AS entries, count(DISTINCT e.bank_ref) AS refs FROM entries e \
+           WHERE e.tenant_id = a.tenant_id AND e.account_id = a.id) e ON true \
+         WHERE a.tenant_id = $1 AND a.institution_id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -110,6 +113,25 @@ pub async fn refund_order(conn: &mut ScopedConn, id: i64) -> Result<(String, i64
     Ok((row.order_ref, row.amount_fen))
 }
 
+/// How the account stands that had a successor; `None` where there is none.
+pub async fn old_account(pools: &Pools, tenant: i32, institution: i64) -> Result<Option<String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        status: String,
+    }
+    let mut conn = Scope::system(tenant).begin(pools).await?;
+    let rows: Vec<Row> = sql_query(
+        "SELECT status FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND in_use_until IS NOT NULL",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .load(conn.sql())
+    .await?;
+    conn.commit().await?;
+    Ok(rows.into_iter().next().map(|row| row.status))
+}
+
 /// A warning as far as the report needs it.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Warning {
@@ -123,11 +145,11 @@ pub struct Warning {
     pub raised_at: DateTime<Utc>,
 }
 
-/// All warnings of the county that later facts did not withdraw, in order of time.
+/// All warnings about schools of the county that later facts did not withdraw, in order of time.
 pub async fn warnings(pools: &Pools, tenant: i32) -> Result<Vec<Warning>, DbError> {
     let mut conn = Scope::system(tenant).begin(pools).await?;
     let rows = sql_query(
-        "SELECT institution_id, kind, level, raised_at FROM warnings WHERE tenant_id = $1 AND status <> 'withdrawn' \
+        "SELECT institution_id, kind, level, raised_at FROM warnings WHERE tenant_id = $1 AND status <> 'withdrawn' AND institution_id IS NOT NULL \
          ORDER BY raised_at, kind, institution_id",
     )
     .bind::<Integer, _>(tenant)

@@ -75,6 +75,12 @@ impl AppState {
         })
     }
 
+    /// The same service by another clock.
+    #[must_use]
+    pub fn at(&self, clock: Clock) -> AppState {
+        AppState { clock, ..self.clone() }
+    }
+
     /// The address under which people reach the service, without a slash at the end.
     pub fn public_url(&self) -> &str {
         &self.public_url

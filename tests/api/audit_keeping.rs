@@ -121,6 +121,7 @@ const TOLD: &[(&str, &[&str])] = &[
     ("school_calendars", &["school_calendar"]),
     ("escrow_accounts", &["escrow_account"]),
     ("entries", &["escrow_account"]),
+    ("own_transfers", &["escrow_account"]),
     ("statements", &["escrow_account", "statement"]),
     ("proof_days", &["proof"]),
     ("proof_items", &["proof"]),

@@ -11,6 +11,7 @@ mod audit_keeping;
 mod courses;
 mod departments;
 mod escrow;
+mod filing;
 mod folder;
 mod gate;
 mod isolation;

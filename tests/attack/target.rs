@@ -320,6 +320,13 @@ impl Target {
             "/api/v1/escrow/accounts" => Body::Json(json!({
                 "credit_code": code, "bank": "攻击银行", "account": "999999999", "mode": "custody", "agreement_no": "A1",
                 "payee_account": "888888888"})),
+            "/b/escrow/accounts/{credit_code}" | "/org/escrow/accounts" => form(&[
+                ("bank", "台州银行"),
+                ("account", self.world.account.as_str()),
+                ("mode", "custody"),
+                ("agreement_no", "A1"),
+                ("payee_account", "888888888"),
+            ]),
             "/b/escrow/layouts/{id}" => form(&[("sure", "yes")]),
             "/b/escrow/drafts/{id}" => form(&[("action", "discard"), ("sure", "yes")]),
             "/b/escrow/webhook" => form(&[("action", "set"), ("url", "https://8.8.8.8/attack")]),
@@ -431,10 +438,11 @@ pub const PASSES_OVER_WHAT_IS_NOT_THERE: [&str; 4] =
     ["/b/approvals", "/b/personal", "/b/personal/export", "/b/personal/erase"];
 
 /// Requests to write that change nothing in the right hands either, what is answered then, and why.
-pub const DOES_NOTHING: [(&str, StatusCode, &str); 4] = [
+pub const DOES_NOTHING: [(&str, StatusCode, &str); 5] = [
     ("/api/v1/releases", StatusCode::CONFLICT, "all that lessons earned is ordered already, and more is in dispute"),
     ("/b/ledger/{credit_code}/releases", StatusCode::UNPROCESSABLE_ENTITY, "the same, said on the page"),
     ("/api/v1/escrow/accounts", StatusCode::CONFLICT, "every institution of the target has its one account already"),
+    ("/api/v1/escrow/accounts/{id}/withdrawal", StatusCode::CONFLICT, "no change of the target's account waits"),
     ("/b/personal", StatusCode::OK, "shows masks of what is kept about somebody"),
 ];
 

@@ -46,6 +46,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.admin).await;
         let proof = format!("/b/proof/{}", world.credit_code);
+        let filing = format!("/b/escrow/accounts/{}", world.credit_code);
         for path in [
             "/b",
             &institution,
@@ -58,6 +59,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/proof",
             &proof,
             "/b/escrow/webhook",
+            &filing,
             "/b/escrow/upload",
             "/b/escrow/layouts",
             &draft,
@@ -89,6 +91,7 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
             "/org/courses?status=draft",
             "/org/courses/new",
             "/org/escrow?done=answered",
+            "/org/escrow/accounts",
             "/org/proof",
             "/org/audit",
             "/org/audit?show=changes",

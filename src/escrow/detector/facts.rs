@@ -2,8 +2,12 @@
 //!
 //! A field that is empty is unknown: what rests on it is not judged, and said so.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
+use super::siblings::Siblings;
 use crate::escrow::model::{Mode, account_number};
 
 /// Whether an account number, as a bank writes it, is one that is kept.
@@ -70,13 +74,14 @@ pub struct AccountFacts {
     /// Other dedicated accounts of the institution, between which money may move.
     pub own_accounts: Vec<FiledAccount>,
     pub persons: Vec<Person>,
+    /// What these other accounts have to do with it while one takes the place of another.
+    pub siblings: Siblings,
 }
 
 impl AccountFacts {
     /// Nothing is filed, or nobody says.
     pub fn unknown() -> &'static AccountFacts {
-        static UNKNOWN: AccountFacts =
-            AccountFacts { mode: None, institution: None, payee: None, own_accounts: Vec::new(), persons: Vec::new() };
+        static UNKNOWN: LazyLock<AccountFacts> = LazyLock::new(AccountFacts::default);
         &UNKNOWN
     }
 }
@@ -99,6 +104,7 @@ impl AccountFacts {
             payee,
             own_accounts,
             persons: named(legal_person).map(person).into_iter().collect(),
+            siblings: Siblings::default(),
         }
     }
 }

@@ -23,6 +23,7 @@ mod open;
 mod replay;
 mod rows;
 mod runoff;
+mod siblings;
 mod structuring;
 mod surge;
 #[cfg(test)]
@@ -36,3 +37,4 @@ pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, Warning
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};
 pub use rows::{AccountRows, EntryRow, RowError, read_entries, read_obligations};
+pub use siblings::{OnItsWay, Sibling, SiblingDay, Siblings, names};

@@ -45,7 +45,7 @@ impl Work<'_> {
         };
         let orders = orders::orders(&self.tx, self.tenant(), account, &amounts(false)).await?;
         let institution = account.institution_id;
-        let payments = match account.active {
+        let payments = match account.takes_payments() {
             true => orders::payments(&self.tx, self.tenant(), institution, &amounts(true), since).await?,
             false => Vec::new(),
         };
@@ -72,7 +72,9 @@ impl Work<'_> {
                 Match::Order { entry, order } => {
                     let entry = &entries[*entry];
                     match order.what {
-                        What::Release => orders::settle_release(&self.tx, self.tenant(), order.id, entry).await?,
+                        What::Release => {
+                            orders::settle_release(&self.tx, self.tenant(), (order.id, account.id), entry).await?;
+                        }
                         What::Refund => refunds.push(PaidRefund {
                             refund: order.id,
                             account: account.id,
@@ -102,17 +104,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What is owed by the institution of the account in use; `None` where nobody keeps a ledger of it, and for an account
-    /// that is used no more: what is owed is held in another one.
+    /// What is owed by the institution, beside what its other accounts released; `None` where nobody keeps a ledger of it.
+    /// On which days the account answers for it, the account's facts say.
     pub(super) async fn obligations(
         &self,
         account: &Account,
         known: Known,
     ) -> Result<Option<Arc<Obligations>>, IngestError> {
-        if !known.ledger || !account.active {
+        if !known.ledger || !account.answers() {
             return Ok(None);
         }
         let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
-        Ok(Some(Arc::new(Obligations::from_days(&days))))
+        Ok(Some(Arc::new(Obligations::from_days(&days).beside(account.siblings.spent()))))
     }
 }

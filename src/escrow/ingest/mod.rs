@@ -17,13 +17,17 @@ mod model;
 mod news;
 mod reconcile;
 mod rejudge;
+mod siblings;
 mod store;
 mod transaction;
+mod transfers;
 mod work;
 
 pub use chain::Gap;
 pub use entries::{Collected, NewEntry, collect};
 pub use error::IngestError;
 pub use model::{Delivery, Incoming, Push, REPEAT_DAYS, Received, Repeat, Target, WarningNews};
-pub use rejudge::{changed_accounts, rejudge};
+pub use rejudge::{catch_up_others, changed_accounts, rejudge};
+pub use siblings::BEFORE as SIBLINGS_BEFORE;
+pub use store::siblings::SIBLING_DAYS;
 pub use work::receive;

@@ -1,6 +1,11 @@
 //! An account judged anew over its whole history, without a delivery: after something was learned late.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use chrono::TimeDelta;
 
 use super::{
     IngestError,
@@ -8,7 +13,7 @@ use super::{
     news::Teller,
     store::{
         accounts::{self, Outcome},
-        orders, warnings,
+        orders, siblings, warnings,
     },
     transaction::Transaction,
     work::Work,
@@ -27,6 +32,34 @@ pub async fn changed_accounts(state: &AppState, tenant: i32) -> Result<Vec<i64>,
     let accounts = orders::changed(&tx, tenant).await?;
     tx.commit().await?;
     Ok(accounts)
+}
+
+/// How many rounds of judging anew follow one another at most: what moves between accounts is settled after two.
+const ROUNDS_MAX: usize = 4;
+/// From when on money that is on its way between accounts is looked after.
+const LATE_AFTER: TimeDelta = TimeDelta::days(3);
+
+/// Judges anew what entries of one account changed about the institution's others, and money on its way that may be late.
+pub async fn catch_up_others(state: &AppState, tenant: i32) -> Result<(), IngestError> {
+    let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
+    let late = siblings::late(&tx, tenant, state.clock.now() - LATE_AFTER).await?;
+    tx.commit().await?;
+    for account in late {
+        rejudge(state, tenant, account).await?;
+    }
+    for _ in 0..ROUNDS_MAX {
+        let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
+        siblings::spread(&tx, tenant).await?;
+        let changed = orders::changed_beside(&tx, tenant).await?;
+        tx.commit().await?;
+        if changed.is_empty() {
+            break;
+        }
+        for account in changed {
+            rejudge(state, tenant, account).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Replays an account by what is known now, and tells of the warnings that changed. Repeated, it changes nothing.
@@ -50,10 +83,11 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
         delivery: &delivery,
         repeated: &[],
         extents: &HashMap::new(),
+        tells_others: Mutex::new(false),
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
     let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url };
-    let account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
+    let mut account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
     let mut news = Vec::new();
     if account.entry_count == 0 {
         orders::forget_change(&work.tx, tenant, account.id).await?;
@@ -61,6 +95,8 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
         let stored = warnings::of_account(&work.tx, tenant, account.id).await?;
         let runs = work.runs(&account).await?;
         let known = orders::known(&work.tx, tenant, &account).await?;
+        let beside = work.beside(&account, &[]).await?;
+        account.siblings = beside.siblings;
         let obligations = work.obligations(&account, known).await?;
         let through = account.statement_on;
         let judged = work.replay(&account, &stored, &runs, through, obligations.as_deref()).await?;
@@ -72,6 +108,7 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
             last_booked_at: account.last_booked_at,
             statement_on: account.statement_on,
             detector: judged.detector,
+            others_from: beside.others_from,
         };
         accounts::update(&work.tx, tenant, &account, &outcome).await?;
         news = teller.tell(&work.tx, &account, &stored, judged.writes).await?;

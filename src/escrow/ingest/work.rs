@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
@@ -15,6 +15,7 @@ use super::{
     model::{Delivery, Incoming, PUSH, Received, Target},
     news::{self, Teller},
     reconcile::{self, Write},
+    rejudge::catch_up_others,
     store::{
         accounts::{self, Account, Claimed, Outcome, Record},
         entries::{self as rows, Owner},
@@ -70,6 +71,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         delivery: &delivery,
         repeated: &repeated,
         extents: &extents,
+        tells_others: Mutex::new(false),
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
     let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url };
@@ -80,7 +82,12 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     if received.iter().any(|part| !part.warnings.is_empty()) {
         warnings::notify(&work.tx, caller.actor.tenant).await?;
     }
+    let tells_others = *work.tells_others.lock().unwrap_or_else(PoisonError::into_inner);
     work.tx.commit().await?;
+    if tells_others && let Err(error) = catch_up_others(state, caller.actor.tenant).await {
+        // The next sweep makes good.
+        tracing::error!(%error, bureau = caller.actor.tenant, "an institution's other accounts could not be judged anew");
+    }
     Ok(received)
 }
 
@@ -173,6 +180,8 @@ pub(super) struct Work<'a> {
     pub(super) repeated: &'a [i64],
     /// How far the entries of each statement reach.
     pub(super) extents: &'a HashMap<usize, Extent>,
+    /// Whether what was taken in concerns other accounts of the same institution.
+    pub(super) tells_others: Mutex<bool>,
 }
 
 /// What of a batch the account has already.
@@ -215,7 +224,7 @@ impl Work<'_> {
     }
 
     async fn take(&self, mut batch: Batch, teller: &Teller<'_>) -> Result<Received, IngestError> {
-        let account =
+        let mut account =
             accounts::lock(&self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
         for (_, statement) in self.statements(&batch) {
             if let Some(found) = statement.account.as_ref().filter(|found| **found != account.account_no) {
@@ -233,6 +242,10 @@ impl Work<'_> {
         }
         let repeats = self.repeats(&account, &batch).await?;
         self.settle(&account, known, &mut batch.entries).await?;
+        let beside = self.beside(&account, &batch.entries).await?;
+        account.siblings = beside.siblings;
+        account.owed_changed_on = account.owed_changed_on.into_iter().chain(beside.changed_on).min();
+        let account = account;
         let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
         let standing = self.standing(&account, &batch, &claims, !sifted.bettered.is_empty()).await?;
@@ -294,6 +307,7 @@ impl Work<'_> {
                 last_booked_at: last,
                 statement_on: closed_through,
                 detector: judged.detector,
+                others_from: beside.others_from,
             };
             accounts::update(&self.tx, self.tenant(), &account, &outcome).await?;
             news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;

@@ -20,4 +20,4 @@ pub mod words;
 pub use desk::RedDesk;
 pub use limits::TellingLimits;
 pub use rules::{Undetermined, tell_at};
-pub use sweep::{SWEEP_EVERY, after_delivery, oldest, sweep, sweep_bureau};
+pub use sweep::{SWEEP_EVERY, after_delivery, after_filing, oldest, sweep, sweep_bureau};

@@ -5,4 +5,5 @@ pub mod drafts;
 pub mod entries;
 pub mod layouts;
 pub mod owed;
+pub mod siblings;
 pub mod warnings;

@@ -15,11 +15,12 @@ use crate::{
 /// Calendar days after a payment in which the bank books it at the latest.
 const BOOKED_WITHIN: u64 = 10;
 
-/// Locks the account in use of an institution of the own bureau against the ingest, until the transaction ends. Whoever
+/// Locks the accounts of an institution of the own bureau that are not closed against the ingest, until the transaction ends. Whoever
 /// books what is owed does so first, so that no day is judged meanwhile by what was owed before.
 pub async fn lock_account(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError> {
     sql_query(
-        "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' FOR NO KEY UPDATE",
+        "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status <> 'closed' ORDER BY id \
+         FOR NO KEY UPDATE",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -32,7 +33,7 @@ pub async fn lock_account(conn: &mut ScopedConn, institution: i64) -> Result<(),
 pub async fn owed_changed(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Result<(), DbError> {
     sql_query(
         "UPDATE escrow_accounts SET owed_changed_on = least(owed_changed_on, $3) \
-         WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' \
+         WHERE tenant_id = $1 AND institution_id = $2 AND (status = 'active' OR in_use_until > $3 OR in_use_from IS NOT NULL) \
          AND ($3 <= statement_on OR $3 <= (last_booked_at AT TIME ZONE interval '8 hours')::date)",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -77,7 +78,7 @@ pub async fn owed_days(conn: &mut ScopedConn, tenant: i32, institution: i64) -> 
     Ok(rows.into_iter().map(day).collect())
 }
 
-/// A credit of the account in use that no payment is tied to.
+/// A credit of an account that is not closed and that no payment is tied to.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Credit {
     #[diesel(sql_type = BigInt)]
@@ -110,7 +111,7 @@ pub async fn open_credits(
     Ok(sql_query(
         "SELECT e.account_id, e.booked_at, (e.booked_at AT TIME ZONE interval '8 hours')::date AS \"on\", e.bank_ref, e.remittance \
          FROM escrow_accounts a JOIN entries e ON e.tenant_id = a.tenant_id AND e.account_id = a.id \
-         WHERE a.tenant_id = $1 AND a.institution_id = $2 AND a.status = 'active' AND e.credit AND NOT e.reversal \
+         WHERE a.tenant_id = $1 AND a.institution_id = $2 AND a.status <> 'closed' AND e.credit AND NOT e.reversal \
          AND e.amount_fen = $3 AND e.booked_at >= $4::date::timestamp AT TIME ZONE interval '8 hours' \
          AND e.booked_at < $5::date::timestamp AT TIME ZONE interval '8 hours' \
          AND NOT EXISTS (SELECT FROM payments p WHERE p.tenant_id = a.tenant_id AND p.institution_id = a.institution_id \

@@ -1,6 +1,7 @@
 //! Stories of whole accounts: the worked examples, both sides of each boundary, and what must hold of any account.
 
 mod below_min;
+mod change;
 mod income;
 mod owed;
 mod properties;

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
     escrow::{
-        detector::{AccountFacts, AccountState, FiledAccount},
+        detector::{AccountFacts, AccountState, FiledAccount, Siblings},
         ingest::{
             Incoming, Target,
             chain::{Claim, Gap, Verdict},
@@ -29,8 +29,15 @@ pub struct Account {
     pub payee_index: Option<Vec<u8>>,
     /// Numbers of the institution's other dedicated accounts, closed ones among them.
     other_accounts: Vec<String>,
+    /// Ids of these.
+    pub other_ids: Vec<i64>,
     legal_person: String,
-    pub active: bool,
+    pub status: String,
+    /// The days on which it is the account in use; the last is the first on which its successor is.
+    pub in_use_from: Option<NaiveDate>,
+    pub in_use_until: Option<NaiveDate>,
+    /// What the other accounts have to do with it; filled in once they are looked at.
+    pub siblings: Siblings,
     pub opening_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
     pub balance_fen: i64,
@@ -58,7 +65,11 @@ impl From<Row> for Account {
             payee_index: row.get("payee_index"),
             other_accounts: row.get("other_accounts"),
             legal_person: row.get("legal_person"),
-            active: row.get("active"),
+            other_ids: row.get("other_ids"),
+            status: row.get("status"),
+            in_use_from: row.get("in_use_from"),
+            in_use_until: row.get("in_use_until"),
+            siblings: Siblings::default(),
             opening_fen: row.get("opening_fen"),
             opening_on: row.get("opening_on"),
             balance_fen: row.get("balance_fen"),
@@ -80,7 +91,23 @@ impl Account {
             FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
         });
         let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
-        AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person)
+        let filed = AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person);
+        AccountFacts { siblings: self.siblings.clone(), ..filed }
+    }
+
+    /// Whether it is the account that parents pay into now.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+
+    /// Whether money may still come in that families paid: into the one in use, and into one that is being emptied or waits.
+    pub fn takes_payments(&self) -> bool {
+        self.status != "closed"
+    }
+
+    /// Whether what is owed was ever held in it; of an account that was closed without a successor nobody can say.
+    pub fn answers(&self) -> bool {
+        self.status != "closed" || self.in_use_until.is_some()
     }
 }
 
@@ -109,7 +136,9 @@ pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Accoun
             "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
              ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
              AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
-             a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+             ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_ids, \
+             a.status, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
              a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
              JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
              WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
@@ -137,6 +166,8 @@ pub struct Outcome {
     pub last_booked_at: Option<DateTime<Utc>>,
     pub statement_on: Option<NaiveDate>,
     pub detector: AccountState,
+    /// The earliest day of which the institution's other accounts have to be judged anew.
+    pub others_from: Option<NaiveDate>,
 }
 
 /// Writes the outcome, by which the account is judged as far as anything is known; for the account in use also what parents see of it, the day up to which it is watched.
@@ -144,7 +175,7 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
     client
         .execute(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
-             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
+             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL, others_from = least(others_from, $10) WHERE tenant_id = $1 AND id = $2",
             &[
                 &tenant,
                 &account.id,
@@ -155,10 +186,11 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
                 &outcome.last_booked_at,
                 &outcome.statement_on,
                 &Json(&outcome.detector),
+                &outcome.others_from,
             ],
         )
         .await?;
-    if account.active && outcome.statement_on != account.statement_on {
+    if account.is_active() && outcome.statement_on != account.statement_on {
         client
             .execute(
                 "UPDATE public_institutions SET statement_on = $3 WHERE tenant_id = $1 AND institution_id = $2",

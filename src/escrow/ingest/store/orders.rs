@@ -28,13 +28,18 @@ pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Kn
     let row = client
         .query_one(
             "SELECT EXISTS (SELECT FROM owed_days WHERE tenant_id = $1 AND institution_id = $2), \
-             EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack')) \
+             EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack')) \
              OR EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved') \
              OR EXISTS (SELECT FROM payments WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL)",
-            &[&tenant, &account.institution_id, &account.id],
+            &[&tenant, &account.institution_id, &all_of(account)],
         )
         .await?;
     Ok(Known { ledger: row.get(0), waiting: row.get(1) })
+}
+
+/// The account and the institution's others: an order that was worked out on one may be carried out on another.
+fn all_of(account: &Account) -> Vec<i64> {
+    account.other_ids.iter().copied().chain([account.id]).collect()
 }
 
 /// What is owed by an institution, day by day.
@@ -61,11 +66,11 @@ pub async fn orders(client: &Client, tenant: i32, account: &Account, amounts: &[
     let rows = client
         .query(
             "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since \
-             FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack') \
+             FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack') \
              AND amount_fen = ANY($4) \
              UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on FROM refunds \
              WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved' AND amount_fen = ANY($4) ORDER BY since, id",
-            &[&tenant, &account.institution_id, &account.id, &amounts],
+            &[&tenant, &account.institution_id, &all_of(account), &amounts],
         )
         .await?;
     let order = |row: &Row| Order {
@@ -103,13 +108,18 @@ pub async fn payments(
     Ok(rows.iter().map(payment).collect())
 }
 
-/// A release order was carried out by an entry.
-pub async fn settle_release(client: &Client, tenant: i32, id: i64, entry: &NewEntry) -> Result<(), Error> {
+/// A release order was carried out by an entry of an account.
+pub async fn settle_release(
+    client: &Client,
+    tenant: i32,
+    (id, account): (i64, i64),
+    entry: &NewEntry,
+) -> Result<(), Error> {
     client
         .execute(
-            "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, \
+            "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, account_id = $5, \
              version = version + 1 WHERE tenant_id = $1 AND id = $2",
-            &[&tenant, &id, &entry.booked_at, &entry.bank_ref],
+            &[&tenant, &id, &entry.booked_at, &entry.bank_ref, &account],
         )
         .await?;
     Ok(())
@@ -168,6 +178,18 @@ pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
         .query(
             "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND owed_changed_on IS NOT NULL ORDER BY id",
+            &[&tenant],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The same, of institutions with several accounts that were used one after another.
+pub async fn changed_beside(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+    let rows = client
+        .query(
+            "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.owed_changed_on IS NOT NULL AND EXISTS (SELECT FROM \
+             escrow_accounts o WHERE o.tenant_id = $1 AND o.institution_id = a.institution_id AND o.in_use_from IS NOT NULL) ORDER BY a.id",
             &[&tenant],
         )
         .await?;

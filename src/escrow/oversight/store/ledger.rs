@@ -171,7 +171,8 @@ struct DuesRow {
     last_due_on: NaiveDate,
 }
 
-/// What had to be in by `settled` of the contracts signed since the account's statements begin, and what came in since.
+/// What had to be in by `settled` of the contracts signed since the account's statements begin, and what came in since: into any
+/// account of the institution, for families pay into the one before for a while, but not from another one.
 ///
 /// Fees may be paid in instalments, so that the whole price is not due at once: due of a contract is what the ledger says was
 /// paid into escrow, at least the lessons given, and for one that has begun without any payment the first payment, which is at
@@ -193,9 +194,11 @@ pub async fn dues(
              FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p ON true \
            WHERE c.tenant_id = a.tenant_id AND c.institution_id = a.institution_id AND c.status <> 'cancelled' \
              AND c.signed_on >= a.opening_on AND greatest(c.signed_on, c.first_lesson_on) <= $3) c ON c.last_due_on IS NOT NULL \
-         LEFT JOIN LATERAL (SELECT sum(e.amount_fen) AS fen FROM entries e WHERE e.tenant_id = a.tenant_id AND e.account_id = a.id \
-           AND e.booked_at >= (a.opening_on::timestamp AT TIME ZONE interval '8 hours') AND e.credit AND NOT e.reversal \
-           AND e.kind NOT IN ('interest', 'top_up', 'reversal')) e ON true \
+         LEFT JOIN LATERAL (SELECT sum(e.amount_fen) AS fen FROM escrow_accounts o \
+             JOIN entries e ON e.tenant_id = o.tenant_id AND e.account_id = o.id \
+           WHERE o.tenant_id = a.tenant_id AND o.institution_id = a.institution_id AND e.booked_at >= (a.opening_on::timestamp AT TIME ZONE interval '8 hours') AND e.credit AND NOT e.reversal \
+           AND e.kind NOT IN ('interest', 'top_up', 'reversal') AND NOT EXISTS (SELECT FROM own_transfers t WHERE t.tenant_id = e.tenant_id \
+             AND t.to_account = e.account_id AND t.to_ref = e.bank_ref)) e ON true \
          WHERE a.tenant_id = $1 AND a.institution_id = ANY($2) AND a.status = 'active' AND a.opening_on IS NOT NULL \
          ORDER BY a.institution_id",
     )
