@@ -57,6 +57,8 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/proof",
             &proof,
             "/b/escrow/webhook",
+            "/b/escrow/sms",
+            "/b/complaints",
             "/b/institutions",
             "/b/imports",
             "/b/calendar",
