@@ -18,6 +18,7 @@ mod documents;
 mod entries_file;
 mod error;
 pub mod events;
+mod evidence;
 mod glance;
 pub mod ingest;
 pub mod model;
@@ -36,9 +37,13 @@ mod watch;
 
 pub use desk::WarningDesk;
 pub use error::EscrowError;
+pub use evidence::store::{file_place as document_place, name_place as document_name_place, named as documents_named};
 pub use glance::{Glance, GlanceRow, glance};
 pub use model::account_number;
-pub use oversight::RedDesk;
+pub use oversight::{
+    RedDesk,
+    store::sms::{on_duty, phone_place as duty_phone_place},
+};
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
 pub use store::owed::{Credit, lock_account, open_credits, owed_changed};

@@ -12,7 +12,7 @@ use super::{
     commands::{self, Handled, Handling},
     detector::WarningKind,
     documents::Balance,
-    entries_file,
+    entries_file, evidence,
     ingest::{IngestError, Received, Target},
     model::Step,
     org,
@@ -31,7 +31,8 @@ use crate::{
     kernel::{Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
-        Access, Lang, Page, Problem, Query, Route, SafeForm,
+        Access, Lang, Page, Problem, Query, Route,
+        attached::Attached,
         page::{Note, State, see_other},
         show,
         upload::Upload,
@@ -58,6 +59,7 @@ pub fn routes() -> Vec<Route> {
         }),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
+    routes.extend(evidence::pages::routes());
     routes.extend(org::routes());
     routes
 }
@@ -284,8 +286,9 @@ async fn post_warning(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    form: SafeForm,
+    sent: Attached,
 ) -> Result<HttpResponse, Problem> {
+    let Attached { form, files, limit } = sent;
     let Ok(step) = form.get("action").parse::<Step>() else {
         return Err(Problem::bad_request("没有选办理动作。", "Choose what to do."));
     };
@@ -294,6 +297,7 @@ async fn post_warning(
         comment: form.get("comment"),
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
+        files: (&files, limit),
     };
     // The page on which the form stood: an account's, or the warning's own.
     let account = form.get("account").parse::<i64>().ok();

@@ -112,7 +112,7 @@ pub(in crate::public) struct Facts {
     /// The filings of approved courses, newest first.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub filings: Option<Value>,
-    /// `{"bank","account_no","account_name","mode"}` of the active account.
+    /// `{"bank","account_no","account_name","mode","coverage"?}` of the active account.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub account: Option<Value>,
     #[diesel(sql_type = Nullable<Date>)]
@@ -129,12 +129,15 @@ async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts
                 (SELECT jsonb_agg(c.filing ORDER BY c.id DESC) FROM courses c \
                   WHERE c.tenant_id = i.tenant_id AND c.institution_id = i.id AND c.status = 'approved') AS filings, \
                 CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('bank', a.bank, 'account_no', a.account_no, \
-                     'account_name', a.account_name, 'mode', a.mode) END AS account, \
+                     'account_name', a.account_name, 'mode', a.mode) \
+                     || CASE WHEN v.held_on IS NULL THEN '{}' ELSE jsonb_build_object('coverage', \
+                          jsonb_build_object('share_bp', v.share_bp, 'on', v.held_on)) END END AS account, \
                 a.statement_on \
            FROM institutions i \
            LEFT JOIN escrow_accounts a ON a.tenant_id = i.tenant_id AND a.id = \
                 (SELECT max(e.id) FROM escrow_accounts e \
                   WHERE e.tenant_id = i.tenant_id AND e.institution_id = i.id AND e.status = 'active') \
+           LEFT JOIN published_coverage v ON v.tenant_id = i.tenant_id AND v.institution_id = i.id \
           WHERE i.tenant_id = $1 AND i.id = ANY($2)",
     )
     .bind::<Integer, _>(conn.tenant())
