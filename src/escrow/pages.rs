@@ -30,7 +30,7 @@ use crate::{
     kernel::{Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
-        Access, Lang, Page, Problem, Route, SafeForm,
+        Access, Lang, Page, Problem, Route,
         attached::Attached,
         page::{Note, State, see_other},
         show,

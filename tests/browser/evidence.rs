@@ -84,6 +84,7 @@ async fn upload(browser: &Browser, name: &str, statement: &str) {
     browser.go("/b/escrow/upload").await;
     browser.wait("input[type=file]").await.send_keys(file(name, statement.as_bytes()).to_str().unwrap()).await.unwrap();
     browser.click("main form[enctype] button[type=submit]").await;
+    browser.says("新入账 1 笔").await;
 }
 
 #[tokio::test]
@@ -161,6 +162,55 @@ async fn a_broken_chain_of_statements_is_mended_by_the_file_that_was_missing() {
     assert_eq!(warnings["items"][0]["status"], "resolved", "{warnings}");
     let told = world.admin.json(&format!("/escrow/accounts/{}", world.account_id().await)).await;
     assert_eq!(told["undetermined"], json!([]), "{told}");
+}
+
+/// A family's contract and what it paid.
+async fn paid(world: &World) {
+    let contract = json!({"contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "欧阳小草",
+        "signed_on": "2026-02-10", "price_fen": 480_000, "units_bought": 48, "first_lesson_on": "2026-03-01",
+        "last_lesson_on": "2026-05-31"});
+    let (status, made) = world.org.post_json("/contracts", contract).await;
+    assert!(status.is_success(), "{made}");
+    let payment = json!({"receipt_no": "R-1", "paid_at": "2026-03-02T10:00:00+08:00", "amount_fen": 480_000,
+        "channel": "bank_transfer"});
+    let (status, answer) = world.org.post_json(&format!("/contracts/{}/payments", made["id"]), payment).await;
+    assert!(status.is_success(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_parent_reads_on_the_phone_which_share_is_in_escrow_once_the_bureau_publishes_it() {
+    let world = World::new().await;
+    world.list().await;
+    paid(&world).await;
+    world
+        .delivered(camt(&world.account, 0, &[("2026-03-16", true, 480_000, "A1"), ("2026-03-16", false, 33_600, "A2")]))
+        .await;
+    let body = json!({"value": "on", "effective_from": "2026-03-19", "reason": "县教〔2026〕9 号"});
+    let (status, approval) = world.admin.post_json("/policies/public.coverage/proposals", body).await;
+    assert!(status.is_success(), "{approval}");
+    let path = format!("/approvals/{}/decisions", approval["id"]);
+    assert!(world.approver.post_json(&path, json!({"decision": "approve"})).await.0.is_success());
+    let swept = std::process::Command::new(env!("CARGO_BIN_EXE_mingjian"))
+        .args(["sweep", "--region", &world.county.to_string(), "--data"])
+        .arg(&app().data)
+        .env("MINGJIAN_CLOCK", "2026-03-19T08:00:00+08:00")
+        .status()
+        .unwrap();
+    assert!(swept.success());
+    for width in [390, 1280] {
+        let parent = Browser::open(width).await;
+        for path in [format!("/i/{}", world.credit_code), format!("/s?q={}", world.credit_code)] {
+            check(&parent, &path).await;
+        }
+        parent.go(&format!("/s?q={}&lang=zh-CN", world.credit_code)).await;
+        parent.says("93%").await;
+        parent.picture(&format!("coverage-list-{width}")).await;
+        parent.click("main a[href^='/i/']").await;
+        parent.says("家长预缴的学费，在监管账户里的占 93%").await;
+        parent.says("教育局按截至 3 月 16 日 的银行流水").await;
+        parent.picture(&format!("coverage-{width}")).await;
+        parent.close().await;
+    }
 }
 
 async fn says(user: &User, path: &str, fields: &[(&str, &str)]) {
