@@ -86,7 +86,9 @@ impl Target {
         let proof = app().run_sql(&differs).await;
         let warnings = world.admin.json("/warnings").await;
         let warning = warnings["items"][0]["id"].to_string();
-        let (document, phone, complaint) = papers(&world, &warning).await;
+        // Another one, so that the first is still to be seen.
+        let answered = warnings["items"][1]["id"].to_string();
+        let (document, phone, complaint) = papers(&world, &answered).await;
         let other_institution = credit_code(world.county, 90_001);
         let import = imported(&world, &other_institution).await;
         let (layout, waiting) = asked_about(&world).await;
@@ -132,6 +134,7 @@ impl Target {
             ("approval", approval["id"].to_string()),
             ("account", account),
             ("warning", warning),
+            ("answered", answered),
             ("document", document),
             ("phone", phone),
             ("complaint", complaint),
@@ -189,6 +192,7 @@ impl Target {
                 ("refunds", "id") => "refund",
                 ("releases", "id") => "release",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
+                ("warnings", "id") if route.path.contains("{document}") => "answered",
                 ("warnings", "id") => "warning",
                 ("documents", "document") => "document",
                 ("phones", "id") => "phone",
