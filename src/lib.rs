@@ -10,6 +10,8 @@ pub mod approvals;
 pub mod audit;
 /// The command line.
 pub mod cli;
+/// Complaints of parents as evidence.
+pub mod complaints;
 /// What an operator may set.
 pub mod config;
 /// Course filings and the rules they are judged by.

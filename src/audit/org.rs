@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    UNMASKED,
+    DOCUMENT_READ, UNMASKED,
     shown::{self, Change},
     store::search::{self, EventRow, Found, Search},
     words,
@@ -108,7 +108,7 @@ async fn home(
     let open = OPEN.iter().map(|action| (*action).to_owned()).collect();
     let search = Search {
         institutions: Some(vec![institution]),
-        actions: Some(if changes { open } else { vec![UNMASKED.to_owned()] }),
+        actions: Some(if changes { open } else { vec![UNMASKED.to_owned(), DOCUMENT_READ.to_owned()] }),
         before: query.before.unwrap_or_default(),
         limit: ROWS,
         ..Search::default()

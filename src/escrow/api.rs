@@ -10,9 +10,10 @@ use super::{
     api_policy, balances,
     commands::{self, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
+    evidence::{self, api::Asked},
     filing::{self, Filing},
     ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
-    model::{Status, Step, account_number},
+    model::{Status, account_number},
     oversight, shown,
     statement::Format,
     store::{
@@ -54,7 +55,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
     routes.extend(api_policy::routes());
+    routes.extend(evidence::api::routes());
     routes.extend(oversight::webhook::api::routes());
+    routes.extend(oversight::sms::api::routes());
     routes
 }
 
@@ -320,28 +323,16 @@ async fn list_warnings(state: State, caller: Caller, query: Query<WarningQuery>)
     Ok(paging.items(rows, |warning| warning.id.to_string(), WarningDocument::from).into())
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ActionRequest {
-    action: Step,
-    #[serde(default)]
-    comment: String,
-    /// The version of the warning that the caller has read; one that has changed since is refused with 409.
-    version: Option<i32>,
-    /// The post of the colleague, for `hand_over`.
-    to: Option<i64>,
-}
-
 async fn act(
+    request: HttpRequest,
+    payload: web::Payload,
     state: State,
     desks: web::Data<Desks>,
     caller: Caller,
     id: web::Path<i64>,
-    input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let request = &input.0;
-    let handling =
-        Handling { step: request.action, comment: &request.comment, version: request.version, to: request.to };
+    let Asked { action, comment, version, to, files, limit } = Asked::read(&request, payload).await?;
+    let handling = Handling { step: action, comment: &comment, version, to, files: (&files, limit) };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;
@@ -358,9 +349,12 @@ async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResp
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
+    let attached = evidence::store::of_warnings(&mut conn, warning.tenant_id, &[warning.id]).await?;
     conn.commit().await?;
     let mut document = serde_json::to_value(WarningDocument::from(warning)).map_err(|_| Problem::internal())?;
-    document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
+    let own = caller.actor.role.is_institution();
+    let shape = |action| ActionDocument::of(action, &attached, own);
+    document["actions"] = json!(done.into_iter().map(shape).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }
 

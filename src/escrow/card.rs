@@ -17,8 +17,16 @@ pub(super) struct Refused<'a> {
 impl Refused<'_> {
     /// The id of the field that an error speaks of.
     pub fn anchor(&self, error: &FieldError) -> String {
-        let field = if error.path == "to" { "to" } else { "comment" };
-        format!("{field}-{}", self.warning)
+        format!("{}-{}", field_of(error), self.warning)
+    }
+}
+
+/// The field of the form that an error speaks of.
+pub(super) fn field_of(error: &FieldError) -> &'static str {
+    match error.path.as_str() {
+        "to" => "to",
+        "file" => "file",
+        _ => "comment",
     }
 }
 
@@ -101,7 +109,7 @@ impl Card<'_> {
     /// What is to be mended of a field.
     fn errors(&self, field: &str) -> Vec<&FieldError> {
         let own = self.refused.iter().filter(|refused| refused.warning == self.w.warning.id);
-        own.flat_map(|refused| &refused.errors).filter(|error| (error.path == "to") == (field == "to")).collect()
+        own.flat_map(|refused| &refused.errors).filter(|error| field_of(error) == field).collect()
     }
 
     fn typed(&self) -> &str {

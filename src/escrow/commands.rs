@@ -1,11 +1,15 @@
 //! What people change about a warning.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     desk::{Closing, steps_of},
     detector::Level,
     error::EscrowError,
+    evidence::{
+        self,
+        store::{NewDocument, Whereto},
+    },
     model::{self, Status, Step, due_workdays, needs_two},
     oversight::store::telling::{self, Colleague},
     store::warnings::{self, Standing, Warning},
@@ -18,7 +22,7 @@ use crate::{
     kernel::Calendar,
     lists::{self, ListError, ListMove, Proposal},
     policies::{self, InForce},
-    web::{AppState, FieldError},
+    web::{AppState, FieldError, attached::Sent},
 };
 
 /// Longest comment in characters.
@@ -33,6 +37,8 @@ pub struct Handling<'a> {
     pub version: Option<i32>,
     /// The post of the colleague to whom it is handed over.
     pub to: Option<i64>,
+    /// Files that bear it out, each of at most so many bytes.
+    pub files: (&'a [Sent], usize),
 }
 
 /// What became of a step.
@@ -52,13 +58,14 @@ pub async fn handle(
     id: i64,
     handling: Handling<'_>,
 ) -> Result<Handled, EscrowError> {
-    let Handling { step, comment, version, to } = handling;
+    let Handling { step, comment, version, to, files } = handling;
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
         return Err(EscrowError::Forbidden);
     }
-    let comment = checked_comment(step, comment)?;
+    let (comment, files) = checked(step, comment, files)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let documents = evidence::sealed(&mut conn, files).await?;
     if step == Step::Resolve {
         // Proposals before what they are about, in which order deciding locks them, too.
         approvals::give_way(&mut conn, caller, Kind::CloseWarning, &[id.to_string()]).await?;
@@ -72,6 +79,11 @@ pub async fn handle(
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if step == Step::Resolve && needs_two(&in_force, level) {
         let id = propose_closing(&mut conn, caller, &warning, comment).await?;
+        if !documents.is_empty() {
+            // The colleague who decides reads them beside the warning.
+            let note = format!("提议办结，附材料：{comment}");
+            act(&mut conn, caller, &warning, (Step::Note, before), (&note, &documents)).await?;
+        }
         warnings::notify(&mut conn).await?;
         conn.commit().await?;
         return Ok(Handled { warning, proposed: Some(id) });
@@ -96,8 +108,7 @@ pub async fn handle(
         Some(colleague) => format!("移交给{}：{comment}", colleague.display_name),
         None => comment.to_owned(),
     };
-    warnings::add_action(&mut conn, caller, &warning, step.into(), &comment).await?;
-    record(&mut conn, caller, &warning, step, (status, level), &comment).await?;
+    act(&mut conn, caller, &warning, (step, (status, level)), (&comment, &documents)).await?;
     if let Some(colleague) = &colleague {
         tell_colleague(state, &mut conn, caller, &warning, colleague).await?;
     }
@@ -107,6 +118,22 @@ pub async fn handle(
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
     Ok(Handled { warning, proposed: None })
+}
+
+/// Writes what was done about a warning, with what is attached to it and its audit event.
+async fn act(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    (step, now): (Step, (Status, Level)),
+    (comment, documents): (&str, &[NewDocument]),
+) -> Result<(), DbError> {
+    let name = <&str>::from(step);
+    let action = warnings::add_action(conn, caller, warning, name, comment).await?;
+    let (institution, internal) = (warning.institution_id, warnings::is_internal(name));
+    let to = Whereto { warning: warning.id, action, institution, internal };
+    let attached = evidence::attach(conn, caller, to, documents).await?;
+    record(conn, caller, warning, (step, attached), now, comment).await
 }
 
 /// The colleague to whom a warning is handed over.
@@ -186,24 +213,29 @@ pub(super) async fn propose_suspension(
     }
 }
 
-fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
+/// What is wrong with the text and with the files, all at once.
+fn checked<'c>(
+    step: Step,
+    comment: &'c str,
+    (files, limit): (&[Sent], usize),
+) -> Result<(&'c str, Vec<evidence::Checked>), EscrowError> {
+    match (checked_comment(step, comment), evidence::checked(files, limit)) {
+        (Ok(comment), Ok(files)) => Ok((comment, files)),
+        (comment, files) => {
+            Err(EscrowError::Invalid([comment.err(), files.err()].into_iter().flatten().flatten().collect()))
+        }
+    }
+}
+
+fn checked_comment(step: Step, comment: &str) -> Result<&str, Vec<FieldError>> {
     let comment = comment.trim();
     let length = comment.chars().count();
+    let wrong = |zh: &str, en: &str| Err(vec![FieldError::new("comment", "comment", zh, en)]);
     if length > COMMENT_MAX {
-        return Err(EscrowError::Invalid(vec![FieldError::new(
-            "comment",
-            "comment",
-            "说明不超过 2000 字",
-            "2000 characters at most",
-        )]));
+        return wrong("说明不超过 2000 字", "2000 characters at most");
     }
     if length == 0 && step.needs_comment() {
-        return Err(EscrowError::Invalid(vec![FieldError::new(
-            "comment",
-            "comment",
-            "请写明情况或理由",
-            "say what was found, or why",
-        )]));
+        return wrong("请写明情况或理由", "say what was found, or why");
     }
     Ok(comment)
 }
@@ -216,7 +248,7 @@ pub(super) async fn record(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    step: Step,
+    (step, attached): (Step, Option<Value>),
     now: (Status, Level),
     comment: &str,
 ) -> Result<(), DbError> {
@@ -231,13 +263,17 @@ pub(super) async fn record(
     };
     // What officials say among themselves does not stand in the institution's own trail.
     let among_officials = matches!(step, Step::Note | Step::HandOver);
+    let mut after = json!({"status": now.0, "level": now.1});
+    if let Some(attached) = attached {
+        after["documents"] = attached;
+    }
     let event = Event {
         action,
         subject_kind: "warning",
         subject_id: warning.id.to_string(),
         institution: warning.institution_id.filter(|_| !among_officials),
         before: Some(json!({"status": warning.status, "level": warning.level})),
-        after: Some(json!({"status": now.0, "level": now.1})),
+        after: Some(after),
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(conn, caller, event).await

@@ -126,7 +126,7 @@ async fn close(work: &mut Work<'_>, approval: &Approval) -> Result<(), EscrowErr
     warnings::stand(conn, id, &standing, caller.now).await?;
     let both = both_named(approval, comment);
     warnings::add_action(conn, caller, &warning, Step::Resolve.into(), &both).await?;
-    commands::record(conn, caller, &warning, Step::Resolve, (status, level), &both).await?;
+    commands::record(conn, caller, &warning, (Step::Resolve, None), (status, level), &both).await?;
     Ok(())
 }
 

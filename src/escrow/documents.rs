@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::evidence::{Attachment, api::DocumentView};
 use super::store::{
     accounts::Account,
     entries::Entry,
@@ -205,11 +206,15 @@ pub struct ActionDocument {
     actor: String,
     role: String,
     at: DateTime<FixedOffset>,
+    documents: Vec<DocumentView>,
 }
 
-impl From<Action> for ActionDocument {
-    fn from(action: Action) -> ActionDocument {
+impl ActionDocument {
+    /// An action with what is attached to it, as the institution reads it (`own`), or as an official does.
+    pub fn of(action: Action, attached: &[Attachment], own: bool) -> ActionDocument {
+        let of_it = attached.iter().filter(|document| document.action == action.id);
         ActionDocument {
+            documents: of_it.map(|document| DocumentView::of(document, own)).collect(),
             action: action.action,
             comment: action.comment,
             actor: action.actor_name,

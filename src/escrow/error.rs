@@ -1,5 +1,7 @@
 //! Why an account is not filed or a warning not handled.
 
+use actix_web::http::StatusCode;
+
 use super::{filing::Differing, model::Refusal};
 use crate::{
     approvals::ApprovalError,
@@ -32,6 +34,8 @@ pub enum EscrowError {
     Refused(Refusal),
     #[error("the warning has changed since it was read")]
     Changed,
+    #[error("the document was erased")]
+    Erased,
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     #[error(transparent)]
@@ -83,6 +87,12 @@ impl From<EscrowError> for Problem {
                 "warnings/changed",
                 "这条预警刚有变化，请看过最新内容再办理。",
                 "The warning has changed since you read it. Look at it again, then act.",
+            ),
+            EscrowError::Erased => Problem::new(
+                StatusCode::GONE,
+                "warnings/document-erased",
+                "这个文件已按要求删除，只留下大小和 SHA-256。",
+                "This file was erased; its size and its SHA-256 are all that is left.",
             ),
             EscrowError::Approval(ApprovalError::AlreadyPending) => Problem::conflict(
                 "warnings/closing-proposed",

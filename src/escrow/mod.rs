@@ -21,6 +21,7 @@ pub mod drafts;
 mod entries_file;
 mod error;
 pub mod events;
+mod evidence;
 pub mod filing;
 pub mod folder;
 mod glance;
@@ -46,9 +47,13 @@ mod watch;
 pub use desk::WarningDesk;
 pub use drafts::forget_old as forget_old_drafts;
 pub use error::EscrowError;
+pub use evidence::store::{file_place as document_place, name_place as document_name_place, named as documents_named};
 pub use glance::{Glance, GlanceRow, glance};
 pub use model::account_number;
-pub use oversight::RedDesk;
+pub use oversight::{
+    RedDesk,
+    store::sms::{on_duty, phone_place as duty_phone_place},
+};
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
 pub use store::drafts::draft_place;

@@ -19,6 +19,7 @@ use crate::{
     identity::{Action, Caller},
     web::{
         Access, FieldError, Page, Problem, Route, SafeForm,
+        attached::Attached,
         page::{Note, State, see_other},
         show,
     },
@@ -89,7 +90,12 @@ impl OrgPage<'_> {
     }
 
     fn errors_of(&self, id: &i64) -> Vec<&FieldError> {
-        self.refused.errors.iter().filter(|_| self.refused.warning == *id).collect()
+        self.refused.errors.iter().filter(|e| self.refused.warning == *id && e.path != "file").collect()
+    }
+
+    /// What is to be mended of the files of an answer.
+    fn file_errors_of(&self, id: &i64) -> Vec<&FieldError> {
+        self.refused.errors.iter().filter(|e| self.refused.warning == *id && e.path == "file").collect()
     }
 
     fn typed_of(&self, id: &i64) -> &str {
@@ -97,8 +103,8 @@ impl OrgPage<'_> {
     }
 
     /// The id of the field that an error of the page speaks of.
-    fn anchor(&self) -> String {
-        format!("comment-{}", self.refused.warning)
+    fn anchor(&self, error: &FieldError) -> String {
+        format!("{}-{}", error.path, self.refused.warning)
     }
 
     fn mode(&self, mode: &str) -> &'static str {
@@ -171,9 +177,11 @@ async fn post_answer(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    form: SafeForm,
+    sent: Attached,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None };
+    let Attached { form, files, limit } = sent;
+    let files = (files.as_slice(), limit);
+    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None, files };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {

@@ -12,7 +12,7 @@ use super::{
     corrections::{self, Correction, PossibleRepeat, Tie},
     detector::WarningKind,
     documents::Balance,
-    draft_pages, entries_file, filing, layout_pages,
+    draft_pages, entries_file, evidence, filing, layout_pages,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -31,7 +31,8 @@ use crate::{
     kernel::{Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
-        Access, Lang, Page, Problem, Route, SafeForm,
+        Access, Lang, Page, Problem, Route,
+        attached::Attached,
         page::{Note, State, see_other},
         show,
     },
@@ -59,6 +60,7 @@ pub fn routes() -> Vec<Route> {
         }),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
+    routes.extend(evidence::pages::routes());
     routes.extend(org::routes());
     routes
 }
@@ -331,8 +333,9 @@ async fn post_warning(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    form: SafeForm,
+    sent: Attached,
 ) -> Result<HttpResponse, Problem> {
+    let Attached { form, files, limit } = sent;
     let Ok(step) = form.get("action").parse::<Step>() else {
         return Err(Problem::bad_request("没有选办理动作。", "Choose what to do."));
     };
@@ -341,6 +344,7 @@ async fn post_warning(
         comment: form.get("comment"),
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
+        files: (&files, limit),
     };
     // The page on which the form stood: an account's, or the warning's own.
     let account = form.get("account").parse::<i64>().ok();

@@ -10,6 +10,7 @@ use super::{
     corrections::Tie,
     detector,
     documents::Balance,
+    evidence::{self, Attachment},
     model::{self, Status, Step},
     oversight::{self, Undetermined},
     store::{
@@ -90,6 +91,12 @@ pub struct ShownWarning {
     pub age_days: Option<i64>,
     pub steps: Vec<detector::Step>,
     pub actions: Vec<Action>,
+    /// What is attached to them.
+    pub documents: Vec<Attachment>,
+    /// The one who looks belongs to the institution.
+    own: bool,
+    /// The one who looks may erase what is attached.
+    pub may_erase: bool,
     /// Steps that the one who looks may take.
     pub open: Vec<Step>,
     /// Closing it takes two officials.
@@ -103,6 +110,22 @@ impl ShownWarning {
     pub fn when(&self, page: &Page, step: &detector::Step) -> String {
         let local = step.at.with_timezone(&BEIJING);
         if basis::is_whole_day(local) { page.day(local.date_naive()) } else { page.time(step.at.to_utc()) }
+    }
+
+    /// The documents of one action.
+    pub fn attached(&self, action: &Action) -> Vec<&Attachment> {
+        self.documents.iter().filter(|document| document.action == action.id).collect()
+    }
+
+    /// Where a document is read.
+    pub fn file(&self, document: &Attachment) -> String {
+        let desk = if self.own { "org" } else { "b" };
+        format!("/{desk}/escrow/warnings/{}/documents/{}", self.warning.id, document.id)
+    }
+
+    /// What a document is called; nothing once it was erased.
+    pub fn named(&self, document: &Attachment) -> Option<String> {
+        document.called(self.own)
     }
 
     pub fn is_open(&self) -> bool {
@@ -123,6 +146,9 @@ fn warning(lang: Lang, warning: Warning, actions: &[Action], steps: &[Step], tod
         age_days: basis::at(&warning.evidence).map(|at| (today - at.date_naive()).num_days().max(0)),
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
+        documents: Vec::new(),
+        own: false,
+        may_erase: false,
         open,
         needs_two: false,
         closing: None,
@@ -168,6 +194,13 @@ pub async fn shown(
     let actions = warnings::actions_of(conn, tenant, &ids).await?;
     let mut shown: Vec<ShownWarning> =
         rows.into_iter().map(|row| warning(lang, row, &actions, steps, caller.today())).collect();
+    let mut documents = evidence::store::of_warnings(conn, tenant, &ids).await?;
+    let may_erase = tenant == caller.actor.tenant && may(caller.actor.role, identity::Action::ServeDataSubject);
+    for one in &mut shown {
+        let (of_it, others) = documents.into_iter().partition(|document| document.warning == one.warning.id);
+        documents = others;
+        (one.documents, one.own, one.may_erase) = (of_it, caller.actor.role.is_institution(), may_erase);
+    }
     if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
         let in_force = policies::in_force(conn, tenant, caller.today()).await?;
         let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();

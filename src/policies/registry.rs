@@ -431,7 +431,7 @@ const FEEDS: [Parameter; 23] = [
 ];
 
 /// Of procedure and security.
-const LAST: [Parameter; 12] = [
+const LAST: [Parameter; 14] = [
     parameter(
         DUE_YELLOW,
         Group::Procedure,
@@ -453,6 +453,8 @@ const LAST: [Parameter; 12] = [
     oversight::QUIET_UNTIL,
     oversight::DIGEST_LEVELS,
     oversight::DIGEST_AT,
+    oversight::SMS_FROM,
+    oversight::PUBLISH_COVERAGE,
     parameter(
         APPROVAL_DAYS,
         Group::Procedure,

@@ -71,6 +71,7 @@ pub(super) fn card(detail: &Detail) -> Card {
         fee_min_fen: fees().min(),
         fee_max_fen: fees().max(),
         escrow_account: detail.escrow.is_some(),
+        coverage: detail.escrow.as_ref().and_then(|account| account.coverage),
     }
 }
 

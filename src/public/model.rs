@@ -79,6 +79,9 @@ pub struct Card {
     pub fee_min_fen: Option<i64>,
     pub fee_max_fen: Option<i64>,
     pub escrow_account: bool,
+    /// Absent unless the bureau publishes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// All that is published about an institution.
@@ -228,6 +231,9 @@ pub struct Account {
     /// The branches that pay into it; none named means all.
     #[serde(default)]
     pub branches: Vec<String>,
+    /// Absent unless the bureau publishes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// The account that fees go to from a day on.
@@ -236,6 +242,27 @@ pub struct NextAccount {
     pub from: NaiveDate,
     #[serde(flatten)]
     pub account: Account,
+}
+
+/// Which share of families' prepaid money lies in escrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Of all that is owed in lessons, rounded down; 10,000 where all of it is there.
+    pub share_bp: i32,
+    /// The day of the bank's statement that it holds for.
+    pub on: NaiveDate,
+}
+
+impl Coverage {
+    /// Whole per cent, rounded down.
+    pub fn percent(self) -> i32 {
+        self.share_bp / 100
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_whole(self) -> bool {
+        self.share_bp >= 10_000
+    }
 }
 
 /// Whether the money of an institution is being watched.

@@ -341,6 +341,7 @@ mod tests {
             fee_min_fen: None,
             fee_max_fen: None,
             escrow_account: false,
+            coverage: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod attached;
 pub mod auth;
 pub mod client;
 pub mod extract;

@@ -313,6 +313,7 @@ impl Page {
                     (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
                     (Action::ReadEscrow, entry("/b/ledger", "refund", "合同台账", "Contracts")),
                     (Action::ReadEscrow, entry("/b/proof", "list-check", "三方核对", "Three-way proof")),
+                    (Action::HandleComplaint, entry("/b/complaints", "message", "投诉线索", "Complaints")),
                     (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
                     (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
                     (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),

@@ -136,9 +136,14 @@ const TOLD: &[(&str, &[&str])] = &[
     // Sums of contracts, payments, lessons and refunds.
     ("owed_days", &[]),
     ("warning_actions", &["warning"]),
+    ("warning_documents", &["warning"]),
+    ("complaints", &["complaint"]),
     ("webhooks", &["webhook"]),
+    ("sms_gateways", &["sms"]),
+    ("duty_phones", &["sms"]),
     // Drawn from facts whose changes are told.
     ("public_institutions", &[]),
+    ("published_coverage", &[]),
     ("outbox", &[]),
     // Of the technique: each is used once or goes by itself, and none says anything about anybody.
     ("refresh_tokens", &[]),

@@ -121,6 +121,10 @@ async fn nobody_gets_in_where_the_tables_do_not_let_them() {
                 continue;
             }
             let Some(expected) = expected(route, attacker) else { continue };
+            if target::LEAVES_A_TRACE.contains(&route.path) && matches!(expected, Expected::Seen | Expected::SeenOrNot)
+            {
+                continue;
+            }
             let tries = target.requests(route, attacker.role);
             for request in tries {
                 let answer = attacker.send(&request).await;

@@ -60,6 +60,8 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             &proof,
             "/b/escrow/webhook",
             &filing,
+            "/b/escrow/sms",
+            "/b/complaints",
             "/b/escrow/upload",
             "/b/escrow/layouts",
             &draft,

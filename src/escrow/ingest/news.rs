@@ -15,7 +15,7 @@ use crate::{
     escrow::{
         detector::{Level, Warning},
         model::{Status, due_workdays},
-        oversight::{TellingLimits, tell_at},
+        oversight::{TellingLimits, sms, sms_at, tell_at},
     },
     identity::Caller,
     kernel::Calendar,
@@ -167,6 +167,11 @@ impl Teller<'_> {
             call: &call.to_string(),
         };
         store::mail(client, self.about(account, warning, None), &mail).await?;
+        if let Some(due_at) = sms_at(warning.level, &limits, self.caller.now) {
+            let variables = sms::variables(name, (warning.kind, warning.level), &bureau).to_string();
+            let key = sms::key(id, warning.level);
+            store::message(client, self.about(account, warning, None), (&key, &variables), due_at).await?;
+        }
         Ok(())
     }
 }

@@ -160,6 +160,12 @@ async fn read_ledger(
     for (id, (pupils, paid_at)) in ledger::loans(conn, ids).await? {
         of(id, &mut |known| (known.loans.pupils, known.loans.paid_at) = (pupils, Some(paid_at)));
     }
+    for (id, said) in ledger::complaints(conn, ids).await? {
+        of(id, &mut |known| known.outside.complaints.push(said.clone()));
+    }
+    for (id, (families, at)) in ledger::loan_complaints(conn, ids).await? {
+        of(id, &mut |known| (known.loans.complained, known.loans.complained_at) = (families, Some(at)));
+    }
     for (id, inflow) in facts::lenders(conn, ids, now - LENDERS_BACK).await? {
         of(id, &mut |known| known.loans.inflows.push(inflow));
     }

@@ -76,6 +76,8 @@ pub struct TellingLimits {
     pub quiet_from: NaiveTime,
     pub quiet_until: NaiveTime,
     pub digest_at: NaiveTime,
+    /// The least level that is told by short message.
+    pub sms_from: Level,
     pub(super) digest_blue: bool,
     pub(super) digest_yellow: bool,
 }
@@ -88,6 +90,7 @@ impl TellingLimits {
             quiet_from: clock(in_force, parameters::QUIET_FROM.id),
             quiet_until: clock(in_force, parameters::QUIET_UNTIL.id),
             digest_at: clock(in_force, parameters::DIGEST_AT.id),
+            sms_from: in_force.word(parameters::SMS_FROM.id).parse().unwrap_or(Level::Red),
             digest_blue: in_force.holds(parameters::DIGEST_LEVELS.id, "blue"),
             digest_yellow: in_force.holds(parameters::DIGEST_LEVELS.id, "yellow"),
         }

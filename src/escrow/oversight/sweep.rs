@@ -13,7 +13,7 @@ use super::{
     life,
     limits::Limits,
     model::Subject,
-    rules,
+    publish, rules,
     store::{telling, warnings},
     tell,
 };
@@ -90,6 +90,7 @@ pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> 
     life::overdue(&round).await?;
     life::proposals(&round).await?;
     tell::digest(&round).await?;
+    publish::coverage(&round).await?;
     let mut conn = round.begin().await?;
     telling::swept(&mut conn, now).await?;
     conn.commit().await?;

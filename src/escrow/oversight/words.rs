@@ -41,6 +41,7 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("due_fen", "应收", "Due"),
     ("inflow_fen", "账户实收", "Came into the account"),
     ("pupils_with_loan", "台账中贷款缴费的学员", "Pupils with a loan in the ledger"),
+    ("complaints", "家长投诉", "Complaints of families"),
     ("lender_payments", "贷款机构转入笔数", "Payments by lenders"),
     ("lender_fen", "贷款机构转入金额", "Paid by lenders"),
 ];
@@ -171,10 +172,13 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
         WarningKind::OutsideEscrow => {
             let (pupils, personal) = (number("pupils_outside")?, number("pupils_personal_payee")?);
             let paid = yuan("paid_elsewhere_fen")?;
-            (
-                format!("{pupils} 名学员的费用没有进监管账户，其中 {personal} 名付到个人账户，共 {paid}"),
-                format!("The fees of {pupils} pupils went past escrow, {personal} of them to a person; {paid} in all"),
-            )
+            let zh = format!("{pupils} 名学员的费用没有进监管账户，其中 {personal} 名付到个人账户");
+            let en = format!("The fees of {pupils} pupils went past escrow, {personal} of them to a person");
+            match number("paid_elsewhere_fen")? {
+                // Of what families alone say the sum is not told: it would tell who they are.
+                0 => (zh, en),
+                _ => (format!("{zh}，共 {paid}"), format!("{en}; {paid} in all")),
+            }
         }
         WarningKind::TrainingLoan => {
             let families = number("value")?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -267,6 +267,8 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now:
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Action {
     #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
     pub warning_id: i64,
     #[diesel(sql_type = Text)]
     pub action: String,
@@ -282,8 +284,7 @@ pub struct Action {
     pub at: DateTime<Utc>,
 }
 
-const ACTION: &str =
-    "SELECT c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
+const ACTION: &str = "SELECT c.id, c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
 
 /// Actions on one warning, in order.
 pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result<Vec<Action>, DbError> {
@@ -303,17 +304,27 @@ pub async fn actions_of(conn: &mut ScopedConn, tenant: i32, warnings: &[i64]) ->
         .await?)
 }
 
-/// Records what the caller did; a note among officials is not the institution's to read.
+/// Whether what officials do so is said among themselves.
+pub fn is_internal(action: &str) -> bool {
+    matches!(action, "note" | "hand_over")
+}
+
+/// Records what the caller did, and returns its number; a note among officials is not the institution's to read.
 pub async fn add_action(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
     action: &str,
     comment: &str,
-) -> Result<(), DbError> {
-    sql_query(
+) -> Result<i64, DbError> {
+    #[derive(QueryableByName)]
+    struct Id {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let row: Id = sql_query(
         "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at, \
-         internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4 IN ('note', 'hand_over'))",
+         internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(warning.id)
@@ -324,9 +335,10 @@ pub async fn add_action(
     .bind::<Text, _>(&caller.actor.display_name)
     .bind::<Text, _>(caller.actor.role.to_string())
     .bind::<Timestamptz, _>(caller.now)
-    .execute(conn.sql())
+    .bind::<Bool, _>(is_internal(action))
+    .get_result(conn.sql())
     .await?;
-    Ok(())
+    Ok(row.id)
 }
 
 /// Wakes open pages after the commit.

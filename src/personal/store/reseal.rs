@@ -7,6 +7,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 
 use crate::{
+    complaints,
     db::{DbError, Pools, ScopedConn},
     escrow, institutions, ledger,
     vault::Place,
@@ -24,7 +25,7 @@ pub struct Column {
 }
 
 /// Every sealed column of personal data.
-pub const COLUMNS: [Column; 11] = [
+pub const COLUMNS: [Column; 16] = [
     Column {
         table: "institutions",
         column: "phone_sealed",
@@ -73,6 +74,29 @@ pub const COLUMNS: [Column; 11] = [
         row: "contract_id || '/' || unit_no",
         place: ledger::dispute_place,
         batch: 500,
+    },
+    Column {
+        table: "duty_phones",
+        column: "phone_sealed",
+        row: "encode(phone_index, 'hex')",
+        place: escrow::duty_phone_place,
+        batch: 500,
+    },
+    Column { table: "complaints", column: "phone_sealed", row: "id::text", place: complaints::phone_place, batch: 500 },
+    Column { table: "complaints", column: "note_sealed", row: "id::text", place: complaints::note_place, batch: 500 },
+    Column {
+        table: "warning_documents",
+        column: "name_sealed",
+        row: "id::text",
+        place: escrow::document_name_place,
+        batch: 500,
+    },
+    Column {
+        table: "warning_documents",
+        column: "file_sealed",
+        row: "id::text",
+        place: escrow::document_place,
+        batch: 1,
     },
     Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },
     Column { table: "imports", column: "sheet_sealed", row: "id::text", place: sheet, batch: 1 },

@@ -164,6 +164,24 @@ pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<
     Ok(())
 }
 
+/// Puts a short message for every officer on duty into the outbox, where the bureau has a gateway.
+pub async fn message(
+    client: &Client,
+    about: About<'_>,
+    (key, variables): (&str, &str),
+    due_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
+             SELECT d.tenant_id, 'sms', d.id::text, '', $2, $3::text || encode(d.phone_index, 'hex'), $4, $5 FROM duty_phones d \
+             JOIN sms_gateways g ON g.tenant_id = d.tenant_id WHERE d.tenant_id = $1 ON CONFLICT DO NOTHING",
+            &[&about.tenant, &variables, &key, &due_at, &about.now],
+        )
+        .await?;
+    Ok(())
+}
+
 /// Wakes open pages after the commit.
 pub async fn notify(client: &Client, tenant: i32) -> Result<(), Error> {
     client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &tenant.to_string()]).await?;

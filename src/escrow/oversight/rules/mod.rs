@@ -1,5 +1,6 @@
 //! Pure rules of the oversight (domain-rules §5.4): facts in, alarms out; then what becomes of a warning over time.
 
+mod coverage;
 mod feed;
 mod filing;
 mod life;
@@ -9,14 +10,15 @@ mod refunds;
 mod statements;
 mod telling;
 
+pub use coverage::{Held, Published, published};
 pub use feed::{Feed, feed_silent};
 pub use filing::{Filing, account_not_filed};
 pub use life::{Change, Closed, Open, Orange, change, closes_by_facts, overdue, red_proposal, reopens};
 pub use orders::{OverCap, Payment, over_cap, split_orders};
-pub use outside::{Dues, Elsewhere, Inflow, LENDERS, Loans, Outside, outside_escrow, training_loan};
+pub use outside::{Complained, Dues, Elsewhere, Inflow, LENDERS, Loans, Outside, outside_escrow, training_loan};
 pub use refunds::{Refunds, refund_backlog};
 pub use statements::{Break, Undetermined, broken_chain, undetermined};
-pub use telling::{digest_is_due, tell_at};
+pub use telling::{digest_is_due, sms_at, tell_at};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 

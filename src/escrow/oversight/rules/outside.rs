@@ -22,6 +22,22 @@ pub struct Outside {
     pub unpaid: Vec<(Vec<u8>, DateTime<Utc>)>,
     /// `None` where the account's statements do not reach back to the contracts.
     pub dues: Option<Dues>,
+    /// What families told the bureau, unless it was refuted.
+    pub complaints: Vec<Complained>,
+}
+
+/// A family's complaint that it paid elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complained {
+    pub id: i64,
+    /// The pupil, where the ledger knows the family; else what tells this family from others.
+    pub family: Vec<u8>,
+    pub amount_fen: i64,
+    /// To the account of a natural person.
+    pub personal: bool,
+    /// An official has seen the evidence.
+    pub confirmed: bool,
+    pub received_at: DateTime<Utc>,
 }
 
 /// A payment to another account.
@@ -71,27 +87,35 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         .iter()
         .map(|payment| payment.pupil.as_slice())
         .chain(unpaid.iter().map(|(pupil, _)| pupil.as_slice()))
+        .chain(facts.complaints.iter().map(|complaint| complaint.family.as_slice()))
         .collect();
-    let personal: BTreeSet<&[u8]> =
-        facts.payments.iter().filter(|payment| payment.personal).map(|payment| payment.pupil.as_slice()).collect();
+    // What the ledger says of itself needs nobody to confirm it; what a family says counts for red once somebody has.
+    let by_person = |confirmed: bool| -> BTreeSet<&[u8]> {
+        let paid = facts.payments.iter().filter(|payment| payment.personal).map(|payment| payment.pupil.as_slice());
+        let said = facts.complaints.iter().filter(|said| said.personal && (said.confirmed || !confirmed));
+        paid.chain(said.map(|said| said.family.as_slice())).collect()
+    };
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (pupils, personal) = (whole(pupils.len()), whole(personal.len()));
+    let (pupils, personal, confirmed) =
+        (whole(pupils.len()), whole(by_person(false).len()), whole(by_person(true).len()));
     if pupils == 0 && missing.is_none() {
         return None;
     }
     let paid: i128 = facts.payments.iter().map(|payment| i128::from(payment.amount_fen)).sum();
     let paid = i64::try_from(paid).unwrap_or(i64::MAX);
-    // What is missing in the account and what was paid elsewhere may be the same money.
-    let amount = paid.max(missing.unwrap_or(0));
-    let red = limits.red_pupils <= pupils || limits.red_personal_pupils <= personal;
+    let said: i128 = facts.complaints.iter().map(|complaint| i128::from(complaint.amount_fen)).sum();
+    // What is missing in the account, what was paid elsewhere and what families say may be the same money.
+    let amount = paid.max(missing.unwrap_or(0)).max(i64::try_from(said).unwrap_or(i64::MAX));
+    let red = limits.red_pupils <= pupils || limits.red_personal_pupils <= confirmed;
     let level = gravest([
         Some(Level::Yellow),
         (limits.orange_pupils <= pupils || limits.orange_fen <= amount || personal > 0).then_some(Level::Orange),
         red.then_some(Level::Red),
     ])?;
-    let (measured, formula) = if personal > 0 && (limits.red_personal_pupils <= personal || level == Level::Orange) {
-        let threshold = if level == Level::Red { limits.red_personal_pupils } else { 1 };
-        ((personal, threshold, "pupils"), "pupils who paid a person's account >= threshold")
+    let (measured, formula) = if limits.red_personal_pupils <= confirmed {
+        ((confirmed, limits.red_personal_pupils, "pupils"), "pupils who paid a person's account >= threshold")
+    } else if personal > 0 && level == Level::Orange {
+        ((personal, 1, "pupils"), "pupils who paid a person's account >= threshold")
     } else if limits.orange_pupils <= pupils {
         let threshold = if level == Level::Red { limits.red_pupils } else { limits.orange_pupils };
         ((pupils, threshold, "pupils"), "pupils outside escrow >= threshold")
@@ -107,12 +131,15 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         ("pupils_unpaid", unpaid.len().into()),
         ("due_fen", facts.dues.map(|dues| dues.due_fen).into()),
         ("inflow_fen", facts.dues.map(|dues| dues.inflow_fen).into()),
+        // How many, and no more of them: the institution reads this.
+        ("complaints", facts.complaints.len().into()),
     ];
     let at = facts
         .payments
         .iter()
         .map(|payment| payment.paid_at)
         .chain(unpaid.iter().map(|(_, since)| *since + late))
+        .chain(facts.complaints.iter().map(|complaint| complaint.received_at))
         .chain(missing.and(facts.dues).map(|dues| midnight(dues.last_due_on)))
         .max()?;
     let last = facts.payments.iter().map(|payment| payment.id).max().unwrap_or_default();
@@ -121,8 +148,21 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         level,
         at,
         evidence: evidence(measured, formula, inputs),
-        basis: format!("{} {last} {} {}", facts.payments.len(), unpaid.len(), missing.unwrap_or(0)),
+        basis: format!(
+            "{} {last} {} {}{}",
+            facts.payments.len(),
+            unpaid.len(),
+            missing.unwrap_or(0),
+            basis_of(&facts.complaints)
+        ),
     })
+}
+
+/// What tells one set of complaints from another; nothing where there is none.
+fn basis_of(complaints: &[Complained]) -> String {
+    let Some(last) = complaints.iter().map(|complaint| complaint.id).max() else { return String::new() };
+    let confirmed = complaints.iter().filter(|complaint| complaint.confirmed).count();
+    format!(" {} {last} {confirmed}", complaints.len())
 }
 
 /// What names of payers say that they lend money (小贷, 消金, 分期).
@@ -142,6 +182,9 @@ pub struct Loans {
     pub pupils: i64,
     pub paid_at: Option<DateTime<Utc>>,
     pub inflows: Vec<Inflow>,
+    /// Families that told the bureau of a loan, other than those of which the ledger says so, and the latest of them.
+    pub complained: i64,
+    pub complained_at: Option<DateTime<Utc>>,
 }
 
 /// W13: one case is orange, three families are red. One bulk payment of a lender stands for as many families as the limit of a
@@ -150,17 +193,19 @@ pub fn training_loan(loans: &Loans, red_families: i64, payment_max_fen: i64) -> 
     let most = i128::from(payment_max_fen.max(1));
     let behind = |inflow: &Inflow| (i128::from(inflow.amount_fen) + most - 1) / most;
     let bulk = i64::try_from(loans.inflows.iter().map(behind).sum::<i128>()).unwrap_or(i64::MAX);
-    let families = loans.pupils.max(bulk);
+    let families = loans.pupils.saturating_add(loans.complained).max(bulk);
     if families == 0 {
         return None;
     }
     let level = if red_families <= families { Level::Red } else { Level::Orange };
     let sum: i128 = loans.inflows.iter().map(|inflow| i128::from(inflow.amount_fen)).sum();
-    let at = loans.inflows.iter().map(|inflow| inflow.booked_at).chain(loans.paid_at).max()?;
+    let at =
+        loans.inflows.iter().map(|inflow| inflow.booked_at).chain(loans.paid_at).chain(loans.complained_at).max()?;
     let inputs = [
         ("pupils_with_loan", loans.pupils.into()),
         ("lender_payments", loans.inflows.len().into()),
         ("lender_fen", i64::try_from(sum).unwrap_or(i64::MAX).into()),
+        ("complaints", loans.complained.into()),
     ];
     let threshold = if level == Level::Red { red_families } else { 1 };
     Some(Alarm {
@@ -216,6 +261,50 @@ mod tests {
     }
 
     #[test]
+    fn a_complaint_counts_as_evidence_and_for_red_once_it_is_confirmed() {
+        let complaint = |family: u8, amount_fen, personal, confirmed| Complained {
+            id: i64::from(family),
+            family: vec![family],
+            amount_fen,
+            personal,
+            confirmed,
+            received_at: at("2026-03-17T00:00"),
+        };
+        let said = |complaints: Vec<Complained>| Outside { complaints, ..Outside::default() };
+        let many = |count: u8, personal, confirmed| {
+            said((0..count).map(|family| complaint(family, 0, personal, confirmed)).collect())
+        };
+        let mut both = elsewhere(2, 100, true);
+        both.complaints = vec![complaint(0, 0, true, true), complaint(1, 0, true, true)];
+        let mut third = both.clone();
+        third.complaints.push(complaint(7, 0, true, true));
+        let mut unconfirmed = both.clone();
+        unconfirmed.complaints.push(complaint(7, 0, true, false));
+        for (case, facts, expected) in [
+            ("one family", many(1, false, false), Some(Yellow)),
+            ("F19: one family shows a receipt of a person", many(1, true, false), Some(Orange)),
+            ("two families", many(2, false, false), Some(Yellow)),
+            ("three families", many(3, false, false), Some(Orange)),
+            ("ten families", many(10, false, false), Some(Red)),
+            ("three persons' accounts, none confirmed", many(3, true, false), Some(Orange)),
+            ("two confirmed", many(2, true, true), Some(Orange)),
+            ("F19: three confirmed", many(3, true, true), Some(Red)),
+            ("9,999.99", said(vec![complaint(1, 999_999, false, false)]), Some(Yellow)),
+            ("10,000.00", said(vec![complaint(1, 1_000_000, false, false)]), Some(Orange)),
+            ("the same families as in the ledger", both, Some(Orange)),
+            ("and a third one, confirmed", third, Some(Red)),
+            ("and a third one, not confirmed", unconfirmed, Some(Orange)),
+        ] {
+            assert_eq!(level(&facts, "2026-03-18T09:00"), expected, "{case}");
+        }
+        let facts = said(vec![complaint(1, 123_400, true, false)]);
+        let alarm = outside_escrow(&facts, &Limits::default().outside, at("2026-03-18T09:00")).unwrap();
+        let evidence = serde_json::Value::from(alarm.evidence).to_string();
+        assert!(!evidence.contains("123400"), "what one family paid tells which family it is: {evidence}");
+        assert_eq!(basis_of(&[]), "", "warnings from before complaints keep their basis");
+    }
+
+    #[test]
     fn lessons_without_a_payment_count_after_three_days() {
         let facts = Outside { unpaid: vec![(vec![1], at("2026-03-15T19:00"))], ..Outside::default() };
         assert_eq!(level(&facts, "2026-03-18T19:00"), None, "three days are not more than three days");
@@ -253,7 +342,13 @@ mod tests {
     #[test]
     fn f20_a_lenders_bulk_payment_and_both_sides_of_three_families() {
         let inflow = |amount_fen| vec![Inflow { amount_fen, booked_at: at("2026-03-17T10:00") }];
-        let loans = |pupils, inflows| Loans { pupils, paid_at: Some(at("2026-03-16T10:00")), inflows };
+        let loans =
+            |pupils, inflows| Loans { pupils, paid_at: Some(at("2026-03-16T10:00")), inflows, ..Loans::default() };
+        let said = |pupils, complained| Loans {
+            complained,
+            complained_at: Some(at("2026-03-17T09:00")),
+            ..loans(pupils, vec![])
+        };
         for (case, loans, expected) in [
             ("none", Loans::default(), None),
             ("one family", loans(1, vec![]), Some((Orange, 1))),
@@ -262,6 +357,8 @@ mod tests {
             ("F20: 96,000.00 of twenty orders", loans(0, inflow(9_600_000)), Some((Red, 20))),
             ("10,000.00 may be two families", loans(0, inflow(1_000_000)), Some((Orange, 2))),
             ("10,000.01 are three", loans(0, inflow(1_000_001)), Some((Red, 3))),
+            ("a family says so", said(0, 1), Some((Orange, 1))),
+            ("two in the ledger, and a third family says so", said(2, 1), Some((Red, 3))),
             ("the bank's side of the same loan", loans(2, inflow(500_000)), Some((Orange, 2))),
         ] {
             let alarm = training_loan(&loans, 3, 500_000);

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::oversight::rules::{Dues, Elsewhere, OverCap, Payment},
+    escrow::oversight::rules::{Complained, Dues, Elsewhere, OverCap, Payment},
 };
 
 /// A fact and the institution that it is of.
@@ -294,4 +294,67 @@ pub async fn asking(
     .load(conn.sql())
     .await?;
     Ok(rows.into_iter().map(|row| (row.institution_id, (row.n, row.on))).collect())
+}
+
+#[derive(QueryableByName)]
+struct ComplaintRow {
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Binary)]
+    family: Vec<u8>,
+    #[diesel(sql_type = BigInt)]
+    amount_fen: i64,
+    #[diesel(sql_type = Bool)]
+    personal_payee: bool,
+    #[diesel(sql_type = Bool)]
+    confirmed: bool,
+    #[diesel(sql_type = Timestamptz)]
+    received_at: DateTime<Utc>,
+}
+
+/// Complaints that count, each with the family: the pupil of a contract under the same telephone, else the telephone, else,
+/// of an anonymous one, the complaint itself.
+const COMPLAINT: &str = "SELECT k.institution_id, k.id, coalesce((SELECT c.pupil_index FROM contracts c WHERE c.tenant_id = k.tenant_id \
+       AND c.institution_id = k.institution_id AND c.guardian_phone_index = k.phone_index ORDER BY c.id LIMIT 1), \
+       k.phone_index, int8send(k.id)) AS family, coalesce(k.amount_fen, 0)::bigint AS amount_fen, k.personal_payee, \
+       k.state = 'confirmed' AS confirmed, (k.received_on::timestamp AT TIME ZONE interval '8 hours') AS received_at FROM complaints k \
+     WHERE k.tenant_id = $1 AND k.institution_id = ANY($2) AND k.state <> 'refuted'";
+
+/// Complaints of fees paid elsewhere, unless they were refuted.
+pub async fn complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Complained>>, DbError> {
+    let rows: Vec<ComplaintRow> =
+        sql_query(format!("{COMPLAINT} AND k.kind = 'outside_escrow' ORDER BY k.institution_id, k.id"))
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<Array<BigInt>, _>(of)
+            .load(conn.sql())
+            .await?;
+    let complaint = |row: ComplaintRow| {
+        let complaint = Complained {
+            id: row.id,
+            family: row.family,
+            amount_fen: row.amount_fen,
+            personal: row.personal_payee,
+            confirmed: row.confirmed,
+            received_at: row.received_at,
+        };
+        (row.institution_id, complaint)
+    };
+    Ok(rows.into_iter().map(complaint).collect())
+}
+
+/// Families that complain of a loan, other than those of which the ledger says that a loan paid, and the latest complaint.
+pub async fn loan_complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(i64, DateTime<Utc>)>>, DbError> {
+    let rows: Vec<Lately> = sql_query(format!(
+        "SELECT s.institution_id, count(DISTINCT s.family) AS n, max(s.received_at) AS at FROM ({COMPLAINT} AND k.kind = 'training_loan') s \
+         WHERE NOT EXISTS (SELECT FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
+           WHERE p.tenant_id = $1 AND p.institution_id = s.institution_id AND p.channel = 'loan' AND c.status <> 'cancelled' \
+           AND c.pupil_index = s.family) GROUP BY s.institution_id"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(of)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.institution_id, (row.n, row.at))).collect())
 }
