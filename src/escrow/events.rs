@@ -90,7 +90,7 @@ impl Line {
     async fn fragment(&self) -> Bytes {
         let made = async {
             let mut conn = self.caller.actor.scope().begin(&self.state.pools).await?;
-            let watch = Watch::read(&mut conn, &self.query, self.caller.today()).await?;
+            let watch = Watch::read(&mut conn, &self.query, &self.caller).await?;
             conn.commit().await?;
             watch.fragment(&self.page)
         };

@@ -23,7 +23,8 @@ use super::{
         entries::{self, Counterparty},
         warnings::Action as Done,
     },
-    upload, watch,
+    upload,
+    watch::{self, WatchQuery},
 };
 use crate::{
     approvals::ApprovalError,
@@ -49,6 +50,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = oversight::pages::routes();
     routes.extend([
         Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
+        Route::get("/b/escrow/accounts.csv", Access::Official(ReadEscrow), || web::get().to(watch::export)),
         Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
         Route::get("/b/escrow/upload", Access::Official(UploadStatement), || web::get().to(upload_page)),
         Route::post("/b/escrow/upload", Access::Official(UploadStatement), || web::post().to(post_upload)),
@@ -295,10 +297,16 @@ async fn post_warning(
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
     };
-    // The page on which the form stood: an account's, or the warning's own.
+    // The page on which the form stood: an account's, the watch page, or the warning's own.
+    let watch = form.get("watch");
     let account = form.get("account").parse::<i64>().ok();
     let errors = match commands::handle(&state, &caller, *id, handling).await {
         Ok(Handled { proposed: Some(id), .. }) => return Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
+        Ok(Handled { .. }) if !watch.is_empty() => {
+            let query = WatchQuery::read(watch);
+            let here = query.going_on(query.after());
+            return Ok(see_other(&format!("/b/escrow?{here}&done={step}")));
+        }
         Ok(Handled { .. }) => {
             let back = account.map_or_else(|| format!("/b/escrow/warnings/{id}"), |id| format!("/b/escrow/{id}"));
             return Ok(see_other(&format!("{back}?done={step}")));

@@ -174,6 +174,11 @@ impl Page {
         show::time(self.lang, at.plain(), self.today)
     }
 
+    /// Day and time of day of the request in Beijing, in full, as it stands on paper.
+    pub fn stamp(&self) -> String {
+        self.now.with_timezone(&crate::kernel::clock::BEIJING).format("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// `12.34 %` of basis points.
     pub fn percent(&self, bp: impl Plain<i64>) -> String {
         show::percent(bp.plain())

@@ -279,7 +279,9 @@ impl Work<'_> {
                 Some(runs) => runs.last().map(|run| (run.opening_fen, run.on)),
                 None => account.opening_fen.zip(account.opening_on),
             };
+            let known_on = closed_through.max(last.map(clock::day));
             let outcome = Outcome {
+                required: self.required(&account, known_on, obligations.as_deref()),
                 opening_fen: anchor.map(|(fen, _)| fen),
                 opening_on: anchor.map(|(_, on)| on),
                 balance_fen: judged.detector.balance_fen(),

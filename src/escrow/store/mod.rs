@@ -4,3 +4,4 @@ pub mod accounts;
 pub mod entries;
 pub mod owed;
 pub mod warnings;
+pub mod watch;
