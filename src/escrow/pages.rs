@@ -9,11 +9,14 @@ use serde::Deserialize;
 use super::{
     EscrowError, brief,
     card::{Card, Refused},
+    chart::Chart,
     commands::{self, Handled, Handling},
+    day_page,
     detector::WarningKind,
-    documents::Balance,
     entries_file,
+    figures::{share_bp, words},
     ingest::{IngestError, Received, Target},
+    league,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -58,8 +61,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
             web::get().to(entries_workbook)
         }),
+        Route::get("/b/escrow/{account_id}/days/{day}", Access::Official(ReadEscrow), || {
+            web::get().to(day_page::show)
+        }),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
+    routes.extend(league::routes());
     routes.extend(org::routes());
     routes
 }
@@ -73,7 +80,7 @@ struct AccountPage<'a> {
     undetermined: BTreeMap<WarningKind, Vec<String>>,
     latest: &'a [ShownEntry],
     older: &'a [ShownEntry],
-    points: &'a [Balance],
+    course: &'a Chart,
     chart: String,
     counterparties: Vec<Counterparty>,
     payee: Option<Private<AccountNumber>>,
@@ -127,10 +134,31 @@ impl AccountPage<'_> {
         self.undetermined.iter().map(said).collect()
     }
 
-    /// The share of what is owed in lessons that the balance covers, in basis points; `None` where nothing is owed.
-    fn coverage_bp(&self) -> Option<i64> {
-        let owed = self.ledger.as_ref().map(|ledger| ledger.unearned_fen).filter(|owed| *owed > 0)?;
-        i64::try_from(i128::from(self.account.balance_fen) * 10_000 / i128::from(owed)).ok()
+    fn money(&self, fen: &Option<i64>) -> String {
+        words::money(self.page.lang, *fen)
+    }
+
+    fn coverage(&self) -> String {
+        words::coverage(self.page.lang, &self.account.figures)
+    }
+
+    fn lasting(&self) -> (String, String) {
+        words::lasting(self.page.lang, self.account.figures.lasting(), self.page.today())
+    }
+
+    fn silent(&self) -> String {
+        words::silent(self.page.lang, self.account.figures.silent_days(self.page.today()))
+    }
+
+    /// The share of all that was paid that one recipient got, in basis points.
+    fn share(&self, paid_fen: &i64) -> Option<i64> {
+        share_bp((*paid_fen).into(), self.course.paid_fen.into())
+    }
+
+    /// What others got than those listed.
+    fn to_others(&self) -> i64 {
+        let listed = self.counterparties.iter().fold(0_i64, |sum, one| sum.saturating_add(one.paid_fen));
+        self.course.paid_fen.saturating_sub(listed)
     }
 
     fn held_kind(&self, held: &Undetermined) -> &'static str {
@@ -152,11 +180,6 @@ impl AccountPage<'_> {
             "yellow" => "yellow",
             _ => "info",
         }
-    }
-
-    /// The table beneath the chart: fewer points than the line, the latest first.
-    fn table(&self) -> Vec<&Balance> {
-        self.points.iter().rev().step_by(self.points.len().div_ceil(20).max(1)).collect()
     }
 
     fn mode(&self) -> &'static str {
@@ -249,8 +272,8 @@ async fn render_account(
     let steps: &[Step] = if may_handle { OFFICIALS } else { &[] };
     let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
     let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
-    let points = shown::balances_of(&mut conn, &account, page.today()).await?;
-    let from = clock::midnight(shown::span(&account, page.today()).0);
+    let course = Chart::read(&mut conn, &account, page.today()).await?;
+    let from = clock::midnight(course.from);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
@@ -264,8 +287,8 @@ async fn render_account(
         undetermined,
         latest: &latest,
         older: &older,
-        points: &points,
-        chart: shown::chart(&page, &points, &warnings),
+        chart: course.json(&page, &account, &warnings),
+        course: &course,
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
         payee: account.payee(state.pools.vault())?,
         ledger,

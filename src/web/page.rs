@@ -309,13 +309,14 @@ impl Page {
                 vec![
                     (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
                     (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
-                    (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
+                    (Action::ReadRegister, entry("/b/bureaus", "building", "下级单位", "Bureaus below")),
                 ],
             ),
             (
                 self.lang.t("监管", "Supervision"),
                 vec![
                     (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+                    (Action::ReadEscrow, entry("/b/regions", "map", "区域与排行", "Regions")),
                     (Action::ReadEscrow, entry("/b/ledger", "refund", "合同台账", "Contracts")),
                     (Action::ReadEscrow, entry("/b/proof", "list-check", "三方核对", "Three-way proof")),
                     (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
@@ -346,7 +347,7 @@ impl Page {
             may(actor.role, action)
                 && match entry.href {
                     "/b/approvals" => !actor.sees_a_part(),
-                    "/b/regions" => actor.tenant % 100 == 0,
+                    "/b/bureaus" => actor.tenant % 100 == 0,
                     _ => true,
                 }
         };

@@ -32,3 +32,4 @@ mod sessions;
 mod sign_in;
 mod statements;
 mod tokens;
+mod watch;

@@ -77,10 +77,14 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
     }
-    if received.iter().any(|part| !part.warnings.is_empty()) {
+    let told = received.iter().any(|part| !part.warnings.is_empty());
+    if told {
         warnings::notify(&work.tx, caller.actor.tenant).await?;
     }
     work.tx.commit().await?;
+    if !told && received.iter().any(|part| part.inserted > 0) {
+        news::figures_changed(state, caller.actor.tenant);
+    }
     Ok(received)
 }
 

@@ -338,6 +338,28 @@ pub async fn statements(
     .await?)
 }
 
+/// When statements came in.
+pub async fn received(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    statements: &[i64],
+) -> Result<BTreeMap<i64, DateTime<Utc>>, DbError> {
+    #[derive(QueryableByName)]
+    struct Received {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Timestamptz)]
+        received_at: DateTime<Utc>,
+    }
+    let rows: Vec<Received> =
+        sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
+            .bind::<Integer, _>(tenant)
+            .bind::<Array<BigInt>, _>(statements)
+            .load(conn.sql())
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.received_at)).collect())
+}
+
 /// Whether a statement of the caller's own bureau agrees with the balances that it names; `None` when it names none.
 pub async fn balanced(conn: &mut ScopedConn, statement: i64) -> Result<Option<bool>, DbError> {
     #[derive(QueryableByName)]

@@ -3,5 +3,6 @@
 pub mod accounts;
 pub mod entries;
 pub mod owed;
+pub mod regions;
 pub mod warnings;
 pub mod watch;

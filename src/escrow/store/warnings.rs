@@ -1,5 +1,7 @@
 //! SQL of warnings as people see and handle them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
@@ -170,6 +172,24 @@ pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Res
     .bind::<BigInt, _>(account)
     .load(conn.sql())
     .await?)
+}
+
+/// References of the entries that raised or joined an account's open warnings.
+pub async fn fired(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<BTreeSet<String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Fired {
+        #[diesel(sql_type = Text)]
+        bank_ref: String,
+    }
+    let rows: Vec<Fired> = sql_query(format!(
+        "SELECT DISTINCT step ->> 'bank_ref' AS bank_ref FROM warnings w, jsonb_array_elements(w.history) AS step \
+         WHERE w.tenant_id = $1 AND w.account_id = $2 AND {OPEN} AND step ->> 'bank_ref' IS NOT NULL"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| row.bank_ref).collect())
 }
 
 /// The level of an institution: that of its gravest open warning, with their number; `None` without any.
