@@ -267,13 +267,17 @@ fn flow_formula(written: &str) -> (&str, &str) {
 /// The provision that a kind of warning rests on. National provisions name no figures: the thresholds are parameters of policy.
 pub fn law(lang: Lang, kind: &str) -> &'static str {
     let (zh, en) = match kind {
-        "FUND-LARGE-SINGLE" | "FUND-CUM-ROLLING" => ("教监管函〔2021〕2号（大额资金异动）", "教监管函〔2021〕2号 (large movements)"),
-        "FUND-STRUCTURING" => ("教监管函〔2021〕2号（大额资金异动、预收费限额）", "教监管函〔2021〕2号 (large movements, limits of prepayment)"),
-        "FUND-BELOW-MIN" => ("教监管函〔2021〕2号（最低余额）", "教监管函〔2021〕2号 (minimum balance)"),
-        "FUND-WITHDRAW-UNMATCHED" => (
-            "教监管函〔2021〕2号（划拨与授课进度同步、同比例）",
-            "教监管函〔2021〕2号 (released in step with lessons)",
+        "FUND-LARGE-SINGLE" | "FUND-CUM-ROLLING" => {
+            ("教监管函〔2021〕2号（大额资金异动）", "教监管函〔2021〕2号 (large movements)")
+        }
+        "FUND-STRUCTURING" => (
+            "教监管函〔2021〕2号（大额资金异动、预收费限额）",
+            "教监管函〔2021〕2号 (large movements, limits of prepayment)",
         ),
+        "FUND-BELOW-MIN" => ("教监管函〔2021〕2号（最低余额）", "教监管函〔2021〕2号 (minimum balance)"),
+        "FUND-WITHDRAW-UNMATCHED" => {
+            ("教监管函〔2021〕2号（划拨与授课进度同步、同比例）", "教监管函〔2021〕2号 (released in step with lessons)")
+        }
         "FUND-COVERAGE" => (
             "教监管函〔2021〕2号（应托管、尽托管；风险保证金）",
             "教监管函〔2021〕2号 (all fees under supervision; deposits)",
@@ -301,7 +305,9 @@ pub fn law(lang: Lang, kind: &str) -> &'static str {
             "校外培训机构财务管理暂行办法（2023）；GF-2021-2604（退费）",
             "校外培训机构财务管理暂行办法 (2023); GF-2021-2604 (refunds)",
         ),
-        "ACCOUNT-NOT-FILED" => ("教监管函〔2021〕2号（账户和协议备案）", "教监管函〔2021〕2号 (account and agreement on file)"),
+        "ACCOUNT-NOT-FILED" => {
+            ("教监管函〔2021〕2号（账户和协议备案）", "教监管函〔2021〕2号 (account and agreement on file)")
+        }
         _ => ("教监管函〔2021〕2号（预收费监管）", "教监管函〔2021〕2号 (prepayments supervised)"),
     };
     lang.t(zh, en)

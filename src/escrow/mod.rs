@@ -41,12 +41,12 @@ mod watch;
 
 pub use desk::WarningDesk;
 pub use error::EscrowError;
+pub use figures::owed_changed;
 pub use glance::{Glance, GlanceRow, glance};
 pub use model::account_number;
 pub use oversight::RedDesk;
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
-pub use figures::owed_changed;
 pub use store::owed::{Credit, lock_account, open_credits};
 pub use store::warnings::level_of;
 pub use waiting::{Waiting, waiting};

@@ -61,9 +61,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
             web::get().to(entries_workbook)
         }),
-        Route::get("/b/escrow/{account_id}/days/{day}", Access::Official(ReadEscrow), || {
-            web::get().to(day_page::show)
-        }),
+        Route::get("/b/escrow/{account_id}/days/{day}", Access::Official(ReadEscrow), || web::get().to(day_page::show)),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
     routes.extend(league::routes());

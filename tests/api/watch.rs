@@ -44,7 +44,8 @@ async fn csv(user: &User, path: &str) -> Vec<Vec<String>> {
     assert_eq!(answer.status(), StatusCode::OK, "{path}");
     assert!(answer.headers()["content-disposition"].to_str().unwrap().contains("attachment"));
     let text = answer.text().await.unwrap();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     reader.records().map(|line| line.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
@@ -111,8 +112,12 @@ async fn red_stands_first_and_the_quiet_ones_after_it_page_by_page() {
     let code = |number| crate::app::credit_code(county, number);
     let sheet: String = (0..120)
         .map(|n| {
-            crate::app::row(county, &format!("安静第{n:03}培训中心（样例）"), &code(60_000 + n), &format!("77{county}{n:06}"))
-                + "\n"
+            crate::app::row(
+                county,
+                &format!("安静第{n:03}培训中心（样例）"),
+                &code(60_000 + n),
+                &format!("77{county}{n:06}"),
+            ) + "\n"
         })
         .collect();
     let (status, report) =
@@ -245,7 +250,8 @@ async fn a_city_sees_the_league_of_its_own_counties_and_of_no_others() {
     let world = World::new().await;
     let (county, id) = (world.county, world.account_id().await);
     let city: mingjian::kernel::RegionCode = (county.number() / 100 * 100).to_string().parse().unwrap();
-    let (officer, elsewhere) = (app().user("city_officer", city).await, app().user("city_officer", "331000".parse().unwrap()).await);
+    let (officer, elsewhere) =
+        (app().user("city_officer", city).await, app().user("city_officer", "331000".parse().unwrap()).await);
     let of = |page: &str| {
         let place = county.name().unwrap();
         let rows = page.split("<tr role=\"row\">").find(|row| row.contains(&format!(">{place}</a>")));
@@ -278,7 +284,8 @@ async fn a_city_sees_the_league_of_its_own_counties_and_of_no_others() {
     for page in [elsewhere.page("/b/regions").await, elsewhere.page("/b/escrow").await] {
         assert!(!page.contains(&world.name) && !page.contains(county.name().unwrap()), "{page}");
     }
-    let next: mingjian::kernel::RegionCode = if county.to_string() == "130102" { "130104" } else { "130102" }.parse().unwrap();
+    let next: mingjian::kernel::RegionCode =
+        if county.to_string() == "130102" { "130104" } else { "130102" }.parse().unwrap();
     for (who, path) in [
         (&elsewhere, format!("/b/regions?of={county}")),
         (&elsewhere, format!("/b/regions?of={city}")),

@@ -41,7 +41,9 @@ async fn neighbours(world: &World) -> Vec<String> {
     let county = world.county;
     let account = |n: u32| format!("88{county}{n:06}");
     let sheet: String = (1..5)
-        .map(|n| row(county, &format!("邻里第{n}培训中心（样例）"), &credit_code(county, 70_000 + n), &account(n)) + "\n")
+        .map(|n| {
+            row(county, &format!("邻里第{n}培训中心（样例）"), &credit_code(county, 70_000 + n), &account(n)) + "\n"
+        })
         .collect();
     let (status, report) = world.admin.import(&[("region", &county.to_string())], format!("{HEADER}\n{sheet}")).await;
     assert!(status.is_success(), "{report}");
@@ -96,7 +98,12 @@ async fn an_officer_goes_through_the_wall_by_keys() {
     assert_eq!(eval(&browser, "return window.sameDocument === true").await, true, "without a reload");
     assert_eq!(eval(&browser, "return window.scrollY").await, place);
     press(&browser, "a").await;
-    until(&browser, "nothing more to acknowledge is said", "return document.getElementById('watch-news').textContent.includes('没有待签收')").await;
+    until(
+        &browser,
+        "nothing more to acknowledge is said",
+        "return document.getElementById('watch-news').textContent.includes('没有待签收')",
+    )
+    .await;
 
     // A letter typed into the filter is a letter.
     press(&browser, "/").await;
@@ -146,7 +153,12 @@ async fn the_wall_renews_itself_under_the_reader() {
 
     // A balance changes, and nothing is wrong with it.
     deliver(&world, &accounts[1], camt(&accounts[1], OPENING, &[("2026-03-17", true, 500_000, "C1")])).await;
-    until(&browser, "the balance is shown", "return document.activeElement.closest('tr').textContent.includes('¥455,000.00')").await;
+    until(
+        &browser,
+        "the balance is shown",
+        "return document.activeElement.closest('tr').textContent.includes('¥455,000.00')",
+    )
+    .await;
     assert_eq!(focused(&browser).await, reading);
     // Another row becomes red and goes to the top; the reader stays.
     deliver(&world, &accounts[3], camt(&accounts[3], OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
@@ -156,12 +168,15 @@ async fn the_wall_renews_itself_under_the_reader() {
         "const row = document.querySelector('#watch tbody tr'); return row.textContent.includes('邻里第4') && !!row.querySelector('.lv--red')",
     )
     .await;
-    until(&browser, "it flashes", "return document.querySelector('#watch tbody tr').classList.contains('is-news')").await;
+    until(&browser, "it flashes", "return document.querySelector('#watch tbody tr').classList.contains('is-news')")
+        .await;
     assert_eq!(focused(&browser).await, reading);
     assert_eq!(eval(&browser, "return window.scrollY").await, place, "the place is kept");
     assert_eq!(eval(&browser, "return window.sameDocument === true").await, true);
     assert_eq!(browser.client.find_all(Locator::Css("#watch tbody tr")).await.unwrap().len(), 5, "each row once");
-    let ids = eval(&browser, "return new Set(Array.from(document.querySelectorAll('#watch tbody tr'), row => row.id)).size").await;
+    let ids =
+        eval(&browser, "return new Set(Array.from(document.querySelectorAll('#watch tbody tr'), row => row.id)).size")
+            .await;
     assert_eq!(ids, 5);
     let news = eval(&browser, "return document.getElementById('watch-news').textContent").await;
     assert!(news.as_str().unwrap().contains("红色 1"), "told to those who do not see it: {news}");
@@ -189,7 +204,12 @@ async fn account_day_league_and_wall_are_accessible_and_fit_the_phone() {
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.admin).await;
-        for path in [format!("/b/escrow/{id}"), format!("/b/escrow/{id}/days/2026-03-17"), "/b/regions".to_owned(), "/b/escrow".to_owned()] {
+        for path in [
+            format!("/b/escrow/{id}"),
+            format!("/b/escrow/{id}/days/2026-03-17"),
+            "/b/regions".to_owned(),
+            "/b/escrow".to_owned(),
+        ] {
             check(&browser, &path).await;
         }
         browser.go(&format!("/b/escrow/{id}?lang=zh-CN")).await;
@@ -202,13 +222,18 @@ async fn account_day_league_and_wall_are_accessible_and_fit_the_phone() {
             let click = format!(
                 "const at = {{clientX: {}, clientY: {}, bubbles: true}}; const canvas = document.querySelector('.chart canvas'); \
                  for (const kind of ['mousemove', 'mousedown', 'mouseup', 'click']) canvas.dispatchEvent(new MouseEvent(kind, at))",
-                chart[0] + 60.0, chart[1] + chart[3] / 2.0
+                chart[0] + 60.0,
+                chart[1] + chart[3] / 2.0
             );
             eval(&browser, &click).await;
             browser.says("当日流水").await;
         }
         browser.sign_in(&above).await;
-        for path in ["/b/regions".to_owned(), format!("/b/regions?of={}&sort=red", world.county), format!("/b/escrow?of={}", world.county)] {
+        for path in [
+            "/b/regions".to_owned(),
+            format!("/b/regions?of={}&sort=red", world.county),
+            format!("/b/escrow?of={}", world.county),
+        ] {
             check(&browser, &path).await;
         }
         browser.go("/b/regions?lang=zh-CN").await;

@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn what_is_required_is_unknown_until_somebody_writes_it_down() {
-        let policy = Policy { minimum_balance: MinimumBalance { fixed_fen: 0, unearned_bp: 2_000 }, ..Policy::default() };
+        let policy =
+            Policy { minimum_balance: MinimumBalance { fixed_fen: 0, unearned_bp: 2_000 }, ..Policy::default() };
         let owed = Obligations::from_days(&[owed("2026-03-02", 1_001, 0), owed("2026-03-04", 0, 400)]);
         let at = |on| Required::at(&policy, None, Some(&owed), day(on));
         assert_eq!(at("2026-03-01"), Required::default(), "the day before the ledger begins");
@@ -102,7 +103,11 @@ mod tests {
         assert_eq!(at("2026-03-04").unearned_fen, Some(601));
         assert_eq!(Required::at(&policy, None, None, day("2026-03-04")), Required::default());
         let fixed = Policy { minimum_balance: MinimumBalance { fixed_fen: 500, unearned_bp: 2_000 }, ..policy };
-        assert_eq!(Required::at(&fixed, None, None, day("2026-03-04")).minimum_fen, Some(500), "the fixed sum is known");
+        assert_eq!(
+            Required::at(&fixed, None, None, day("2026-03-04")).minimum_fen,
+            Some(500),
+            "the fixed sum is known"
+        );
     }
 
     #[test]

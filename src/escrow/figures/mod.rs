@@ -168,8 +168,7 @@ mod tests {
     #[test]
     fn the_money_lasts_until_a_day_or_nobody_can_say() {
         let day = NaiveDate::from_ymd_opt(2026, 5, 4);
-        let lasting =
-            |outflow_fen, runoff_on| Figures { outflow_fen, runoff_on, ..Figures::default() }.lasting();
+        let lasting = |outflow_fen, runoff_on| Figures { outflow_fen, runoff_on, ..Figures::default() }.lasting();
         assert_eq!(lasting(Some(5), day), Lasting::Until(day.unwrap()));
         assert_eq!((lasting(Some(-5), None), lasting(None, None)), (Lasting::Lasts, Lasting::Unknown));
     }

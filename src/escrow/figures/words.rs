@@ -30,7 +30,9 @@ pub fn coverage(lang: Lang, figures: &Figures) -> String {
 pub fn lasting(lang: Lang, lasting: Lasting, today: NaiveDate) -> (String, String) {
     match lasting {
         Lasting::Unknown => (unknown(lang), lang.t("流水不足 14 天", "under 14 days of entries").to_owned()),
-        Lasting::Lasts => (lang.t("不会耗尽", "lasts").to_owned(), lang.t("按近 4 周", "by the last 4 weeks").to_owned()),
+        Lasting::Lasts => {
+            (lang.t("不会耗尽", "lasts").to_owned(), lang.t("按近 4 周", "by the last 4 weeks").to_owned())
+        }
         Lasting::Until(on) => (show::day(lang, on, today), days_to(lang, (on - today).num_days())),
     }
 }

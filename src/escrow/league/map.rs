@@ -44,7 +44,20 @@ pub fn place(province: u32) -> Option<(u8, u8)> {
 
 /// A name as it fits a tile.
 pub fn short(name: &str) -> &str {
-    let endings = ["维吾尔自治区", "壮族自治区", "回族自治区", "特别行政区", "自治区", "街道", "省", "市", "区", "县", "镇", "乡"];
+    let endings = [
+        "维吾尔自治区",
+        "壮族自治区",
+        "回族自治区",
+        "特别行政区",
+        "自治区",
+        "街道",
+        "省",
+        "市",
+        "区",
+        "县",
+        "镇",
+        "乡",
+    ];
     let cut = endings.iter().find_map(|ending| name.strip_suffix(ending));
     cut.filter(|short| short.chars().count() >= 2).unwrap_or(name)
 }

@@ -61,7 +61,9 @@ impl Place {
     }
 
     fn short(&self, page: &Page) -> String {
-        map::short(&self.name(page)).to_owned()
+        let name = self.name(page);
+        // What is said of no place at all is not shortened.
+        if self.region.is_some() { map::short(&name).to_owned() } else { name }
     }
 
     /// The classes of its tile: the shade, and where it stands.
@@ -90,7 +92,11 @@ impl Place {
     }
 
     fn silent(&self, page: &Page) -> String {
-        if self.sums.accounts == 0 { "—".to_owned() } else { words::silent(page.lang, self.sums.silent_days(page.today())) }
+        if self.sums.accounts == 0 {
+            "—".to_owned()
+        } else {
+            words::silent(page.lang, self.sums.silent_days(page.today()))
+        }
     }
 }
 
@@ -157,11 +163,8 @@ fn divisions(of: Option<RegionCode>, bureaus: &[(Option<i32>, Sums)]) -> Vec<Pla
 }
 
 fn townships(found: Vec<(Option<i32>, Sums)>) -> Vec<Place> {
-    let place = |(code, sums): (Option<i32>, Sums)| Place {
-        region: code.and_then(RegionCode::from_i32),
-        sums,
-        opens: false,
-    };
+    let place =
+        |(code, sums): (Option<i32>, Sums)| Place { region: code.and_then(RegionCode::from_i32), sums, opens: false };
     let mut places: Vec<Place> = found.into_iter().map(place).collect();
     places.sort_by_key(|place| (place.region.is_none(), place.region));
     places
@@ -246,11 +249,8 @@ async fn show_page(
     let page = Page::new(&request, "区域与排行", "Regions");
     let mut tiles: Vec<&Place> = league.places.iter().collect();
     tiles.sort_by_key(|place| (place.region.is_none(), place.region));
-    let heading = |rank, zh, en| Heading {
-        rank,
-        word: page.lang.t(zh, en),
-        href: format!("/b/regions?{}", league.query(rank)),
-    };
+    let heading =
+        |rank, zh, en| Heading { rank, word: page.lang.t(zh, en), href: format!("/b/regions?{}", league.query(rank)) };
     let headings = vec![
         heading(Rank::Accounts, "账户", "Accounts"),
         heading(Rank::Unearned, "未消课金额", "Unearned fees"),

@@ -115,17 +115,9 @@ mod tests {
 
     #[test]
     fn shades_on_both_sides_of_each_boundary() {
-        for (covered, shade) in [
-            (10_000, 0),
-            (9_999, 1),
-            (9_500, 1),
-            (9_499, 2),
-            (8_000, 2),
-            (7_999, 3),
-            (5_000, 3),
-            (4_999, 4),
-            (0, 4),
-        ] {
+        for (covered, shade) in
+            [(10_000, 0), (9_999, 1), (9_500, 1), (9_499, 2), (8_000, 2), (7_999, 3), (5_000, 3), (4_999, 4), (0, 4)]
+        {
             assert_eq!(sums(10_000, covered).shade(), Some(shade), "{covered}");
         }
         assert_eq!(sums(0, 0).shade(), None, "nothing to cover is not covered in full");

@@ -114,7 +114,7 @@ pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<V
     // The page is settled before anything is joined to it: a ministry sees two hundred thousand accounts.
     Ok(sql_query(select(
         "WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
-         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id"
+         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id",
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -351,12 +351,11 @@ pub async fn received(
         #[diesel(sql_type = Timestamptz)]
         received_at: DateTime<Utc>,
     }
-    let rows: Vec<Received> =
-        sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
-            .bind::<Integer, _>(tenant)
-            .bind::<Array<BigInt>, _>(statements)
-            .load(conn.sql())
-            .await?;
+    let rows: Vec<Received> = sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
+        .bind::<Integer, _>(tenant)
+        .bind::<Array<BigInt>, _>(statements)
+        .load(conn.sql())
+        .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.received_at)).collect())
 }
 

@@ -63,12 +63,17 @@ pub async fn quiet(
     (tenant, account): (i32, i64),
     limit: i64,
 ) -> Result<Vec<Holding>, DbError> {
+    // The page is settled before anything is joined to it, and account by account: a join over all of the range would look up every
+    // institution and every warning of a province.
     Ok(sql_query(select(
-        "WHERE a.tenant_id BETWEEN $1 AND $2 AND (a.tenant_id, a.id) > ($3, $4) AND a.status = 'active' \
-         AND ($5 = '' OR strpos(i.name, $5) > 0 OR strpos(i.credit_code, upper($5)) > 0) \
-         AND NOT EXISTS (SELECT FROM warnings w WHERE w.tenant_id = a.tenant_id AND w.institution_id = a.institution_id \
-              AND w.status NOT IN ('resolved', 'withdrawn')) \
-         ORDER BY a.tenant_id, a.id LIMIT $6",
+        "WHERE (a.tenant_id, a.id) IN (SELECT q.tenant_id, q.id \
+           FROM (SELECT tenant_id, id, institution_id FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 \
+             AND (tenant_id, id) > ($3, $4) AND status = 'active' ORDER BY tenant_id, id OFFSET 0) q \
+           LEFT JOIN LATERAL (SELECT true AS warned FROM warnings w WHERE w.tenant_id = q.tenant_id \
+             AND w.institution_id = q.institution_id AND w.status NOT IN ('resolved', 'withdrawn') LIMIT 1) w ON true \
+           WHERE w.warned IS NULL AND ($5 = '' OR EXISTS (SELECT FROM institutions o WHERE o.tenant_id = q.tenant_id \
+             AND o.id = q.institution_id AND (strpos(o.name, $5) > 0 OR strpos(o.credit_code, upper($5)) > 0))) LIMIT $6) \
+         ORDER BY a.tenant_id, a.id",
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)

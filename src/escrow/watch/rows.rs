@@ -149,7 +149,8 @@ impl Row {
 
     /// How long the bank has said nothing.
     pub fn silent(&self, page: &Page) -> String {
-        self.figures().map_or_else(|| "—".to_owned(), |figures| words::silent(page.lang, figures.silent_days(page.today())))
+        self.figures()
+            .map_or_else(|| "—".to_owned(), |figures| words::silent(page.lang, figures.silent_days(page.today())))
     }
 
     /// The line of the last balances; empty where there is none to draw.

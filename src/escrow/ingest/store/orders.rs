@@ -142,4 +142,3 @@ pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
-
