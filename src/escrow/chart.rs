@@ -55,7 +55,7 @@ pub struct Chart {
 }
 
 /// The start of the span that is shown, and its last day.
-fn span(account: &Account, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+pub fn span(account: &Account, today: NaiveDate) -> (NaiveDate, NaiveDate) {
     let last = account.last_booked_at.map(clock::day);
     let to = last.max(account.statement_on).unwrap_or(today);
     let from = to.checked_sub_days(Days::new(LOOK_BACK_DAYS)).unwrap_or(to);

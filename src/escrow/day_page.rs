@@ -5,8 +5,9 @@ use askama::Template;
 use chrono::NaiveDate;
 
 use super::{
-    balances,
+    balances, corrections,
     documents::Balance,
+    pages::tie_words,
     shown::{self, DAY_MAX, ShownEntry},
     store::{
         accounts::{self, Account},
@@ -35,6 +36,13 @@ struct DayPage<'a> {
     more: bool,
 }
 
+impl DayPage<'_> {
+    /// The other half of a reversal, in words.
+    fn tie(&self, entry: &ShownEntry) -> Option<String> {
+        tie_words(self.page, entry.tie.as_ref()?)
+    }
+}
+
 /// GET /b/escrow/{account_id}/days/{day}
 pub(super) async fn show(
     request: HttpRequest,
@@ -49,7 +57,9 @@ pub(super) async fn show(
     let (from, until) = (clock::midnight(day), clock::midnight(day.succ_opt().ok_or_else(Problem::not_found)?));
     let movements = entries::days(&mut conn, account.tenant_id, account.id, from).await?;
     let end = balances::by_day(account.balance_fen, &movements, day, day).pop().ok_or_else(Problem::not_found)?;
-    let entries = shown::entries_of_day(&mut conn, &account, day, end.balance_fen, &caller).await?;
+    let mut entries = shown::entries_of_day(&mut conn, &account, day, end.balance_fen, &caller).await?;
+    let corrections = corrections::of_account(&mut conn, &account, caller.today()).await?;
+    corrections::mark(&mut entries, &corrections);
     let (before, after) = entries::neighbours(&mut conn, (account.tenant_id, account.id), from, until).await?;
     conn.commit().await?;
     let page = Page::new(&request, &account.institution_name, &account.institution_name);

@@ -14,8 +14,8 @@ use crate::{
 /// Records a contract of 4,800 yuan that was paid for; what is owed from then on.
 async fn owes(world: &World, paid_on: &str) -> i64 {
     let contract = json!({
-        "contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "王小明", "signed_on": "2026-02-01",
-        "price_fen": 480_000, "units_bought": 48, "first_lesson_on": "2026-02-09", "last_lesson_on": "2026-05-31"});
+        "contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "王小明", "signed_on": "2026-03-01",
+        "price_fen": 480_000, "units_bought": 48, "first_lesson_on": "2026-03-09", "last_lesson_on": "2026-05-31"});
     let (status, contract) = world.org.post_json("/contracts", contract).await;
     assert!(status.is_success(), "{contract}");
     let paid = json!({"receipt_no": "R-1", "paid_at": format!("{paid_on}T10:00:00+08:00"), "amount_fen": 480_000, "channel": "wechat"});
@@ -132,7 +132,7 @@ async fn red_stands_first_and_the_quiet_ones_after_it_page_by_page() {
     let next = first[first.find("after=").unwrap()..].split('"').next().unwrap();
     let second = world.admin.page(&format!("/b/escrow?{next}")).await;
     assert_eq!(second.split("<tr role=\"row\" id=").count() - 1, 21);
-    assert!(!second.contains(&world.name) && !second.contains("after=") | second.contains("events?level="));
+    assert!(!second.contains(&world.name) && !second.contains("其余没有预警的账户"));
     assert_eq!(csv(&world.admin, "/b/escrow/accounts.csv").await.len(), 122, "the file has all of them");
     let red = world.admin.page("/b/escrow?level=red").await;
     assert_eq!(red.split("<tr role=\"row\" id=").count() - 1, 1);
@@ -157,10 +157,9 @@ async fn a_warning_is_acknowledged_on_the_wall_itself() {
     let back = answer.headers()["location"].to_str().unwrap().to_owned();
     assert!(back.starts_with("/b/escrow?") && back.contains("q=%E5%90%AF%E6%98%8E"), "{back}");
     let page = world.admin.page(&back).await;
-    assert!(page.contains("已签收") && row(&page, &world.name).contains(&world.admin.name) || page.contains("已签收"));
+    assert!(row(&page, &world.name).contains("已签收"));
     assert!(!row(&page, &world.name).contains("class=\"ack"), "nothing is left to acknowledge");
     // Nobody is led elsewhere by what a form says.
-    world.delivered(camt(&world.account, OPENING - 17_568_000, &[("2026-03-18", false, 20_000_000, "A9")])).await;
     let evil = [("action", "note"), ("comment", "x"), ("watch", "//evil.example/?level=red")];
     let answer = world.admin.submit(&id, &evil).await;
     assert!(answer.headers()["location"].to_str().unwrap().starts_with("/b/escrow?level="), "{answer:?}");

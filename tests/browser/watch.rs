@@ -191,8 +191,8 @@ async fn account_day_league_and_wall_are_accessible_and_fit_the_phone() {
     let drained: Vec<(String, bool, i64, String)> =
         (1..=17).map(|day| (format!("2026-03-{day:02}"), false, 1_000_000, format!("D{day}"))).collect();
     let contract = json!({
-        "contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "王小明", "signed_on": "2026-02-01",
-        "price_fen": 480_000, "units_bought": 48, "first_lesson_on": "2026-02-09", "last_lesson_on": "2026-05-31"});
+        "contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "王小明", "signed_on": "2026-03-01",
+        "price_fen": 480_000, "units_bought": 48, "first_lesson_on": "2026-03-09", "last_lesson_on": "2026-05-31"});
     let (_, contract) = world.org.post_json("/contracts", contract).await;
     let paid = json!({"receipt_no": "R-1", "paid_at": "2026-03-05T10:00:00+08:00", "amount_fen": 480_000, "channel": "wechat"});
     world.org.post_json(&format!("/contracts/{}/payments", contract["id"]), paid).await;
