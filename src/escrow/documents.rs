@@ -17,7 +17,7 @@ pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
 }
 
-/// An account. What rests on contracts is null until there are any.
+/// An account. What rests on contracts is null until there are any, and what nobody can say is null, too.
 #[derive(Debug, Serialize)]
 pub struct AccountDocument {
     id: i64,
@@ -44,6 +44,7 @@ pub struct AccountDocument {
     statement_on: Option<NaiveDate>,
     unearned_fen: Option<i64>,
     coverage_bp: Option<i64>,
+    minimum_fen: Option<i64>,
     runoff_on: Option<NaiveDate>,
 }
 
@@ -70,9 +71,10 @@ impl AccountDocument {
             entries: account.entry_count,
             last_booked_at: account.last_booked_at.map(local),
             statement_on: account.statement_on,
-            unearned_fen: None,
-            coverage_bp: None,
-            runoff_on: None,
+            unearned_fen: account.figures.unearned_fen,
+            coverage_bp: account.figures.coverage_bp(),
+            minimum_fen: account.figures.minimum_fen,
+            runoff_on: account.figures.runoff_on,
         })
     }
 }

@@ -8,11 +8,15 @@ use askama::Template;
 use super::{
     EscrowError, brief,
     card::{Card, Refused},
+    chart::Chart,
     commands::{self, Handled, Handling},
     corrections::{self, Correction, PossibleRepeat, Tie},
+    day_page,
     detector::WarningKind,
     documents::Balance,
-    draft_pages, entries_file, evidence, filing, layout_pages,
+    draft_pages, entries_file, evidence,
+    figures::{Figures, share_bp, words},
+    filing, layout_pages, league,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -23,7 +27,8 @@ use super::{
         siblings,
         warnings::Action as Done,
     },
-    upload_pages, watch,
+    upload_pages,
+    watch::{self, WatchQuery},
 };
 use crate::{
     approvals::ApprovalError,
@@ -53,14 +58,17 @@ pub fn routes() -> Vec<Route> {
     routes.extend(layout_pages::routes());
     routes.extend([
         Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
+        Route::get("/b/escrow/accounts.csv", Access::Official(ReadEscrow), || web::get().to(watch::export)),
         Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
         Route::post("/b/escrow/warnings/{id}", Access::Official(HandleWarning), || web::post().to(post_warning)),
         Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
             web::get().to(entries_workbook)
         }),
+        Route::get("/b/escrow/{account_id}/days/{day}", Access::Official(ReadEscrow), || web::get().to(day_page::show)),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
     routes.extend(evidence::pages::routes());
+    routes.extend(league::routes());
     routes.extend(org::routes());
     routes
 }
@@ -76,7 +84,7 @@ struct AccountPage<'a> {
     older: &'a [ShownEntry],
     corrections: Vec<Correction>,
     repeats: Vec<PossibleRepeat>,
-    points: &'a [Balance],
+    course: &'a Chart,
     chart: String,
     counterparties: Vec<Counterparty>,
     payee: Option<Private<AccountNumber>>,
@@ -133,13 +141,33 @@ impl AccountPage<'_> {
         self.undetermined.iter().map(said).collect()
     }
 
-    /// The share of what is owed in lessons that the balance covers, in basis points; `None` where nothing is owed.
-    fn coverage_bp(&self) -> Option<i64> {
-        let owed = self.ledger.as_ref().map(|ledger| ledger.unearned_fen).filter(|owed| *owed > 0)?;
-        i64::try_from(
-            (i128::from(self.account.balance_fen) + i128::from(self.elsewhere_fen)) * 10_000 / i128::from(owed),
-        )
-        .ok()
+    fn money(&self, fen: &Option<i64>) -> String {
+        words::money(self.page.lang, *fen)
+    }
+
+    fn coverage(&self) -> String {
+        // Money on its way to the institution's other account covers what is owed as well.
+        let held_fen = self.account.figures.held_fen.map(|held| held.saturating_add(self.elsewhere_fen));
+        words::coverage(self.page.lang, &Figures { held_fen, ..self.account.figures.clone() })
+    }
+
+    fn lasting(&self) -> (String, String) {
+        words::lasting(self.page.lang, self.account.figures.lasting(), self.page.today())
+    }
+
+    fn silent(&self) -> String {
+        words::silent(self.page.lang, self.account.figures.silent_days(self.page.today()))
+    }
+
+    /// The share of all that was paid that one recipient got, in basis points.
+    fn share(&self, paid_fen: &i64) -> Option<i64> {
+        share_bp((*paid_fen).into(), self.course.paid_fen.into())
+    }
+
+    /// What others got than those listed.
+    fn to_others(&self) -> i64 {
+        let listed = self.counterparties.iter().fold(0_i64, |sum, one| sum.saturating_add(one.paid_fen));
+        self.course.paid_fen.saturating_sub(listed)
     }
 
     fn held_kind(&self, held: &Undetermined) -> &'static str {
@@ -161,11 +189,6 @@ impl AccountPage<'_> {
             "yellow" => "yellow",
             _ => "info",
         }
-    }
-
-    /// The table beneath the chart: fewer points than the line, the latest first.
-    fn table(&self) -> Vec<&Balance> {
-        self.points.iter().rev().step_by(self.points.len().div_ceil(20).max(1)).collect()
     }
 
     /// The other half of a reversal, in words.
@@ -291,8 +314,8 @@ async fn render_account(
     corrections::mark(&mut latest, &corrections);
     corrections::mark(&mut older, &corrections);
     let repeats = corrections::repeats_of(&mut conn, &account, page.today()).await?;
-    let points = shown::balances_of(&mut conn, &account, page.today()).await?;
-    let from = clock::midnight(shown::span(&account, page.today()).0);
+    let course = Chart::read(&mut conn, &account, page.today()).await?;
+    let from = clock::midnight(course.from);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
@@ -309,8 +332,8 @@ async fn render_account(
         older: &older,
         corrections,
         repeats,
-        points: &points,
-        chart: shown::chart(&page, &points, &warnings),
+        chart: course.json(&page, &account, &warnings),
+        course: &course,
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
         payee: account.payee(state.pools.vault())?,
         ledger,
@@ -346,10 +369,16 @@ async fn post_warning(
         to: form.get("to").parse().ok(),
         files: (&files, limit),
     };
-    // The page on which the form stood: an account's, or the warning's own.
+    // The page on which the form stood: an account's, the watch page, or the warning's own.
+    let watch = form.get("watch");
     let account = form.get("account").parse::<i64>().ok();
     let errors = match commands::handle(&state, &caller, *id, handling).await {
         Ok(Handled { proposed: Some(id), .. }) => return Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
+        Ok(Handled { .. }) if !watch.is_empty() => {
+            let query = WatchQuery::read(watch);
+            let here = query.going_on(query.after());
+            return Ok(see_other(&format!("/b/escrow?{here}&done={step}")));
+        }
         Ok(Handled { .. }) => {
             let back = account.map_or_else(|| format!("/b/escrow/warnings/{id}"), |id| format!("/b/escrow/{id}"));
             return Ok(see_other(&format!("{back}?done={step}")));

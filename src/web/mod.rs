@@ -19,6 +19,7 @@ pub mod problem;
 pub mod routes;
 mod security_txt;
 pub mod session;
+pub mod sheet;
 pub mod show;
 pub mod sign_in;
 pub mod signed;

@@ -40,3 +40,4 @@ mod sign_in;
 mod sms;
 mod statements;
 mod tokens;
+mod watch;

@@ -144,6 +144,7 @@ impl Target {
             // Everybody has these of their own: parameters have names, a bureau's events are numbered from 1.
             ("parameter", "course.makeup_day".to_owned()),
             ("event", "1".to_owned()),
+            ("day", "2026-03-17".to_owned()),
             ("passkey", "AAAA".to_owned()),
         ]);
         let secrets = vec![
@@ -207,6 +208,7 @@ impl Target {
                 ("keys", "key") => "key",
                 ("requests" | "access", "id") => "request",
                 ("policies", "parameter") => "parameter",
+                ("days", "day") => "day",
                 ("audit", "seq") => "event",
                 ("passkeys", "id") => "passkey",
                 // What anyone may ask for: an asset, an invitation, a new password, a provider.

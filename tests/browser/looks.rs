@@ -185,7 +185,7 @@ async fn the_pages_of_accounts_are_accessible_and_fit_the_phone() {
         assert_eq!(browser.wait("#reason").await.prop("value").await.unwrap().as_deref(), Some("离职"));
         assert_eq!(browser.axe().await, Vec::<String>::new(), "with its error");
         browser.sign_in(&province).await;
-        for path in ["/b/regions".to_owned(), format!("/b/regions?of={}", county.number() / 100 * 100)] {
+        for path in ["/b/bureaus".to_owned(), format!("/b/bureaus?of={}", county.number() / 100 * 100)] {
             check(&browser, &path).await;
         }
         browser.sign_in(&world.org).await;

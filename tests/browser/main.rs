@@ -16,3 +16,4 @@ mod samples;
 mod sign_in;
 mod story;
 mod tokens;
+mod watch;

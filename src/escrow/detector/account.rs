@@ -133,7 +133,7 @@ pub struct AccountState {
     /// The first day not yet closed, counted from 1970-01-01 in Beijing; `None` before anything is known.
     next_day: Option<i64>,
     /// The latest entry, in microseconds.
-    last_at: Option<i64>,
+    pub(super) last_at: Option<i64>,
     pub(super) rolling: Rolling,
     pub(super) open: Open,
     /// Ends of day in a row with all windows below their lowest tier, while W2 is open.

@@ -14,6 +14,7 @@ mod cum_rolling;
 mod daily;
 mod days;
 mod facts;
+mod figures;
 mod large_single;
 mod lenders;
 mod loan;
@@ -32,6 +33,7 @@ mod withdraw_unmatched;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
 pub use facts::{AccountFacts, FiledAccount, Person, Relation};
+pub use figures::{Outlook, Required};
 pub use lenders::why as lender_word_means;
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};

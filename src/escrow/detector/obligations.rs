@@ -201,6 +201,11 @@ impl Obligations {
         Obligations { steps, since: self.since }
     }
 
+    /// The last day on which what is owed changed.
+    pub fn last_on(&self) -> Option<NaiveDate> {
+        self.steps.last().and_then(|step| days::date(days::day_of(step.since)))
+    }
+
     /// Whether it is known at an instant what is owed.
     pub(super) fn is_known_at(&self, micros: i64) -> bool {
         self.since.is_none_or(|since| since <= micros)

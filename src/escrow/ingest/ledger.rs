@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::json;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audit::Event,
-    escrow::detector::Obligations,
+    escrow::detector::{Obligations, Required},
     kernel::private::AccountNumber,
     ledger::{self, PaidRefund},
 };
@@ -116,5 +116,17 @@ impl Work<'_> {
         }
         let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
         Ok(Some(Arc::new(Obligations::from_days(&days).beside(account.siblings.spent()))))
+    }
+
+    /// What the account must hold, as of the latest day of which the bank, up to `known_on`, or the ledger says anything.
+    pub(super) fn required(
+        &self,
+        account: &Account,
+        known_on: Option<NaiveDate>,
+        owed: Option<&Obligations>,
+    ) -> Required {
+        let on = known_on.max(owed.and_then(Obligations::last_on));
+        let mode = account.mode.parse().ok();
+        on.map(|on| Required::at(self.policies.on(on), mode, owed, on)).unwrap_or_default()
     }
 }

@@ -22,11 +22,13 @@ use crate::{
     db::Scope,
     escrow::policy::Policies,
     identity::{Actor, Caller},
+    kernel::clock,
     policies,
     web::AppState,
 };
 
-/// The accounts of a bureau of which it was learned anew what is owed on days that are judged already.
+/// The accounts of a bureau of which it was learned anew what is owed on days that are judged already, and those whose
+/// figures were never written.
 pub async fn changed_accounts(state: &AppState, tenant: i32) -> Result<Vec<i64>, IngestError> {
     let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
     let accounts = orders::changed(&tx, tenant).await?;
@@ -89,15 +91,17 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
     let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url };
     let mut account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
     let mut news = Vec::new();
+    let known = orders::known(&work.tx, tenant, &account).await?;
+    let beside = work.beside(&account, &[]).await?;
+    account.siblings = beside.siblings;
+    let obligations = work.obligations(&account, known).await?;
+    let known_on = account.statement_on.max(account.last_booked_at.map(clock::day));
+    let required = work.required(&account, known_on, obligations.as_deref());
     if account.entry_count == 0 {
-        orders::forget_change(&work.tx, tenant, account.id).await?;
+        accounts::set_required(&work.tx, tenant, account.id, &required).await?;
     } else {
         let stored = warnings::of_account(&work.tx, tenant, account.id).await?;
         let runs = work.runs(&account).await?;
-        let known = orders::known(&work.tx, tenant, &account).await?;
-        let beside = work.beside(&account, &[]).await?;
-        account.siblings = beside.siblings;
-        let obligations = work.obligations(&account, known).await?;
         let through = account.statement_on;
         let judged = work.replay(&account, &stored, &runs, through, obligations.as_deref()).await?;
         let outcome = Outcome {
@@ -109,6 +113,7 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
             statement_on: account.statement_on,
             detector: judged.detector,
             others_from: beside.others_from,
+            required,
         };
         accounts::update(&work.tx, tenant, &account, &outcome).await?;
         news = teller.tell(&work.tx, &account, &stored, judged.writes).await?;

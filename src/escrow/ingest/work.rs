@@ -79,11 +79,15 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
     }
-    if received.iter().any(|part| !part.warnings.is_empty()) {
+    let told = received.iter().any(|part| !part.warnings.is_empty());
+    if told {
         warnings::notify(&work.tx, caller.actor.tenant).await?;
     }
     let tells_others = *work.tells_others.lock().unwrap_or_else(PoisonError::into_inner);
     work.tx.commit().await?;
+    if !told && received.iter().any(|part| part.inserted > 0) {
+        news::figures_changed(state, caller.actor.tenant);
+    }
     if tells_others && let Err(error) = catch_up_others(state, caller.actor.tenant).await {
         // The next sweep makes good.
         tracing::error!(%error, bureau = caller.actor.tenant, "an institution's other accounts could not be judged anew");
@@ -299,7 +303,9 @@ impl Work<'_> {
                 Some(runs) => runs.last().map(|run| (run.opening_fen, run.on)),
                 None => account.opening_fen.zip(account.opening_on),
             };
+            let known_on = closed_through.max(last.map(clock::day));
             let outcome = Outcome {
+                required: self.required(&account, known_on, obligations.as_deref()),
                 opening_fen: anchor.map(|(fen, _)| fen),
                 opening_on: anchor.map(|(_, on)| on),
                 balance_fen: judged.detector.balance_fen(),

@@ -12,7 +12,10 @@ use diesel_async::RunQueryDsl;
 use super::siblings;
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::detector::{AccountFacts, FiledAccount, WarningKind},
+    escrow::{
+        detector::{AccountFacts, FiledAccount, WarningKind},
+        figures::Figures,
+    },
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
 };
@@ -71,7 +74,14 @@ pub struct Account {
     pub statement_on: Option<NaiveDate>,
     #[diesel(sql_type = Timestamptz)]
     pub created_at: DateTime<Utc>,
+    #[diesel(embed)]
+    pub figures: Figures,
 }
+
+/// What [`Figures`] are read from, of an account `a`.
+pub const FIGURES: &str = "CASE WHEN a.entry_count > 0 OR a.opening_fen IS NOT NULL THEN a.balance_fen END AS held_fen, a.unearned_fen, \
+     a.needed_fen, a.minimum_fen, a.outflow_fen, a.runoff_on, a.flow_fen, a.flow_on, greatest(a.statement_on, a.heard_on, \
+     (a.last_booked_at AT TIME ZONE interval '8 hours')::date) AS heard_of_on";
 
 /// Where the number of the account that releases go to is kept, by the escrow account's own number.
 pub fn payee_place(tenant: i32, account_no: &str) -> Place<'_> {
@@ -96,15 +106,20 @@ impl Account {
     }
 }
 
-const ACCOUNT: &str = "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
-     a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_sealed, a.status, a.branches, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, \
-     a.entry_count, a.last_booked_at, a.statement_on, a.created_at FROM escrow_accounts a \
-     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+/// The accounts for which `rest` says which and in what order.
+fn select(rest: &str) -> String {
+    format!(
+        "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
+         a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_sealed, a.status, a.branches, a.in_use_from, a.in_use_until, \
+         a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, a.last_booked_at, a.statement_on, a.created_at, {FIGURES} \
+         FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id {rest}"
+    )
+}
 
 /// One account of the caller's range.
 pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
+    Ok(sql_query(select("WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -117,9 +132,9 @@ pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, 
 pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
     // The page is settled before anything is joined to it: a ministry sees two hundred thousand accounts.
-    Ok(sql_query(format!(
-        "{ACCOUNT} WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
-         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id"
+    Ok(sql_query(select(
+        "WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
+         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id",
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -189,9 +204,9 @@ pub async fn undetermined(
 
 /// Accounts of one institution of the caller's own bureau, the one in use first.
 pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<Vec<Account>, DbError> {
-    Ok(sql_query(format!(
-        "{ACCOUNT} WHERE a.tenant_id = $1 AND a.institution_id = $2 \
-         ORDER BY array_position(ARRAY['active', 'upcoming', 'emptying', 'closed'], a.status), a.id DESC"
+    Ok(sql_query(select(
+        "WHERE a.tenant_id = $1 AND a.institution_id = $2 \
+         ORDER BY array_position(ARRAY['active', 'upcoming', 'emptying', 'closed'], a.status), a.id DESC",
     ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -199,7 +214,7 @@ pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<V
     .await?)
 }
 
-/// How many accounts the caller's range has, what is in them, and to which day the bank's data reach.
+/// How many accounts a range has, what is in them, and to which day the bank's data reach.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Extent {
     #[diesel(sql_type = BigInt)]
@@ -210,9 +225,8 @@ pub struct Extent {
     pub latest: Option<DateTime<Utc>>,
 }
 
-/// The extent of the caller's range.
-pub async fn extent(conn: &mut ScopedConn) -> Result<Extent, DbError> {
-    let (lo, hi) = conn.scope().range();
+/// The extent of a range.
+pub async fn extent(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Extent, DbError> {
     Ok(sql_query(
         "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status <> 'closed'",
     )
@@ -305,6 +319,27 @@ pub async fn statements(
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
+}
+
+/// When statements came in.
+pub async fn received(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    statements: &[i64],
+) -> Result<BTreeMap<i64, DateTime<Utc>>, DbError> {
+    #[derive(QueryableByName)]
+    struct Received {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Timestamptz)]
+        received_at: DateTime<Utc>,
+    }
+    let rows: Vec<Received> = sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
+        .bind::<Integer, _>(tenant)
+        .bind::<Array<BigInt>, _>(statements)
+        .load(conn.sql())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.received_at)).collect())
 }
 
 /// Whether a statement of the caller's own bureau agrees with the balances that it names; `None` when it names none.

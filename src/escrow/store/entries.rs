@@ -219,6 +219,55 @@ pub async fn repeated(
     .await?)
 }
 
+/// Entries of an account from one instant until before another, the latest first.
+pub async fn between(
+    conn: &mut ScopedConn,
+    (tenant, account): (i32, i64),
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    Ok(sql_query(format!(
+        "{ENTRY} AND booked_at >= $3 AND booked_at < $4 ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(until)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// The local days nearest before and after one on which something moved.
+pub async fn neighbours(
+    conn: &mut ScopedConn,
+    (tenant, account): (i32, i64),
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        before: Option<DateTime<Utc>>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        after: Option<DateTime<Utc>>,
+    }
+    let row: Row = sql_query(
+        "SELECT (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at < $3 \
+           ORDER BY booked_at DESC LIMIT 1) AS before, \
+         (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $4 \
+           ORDER BY booked_at LIMIT 1) AS after",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(until)
+    .get_result(conn.sql())
+    .await?;
+    Ok((row.before, row.after))
+}
+
 /// What moved on one local day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct Day {

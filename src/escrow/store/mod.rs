@@ -5,5 +5,7 @@ pub mod drafts;
 pub mod entries;
 pub mod layouts;
 pub mod owed;
+pub mod regions;
 pub mod siblings;
 pub mod warnings;
+pub mod watch;

@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    OptionalExtension, QueryableByName, sql_query,
     sql_types::{BigInt, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::{detector::OwedDay, model::mentions},
+    escrow::{
+        detector::{OwedDay, Required},
+        model::mentions,
+    },
 };
 
 /// Calendar days after a payment in which the bank books it at the latest.
@@ -39,6 +42,46 @@ pub async fn owed_changed(conn: &mut ScopedConn, institution: i64, day: NaiveDat
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
     .bind::<Date, _>(day)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// The account in use of an institution of the own bureau, as far as what it must hold depends on it.
+#[derive(Debug, QueryableByName)]
+pub struct InUse {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub mode: String,
+    /// The day up to which the bank's data reach.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub known_on: Option<NaiveDate>,
+}
+
+/// The account in use of an institution of the own bureau.
+pub async fn in_use(conn: &mut ScopedConn, institution: i64) -> Result<Option<InUse>, DbError> {
+    Ok(sql_query(
+        "SELECT id, mode, greatest(statement_on, (last_booked_at AT TIME ZONE interval '8 hours')::date) AS known_on \
+         FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active'",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(institution)
+    .get_result(conn.sql())
+    .await
+    .optional()?)
+}
+
+/// Writes what an account of the own bureau must hold.
+pub async fn set_required(conn: &mut ScopedConn, account: i64, required: &Required) -> Result<(), DbError> {
+    sql_query(
+        "UPDATE escrow_accounts SET unearned_fen = $3, needed_fen = $4, minimum_fen = $5 WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(account)
+    .bind::<Nullable<BigInt>, _>(required.unearned_fen)
+    .bind::<Nullable<BigInt>, _>(required.needed_fen)
+    .bind::<Nullable<BigInt>, _>(required.minimum_fen)
     .execute(conn.sql())
     .await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! SQL of warnings as people see and handle them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
@@ -111,15 +113,15 @@ pub async fn warnings(
     .await?)
 }
 
-/// The gravest open warning of each institution and bank of the caller's range, which is its level; the gravest first. `text`
-/// is part of the institution's name or credit code, or of the bank's name, empty for all.
+/// The gravest open warning of each institution and bank of a range, which is its level; the gravest first. `text` is part of the
+/// institution's name or credit code, or of the bank's name, empty for all.
 pub async fn watch(
     conn: &mut ScopedConn,
+    (lo, hi): (i32, i32),
     level: Option<&str>,
     text: &str,
     limit: i64,
 ) -> Result<Vec<Warning>, DbError> {
-    let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
         "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON ({SUBJECT}) w.*, \
               {GRAVITY} AS gravity FROM warnings w WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} \
@@ -148,9 +150,8 @@ pub struct LevelCount {
     pub subjects: i64,
 }
 
-/// How many institutions and banks of the caller's range stand at each level.
-pub async fn counts(conn: &mut ScopedConn) -> Result<Vec<LevelCount>, DbError> {
-    let (lo, hi) = conn.scope().range();
+/// How many institutions and banks of a range stand at each level.
+pub async fn counts(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<LevelCount>, DbError> {
     Ok(sql_query(format!(
         "SELECT level, count(*) AS subjects FROM (SELECT DISTINCT ON ({SUBJECT}) w.level FROM warnings w \
          WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY {SUBJECT}, {GRAVITY} DESC) g GROUP BY level"
@@ -171,6 +172,24 @@ pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Res
     .bind::<BigInt, _>(account)
     .load(conn.sql())
     .await?)
+}
+
+/// References of the entries that raised or joined an account's open warnings.
+pub async fn fired(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<BTreeSet<String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Fired {
+        #[diesel(sql_type = Text)]
+        bank_ref: String,
+    }
+    let rows: Vec<Fired> = sql_query(format!(
+        "SELECT DISTINCT step ->> 'bank_ref' AS bank_ref FROM warnings w, jsonb_array_elements(w.history) AS step \
+         WHERE w.tenant_id = $1 AND w.account_id = $2 AND {OPEN} AND step ->> 'bank_ref' IS NOT NULL"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| row.bank_ref).collect())
 }
 
 /// The level of an institution: that of its gravest open warning, with their number; `None` without any.

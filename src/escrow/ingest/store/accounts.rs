@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
     escrow::{
-        detector::{AccountFacts, AccountState, FiledAccount, Siblings},
+        detector::{AccountFacts, AccountState, FiledAccount, Outlook, Required, Siblings},
         ingest::{
             Incoming, Target,
             chain::{Claim, Gap, Verdict},
@@ -168,14 +168,19 @@ pub struct Outcome {
     pub detector: AccountState,
     /// The earliest day of which the institution's other accounts have to be judged anew.
     pub others_from: Option<NaiveDate>,
+    pub required: Required,
 }
 
 /// Writes the outcome, by which the account is judged as far as anything is known; for the account in use also what parents see of it, the day up to which it is watched.
 pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
+    let (required, Outlook { flow_fen, flow_on, outflow_fen, runoff_on }) =
+        (&outcome.required, outcome.detector.outlook());
     client
         .execute(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
-             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL, others_from = least(others_from, $10) WHERE tenant_id = $1 AND id = $2",
+             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL, unearned_fen = $10, \
+             needed_fen = $11, minimum_fen = $12, outflow_fen = $13, runoff_on = $14, flow_fen = $15, flow_on = $16, \
+             others_from = least(others_from, $17) WHERE tenant_id = $1 AND id = $2",
             &[
                 &tenant,
                 &account.id,
@@ -186,6 +191,13 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
                 &outcome.last_booked_at,
                 &outcome.statement_on,
                 &Json(&outcome.detector),
+                &required.unearned_fen,
+                &required.needed_fen,
+                &required.minimum_fen,
+                &outflow_fen,
+                &runoff_on,
+                &flow_fen,
+                &flow_on,
                 &outcome.others_from,
             ],
         )
@@ -198,6 +210,18 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
             )
             .await?;
     }
+    Ok(())
+}
+
+/// Writes what an account without entries must hold.
+pub async fn set_required(client: &Client, tenant: i32, id: i64, required: &Required) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE escrow_accounts SET unearned_fen = $3, needed_fen = $4, minimum_fen = $5, owed_changed_on = NULL \
+             WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &id, &required.unearned_fen, &required.needed_fen, &required.minimum_fen],
+        )
+        .await?;
     Ok(())
 }
 

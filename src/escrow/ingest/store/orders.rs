@@ -173,11 +173,15 @@ pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[
     Ok(())
 }
 
-/// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, in order of id.
+/// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, or whose figures were
+/// never written, in order of id.
 pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
         .query(
-            "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND owed_changed_on IS NOT NULL ORDER BY id",
+            "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND (a.owed_changed_on IS NOT NULL \
+             OR (a.entry_count > 0 AND a.flow_fen IS NULL) \
+             OR (a.status = 'active' AND a.unearned_fen IS NULL AND EXISTS (SELECT FROM owed_days d \
+               WHERE d.tenant_id = a.tenant_id AND d.institution_id = a.institution_id))) ORDER BY a.id",
             &[&tenant],
         )
         .await?;
@@ -194,15 +198,4 @@ pub async fn changed_beside(client: &Client, tenant: i32) -> Result<Vec<i64>, Er
         )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Nothing was judged yet that would have to be judged anew.
-pub async fn forget_change(client: &Client, tenant: i32, account: i64) -> Result<(), Error> {
-    client
-        .execute(
-            "UPDATE escrow_accounts SET owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
-            &[&tenant, &account],
-        )
-        .await?;
-    Ok(())
 }
