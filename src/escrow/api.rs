@@ -10,7 +10,7 @@ use super::{
     api_policy, balances,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
-    ingest::{self, Delivery, Incoming, IngestError, Push, Target},
+    ingest::{self, IngestError, Push, Pushed, Target},
     model::{Status, Step, account_number},
     oversight, shown,
     statement::Format,
@@ -231,13 +231,10 @@ async fn push(
         // As for one that is not there at all.
         return Err(IngestError::UnknownAccount(Some(number)).into());
     }
-    let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
-    let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
-    let received = ingest::receive(&state, &caller, delivery).await?;
-    if received.iter().any(|part| !part.warnings.is_empty()) {
-        oversight::after_delivery(&state, caller.actor.tenant, &received, caller.now).await;
+    let part = ingest::push(&state, Pushed::new(caller.clone(), number, sha256, entries)?).await?;
+    if !part.warnings.is_empty() {
+        oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
-    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
     let receipts: Vec<_> = refs
         .into_iter()
         .map(|bank_ref| {

@@ -43,10 +43,10 @@ impl Work<'_> {
             amounts.dedup();
             amounts
         };
-        let orders = orders::orders(&self.tx, self.tenant(), account, &amounts(false)).await?;
+        let orders = orders::orders(self.tx, self.tenant(), account, &amounts(false)).await?;
         let institution = account.institution_id;
         let payments = match account.active {
-            true => orders::payments(&self.tx, self.tenant(), institution, &amounts(true), since).await?,
+            true => orders::payments(self.tx, self.tenant(), institution, &amounts(true), since).await?,
             false => Vec::new(),
         };
         if orders.is_empty() && payments.is_empty() {
@@ -72,7 +72,7 @@ impl Work<'_> {
                 Match::Order { entry, order } => {
                     let entry = &entries[*entry];
                     match order.what {
-                        What::Release => orders::settle_release(&self.tx, self.tenant(), order.id, entry).await?,
+                        What::Release => orders::settle_release(self.tx, self.tenant(), order.id, entry).await?,
                         What::Refund => refunds.push(PaidRefund {
                             refund: order.id,
                             account: account.id,
@@ -94,10 +94,10 @@ impl Work<'_> {
             }
         }
         if !ties.is_empty() {
-            orders::tie_payments(&self.tx, self.tenant(), account.id, &ties).await?;
+            orders::tie_payments(self.tx, self.tenant(), account.id, &ties).await?;
         }
         if !refunds.is_empty() {
-            ledger::refunds_paid(&self.tx, self.tenant(), account.institution_id, &refunds).await?;
+            ledger::refunds_paid(self.tx, self.tenant(), account.institution_id, &refunds).await?;
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Work<'_> {
         if !known.ledger || !account.active {
             return Ok(None);
         }
-        let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
+        let days = orders::owed_days(self.tx, self.tenant(), account.institution_id).await?;
         Ok(Some(Arc::new(Obligations::from_days(&days))))
     }
 }

@@ -15,8 +15,10 @@ mod matching;
 mod model;
 mod news;
 mod reconcile;
+mod refs;
 mod rejudge;
 mod store;
+mod together;
 mod transaction;
 mod work;
 
@@ -25,4 +27,5 @@ pub use entries::{Collected, NewEntry, collect};
 pub use error::IngestError;
 pub use model::{Delivery, Incoming, Push, Received, Target, WarningNews};
 pub use rejudge::{changed_accounts, rejudge};
+pub use together::{Pushed, Pushes, push};
 pub use work::receive;

@@ -35,12 +35,12 @@ use crate::{
 
 /// What one account gets of a delivery.
 #[derive(Debug)]
-struct Batch {
-    account: i64,
+pub(super) struct Batch {
+    pub(super) account: i64,
     /// Places of its statements in the delivery.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
     /// Shared with the detector, which may run while they are written.
-    entries: Arc<Vec<NewEntry>>,
+    pub(super) entries: Arc<Vec<NewEntry>>,
 }
 
 /// Takes a delivery in, in the bureau of `caller`.
@@ -54,15 +54,22 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     // A bank's clock may be ahead of ours around midnight; a day further is a mistake.
     let last = caller.today() + Days::new(1);
     let prepared = tokio::task::spawn_blocking(move || prepare(delivery, places, last)).await;
-    let Prepared { delivery, batches, repeated, extents } = prepared.map_err(|e| DbError::Pool(e.to_string()))??;
-    let months = months(&batches);
-    if !months.is_empty() {
-        rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, &months).await?;
-    }
+    take_in(state, caller, prepared.map_err(|e| DbError::Pool(e.to_string()))??).await
+}
+
+/// Takes in what is ready for it.
+pub(super) async fn take_in(
+    state: &AppState,
+    caller: &Caller,
+    prepared: Prepared,
+) -> Result<Vec<Received>, IngestError> {
+    let Prepared { delivery, batches, repeated, extents } = prepared;
+    ensure_months(state, &months(batches.iter().flat_map(|batch| batch.entries.iter()))).await?;
+    let scope = Scope::system(caller.actor.tenant);
     let tx = Transaction::begin(&state.pools, scope).await?;
     let chain = policies::chain_by(&tx, caller.actor.tenant).await?;
     let work = Work {
-        tx,
+        tx: &tx,
         caller,
         policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
@@ -78,14 +85,14 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         received.push(work.take(batch, &teller).await?);
     }
     if received.iter().any(|part| !part.warnings.is_empty()) {
-        warnings::notify(&work.tx, caller.actor.tenant).await?;
+        warnings::notify(&tx, caller.actor.tenant).await?;
     }
-    work.tx.commit().await?;
+    tx.commit().await?;
     Ok(received)
 }
 
 /// Refuses a role that may not take in what comes in this format, whichever way it came here.
-fn admit(role: Role, format: &str) -> Result<(), IngestError> {
+pub(super) fn admit(role: Role, format: &str) -> Result<(), IngestError> {
     let action = if format == PUSH { Action::PushEntries } else { Action::UploadStatement };
     if may(role, action) { Ok(()) } else { Err(IngestError::Forbidden) }
 }
@@ -121,11 +128,12 @@ async fn find_accounts(
 }
 
 /// A delivery, ready to be taken in.
-struct Prepared {
-    delivery: Delivery,
-    batches: Vec<Batch>,
-    repeated: Vec<i64>,
-    extents: HashMap<usize, Extent>,
+pub(super) struct Prepared {
+    pub(super) delivery: Delivery,
+    pub(super) batches: Vec<Batch>,
+    /// By statement, how many entries the delivery gives twice.
+    pub(super) repeated: Vec<i64>,
+    pub(super) extents: HashMap<usize, Extent>,
 }
 
 /// Orders the entries by account; what the delivery repeats is counted by statement. Nothing may be dated after `last`.
@@ -146,10 +154,11 @@ fn prepare(
     Ok(Prepared { delivery, batches, repeated, extents })
 }
 
-fn months(batches: &[Batch]) -> Vec<NaiveDate> {
+/// The months that entries lie in.
+pub(super) fn months<'e>(entries: impl Iterator<Item = &'e NewEntry>) -> Vec<NaiveDate> {
     let mut months: Vec<NaiveDate> = Vec::new();
     // Entries are in order of booking, so a month's entries stand together.
-    for day in batches.iter().flat_map(|batch| batch.entries.iter().map(NewEntry::booked_on)) {
+    for day in entries.map(NewEntry::booked_on) {
         let first = day.with_day(1).unwrap_or(day);
         if months.last() != Some(&first) {
             months.push(first);
@@ -160,9 +169,51 @@ fn months(batches: &[Batch]) -> Vec<NaiveDate> {
     months
 }
 
+/// Makes room for months of entries, outside any transaction.
+pub(super) async fn ensure_months(state: &AppState, months: &[NaiveDate]) -> Result<(), IngestError> {
+    if !months.is_empty() {
+        rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, months).await?;
+    }
+    Ok(())
+}
+
+/// Takes out what an account has already; how many there were.
+pub(super) fn without_known(entries: &mut Arc<Vec<NewEntry>>, known: &[rows::Known]) -> Result<i64, IngestError> {
+    let mut duplicates = 0;
+    sift(entries, known, |_, _| duplicates += 1)?;
+    Ok(duplicates)
+}
+
+/// Takes out what an account has already and tells of each with what is stored. What has another content is a conflict.
+fn sift(
+    entries: &mut Arc<Vec<NewEntry>>,
+    known: &[rows::Known],
+    mut has: impl FnMut(&NewEntry, &rows::Known),
+) -> Result<(), IngestError> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let known: HashMap<&str, &rows::Known> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
+    let mut conflicts = Vec::new();
+    Arc::make_mut(entries).retain(|entry| {
+        let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
+        if stored.content == entry.content() {
+            has(entry, stored);
+        } else if conflicts.len() < TOLD_MAX {
+            conflicts.push(Conflict {
+                bank_ref: entry.bank_ref.clone(),
+                stored: stored.content,
+                received: entry.content(),
+            });
+        }
+        false
+    });
+    if conflicts.is_empty() { Ok(()) } else { Err(IngestError::Conflict(conflicts)) }
+}
+
 /// One delivery under way.
 pub(super) struct Work<'a> {
-    pub(super) tx: Transaction,
+    pub(super) tx: &'a Transaction,
     pub(super) caller: &'a Caller,
     pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
@@ -214,7 +265,7 @@ impl Work<'_> {
 
     async fn take(&self, mut batch: Batch, teller: &Teller<'_>) -> Result<Received, IngestError> {
         let account =
-            accounts::lock(&self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
+            accounts::lock(self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
         for (_, statement) in self.statements(&batch) {
             if let Some(found) = statement.account.as_ref().filter(|found| **found != account.account_no) {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
@@ -222,10 +273,10 @@ impl Work<'_> {
         }
         let today = self.caller.today();
         if self.delivery.format == PUSH && account.heard_on < Some(today) {
-            accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
+            accounts::heard(self.tx, self.tenant(), account.id, today).await?;
         }
         let sifted = self.leave_out_known(&account, &mut batch).await?;
-        let known = orders::known(&self.tx, self.tenant(), &account).await?;
+        let known = orders::known(self.tx, self.tenant(), &account).await?;
         self.settle(&account, known, &mut batch.entries).await?;
         let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
@@ -249,7 +300,7 @@ impl Work<'_> {
                 obligations.clone(),
             )
         });
-        let added = rows::add(&self.tx, owner, &batch.entries).await?;
+        let added = rows::add(self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
                 "{added} of {} entries were new to a locked account",
@@ -257,7 +308,7 @@ impl Work<'_> {
             ))
             .into());
         }
-        let stored = warnings::of_account(&self.tx, self.tenant(), account.id).await?;
+        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
@@ -288,8 +339,8 @@ impl Work<'_> {
                 statement_on: closed_through,
                 detector: judged.detector,
             };
-            accounts::update(&self.tx, self.tenant(), &account, &outcome).await?;
-            news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;
+            accounts::update(self.tx, self.tenant(), &account, &outcome).await?;
+            news = teller.tell(self.tx, &account, &stored, judged.writes).await?;
             let after = json!({"file_name": self.delivery.file_name, "format": self.delivery.format, "inserted": inserted,
                                "duplicates": duplicates, "balance_fen": outcome.balance_fen});
             let event = Event {
@@ -336,7 +387,7 @@ impl Work<'_> {
     ) -> Result<Standing, IngestError> {
         let mut in_order = account.entry_count == 0;
         if !in_order {
-            let last_claim = accounts::last_claim_at(&self.tx, self.tenant(), account.id).await?;
+            let last_claim = accounts::last_claim_at(self.tx, self.tenant(), account.id).await?;
             let first = batch.entries.first().map(|entry| entry.booked_at);
             in_order = self.follow_on(account, &batch.entries).await? && (first.is_none() || last_claim <= first);
             if in_order && goes_on(account, &batch.entries, claims) {
@@ -344,7 +395,7 @@ impl Work<'_> {
                 return Ok(Standing { runs: None, moved: false, in_order, verdicts, rejudged: Vec::new() });
             }
         }
-        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
+        let stored = accounts::claims(self.tx, self.tenant(), account.id).await?;
         let old: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
         let all: Vec<Claim> = old.iter().copied().chain(claims.iter().map(|(_, claim)| *claim)).collect();
         let sums = self.sums(account, &all, &batch.entries).await?;
@@ -374,7 +425,7 @@ impl Work<'_> {
         let between = if account.entry_count == 0 || instants.is_empty() {
             Vec::new()
         } else {
-            rows::effects(&self.tx, self.tenant(), account.id, &instants).await?
+            rows::effects(self.tx, self.tenant(), account.id, &instants).await?
         };
         Ok(Sums::new(&instants, &between, more))
     }
@@ -392,25 +443,13 @@ impl Work<'_> {
             return Ok(Sifted { duplicates, first_at });
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
-        let known = rows::known(&self.tx, self.tenant(), account.id, &refs).await?;
-        let known: HashMap<&str, &rows::Known> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
-        let mut conflicts = Vec::new();
-        Arc::make_mut(&mut batch.entries).retain(|entry| {
-            let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
-            if stored.content == entry.content() {
-                duplicates[entry.statement] += 1;
-                let first = first_at.entry(entry.statement).or_insert(stored.booked_at);
-                *first = stored.booked_at.min(*first);
-            } else if conflicts.len() < TOLD_MAX {
-                conflicts.push(Conflict {
-                    bank_ref: entry.bank_ref.clone(),
-                    stored: stored.content,
-                    received: entry.content(),
-                });
-            }
-            false
-        });
-        if conflicts.is_empty() { Ok(Sifted { duplicates, first_at }) } else { Err(IngestError::Conflict(conflicts)) }
+        let known = rows::known(self.tx, self.tenant(), account.id, &refs).await?;
+        sift(&mut batch.entries, &known, |entry, stored| {
+            duplicates[entry.statement] += 1;
+            let first = first_at.entry(entry.statement).or_insert(stored.booked_at);
+            *first = stored.booked_at.min(*first);
+        })?;
+        Ok(Sifted { duplicates, first_at })
     }
 
     /// Records the batch's statements; ids by place in the delivery, 0 where nothing new came and none was kept before.
@@ -438,7 +477,7 @@ impl Work<'_> {
                 duplicates: duplicates[place],
             };
             let before = if fresh[place] == 0 {
-                accounts::statement_of_file(&self.tx, self.tenant(), &record).await?
+                accounts::statement_of_file(self.tx, self.tenant(), &record).await?
             } else {
                 None
             };
@@ -446,7 +485,7 @@ impl Work<'_> {
                 Some(id) => id,
                 None if fresh[place] == 0 && self.delivery.format == PUSH => 0,
                 None => {
-                    let id = accounts::add_statement(&self.tx, self.caller, &record).await?;
+                    let id = accounts::add_statement(self.tx, self.caller, &record).await?;
                     if fresh[place] == 0 {
                         self.tx.record(self.caller, news::kept(&record, id, account));
                     }
@@ -456,7 +495,7 @@ impl Work<'_> {
         }
         for (claimed, verdict) in &standing.rejudged {
             let balanced = verdict.balanced(claimed.adds_up);
-            accounts::set_verdict(&self.tx, self.tenant(), claimed.id, balanced, verdict.gap).await?;
+            accounts::set_verdict(self.tx, self.tenant(), claimed.id, balanced, verdict.gap).await?;
         }
         Ok(ids)
     }

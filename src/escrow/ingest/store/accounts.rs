@@ -102,20 +102,18 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
     Ok(row.map(|row| row.get(0)))
 }
 
+/// An account as the ingest reads it.
+pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, \
+     a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+     AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
+     a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+     a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
+     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+
 /// Locks an account.
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
-    let row = client
-        .query_opt(
-            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
-             ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
-             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
-             a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
-             JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
-             WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
-            &[&tenant, &id],
-        )
-        .await?;
+    let sql = format!("{LOCKED} WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a");
+    let row = client.query_opt(&sql, &[&tenant, &id]).await?;
     Ok(row.map(Account::from))
 }
 

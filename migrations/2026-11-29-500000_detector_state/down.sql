@@ -1,0 +1,1 @@
+ALTER TABLE escrow_accounts ALTER COLUMN detector TYPE jsonb USING detector::text::jsonb;
