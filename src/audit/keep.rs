@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::{DateTime, Days, Months, Utc};
-use deadpool_postgres::Client;
+use tokio_postgres::Client;
 use futures_util::TryStreamExt;
 use serde_json::json;
 

@@ -28,7 +28,7 @@ use crate::{
     kernel::clock,
     web::{
         Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, signed,
-        upload::Upload,
+        upload::Spooling,
     },
 };
 
@@ -186,7 +186,7 @@ async fn add_statement(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    upload: Upload,
+    Spooling { upload, spooled }: Spooling,
 ) -> Result<HttpResponse, Problem> {
     let format = match upload.form.get("format") {
         "" => None,
@@ -201,6 +201,7 @@ async fn add_statement(
         accept_unbalanced: upload.form.get("unbalanced") == "accept",
         name: upload.file_name,
         bytes: upload.bytes,
+        spooled,
     };
     let received = upload::take_in(&state, &caller, file).await?;
     let part = received.into_iter().next().ok_or_else(Problem::internal)?;

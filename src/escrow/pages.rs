@@ -34,7 +34,7 @@ use crate::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
         show,
-        upload::Upload,
+        upload::Spooling,
     },
 };
 
@@ -384,15 +384,15 @@ async fn post_upload(
     state: State,
     caller: Caller,
     query: Query<UploadQuery>,
-    upload: Result<Upload, Problem>,
+    upload: Result<Spooling, Problem>,
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "上传对账单", "Upload a statement");
-    let form = upload.as_ref().map(|upload| upload.form.get("account")).unwrap_or_default();
+    let form = upload.as_ref().map(|given| given.upload.form.get("account")).unwrap_or_default();
     let account = if form.is_empty() { query.account.clone() } else { form.to_owned() };
     let account = Some(account).filter(|account| !account.is_empty());
     let template =
         UploadPage { page: &page, account: account.as_deref(), kept: &[], errors: Vec::new(), unbalanced: false };
-    let upload = match upload {
+    let Spooling { upload, spooled } = match upload {
         Ok(upload) => upload,
         // No file, an empty one or one that is too large: said on the form itself.
         Err(problem) if matches!(problem.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => {
@@ -407,6 +407,7 @@ async fn post_upload(
         accept_unbalanced: upload.form.get("unbalanced") == "accept",
         name: upload.file_name,
         bytes: upload.bytes,
+        spooled,
     };
     match upload::take_in(&state, &caller, file).await {
         Ok(received) => {

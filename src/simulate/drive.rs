@@ -403,6 +403,7 @@ async fn take_in(state: &AppState, caller: &Caller, file: &File) -> Result<(), S
     let handed = upload::File {
         name: file.name.clone(),
         bytes: file.bytes.clone(),
+        spooled: None,
         format: None,
         target: None,
         accept_unbalanced: false,

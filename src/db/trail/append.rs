@@ -170,16 +170,33 @@ fn no_head(tenant: i32) -> DbError {
     DbError::Pool(format!("the audit trail of {tenant} has no head that this role may write"))
 }
 
-/// As [`append`], on a connection of the other driver, which keeps the statements prepared: the head is locked meanwhile.
-pub async fn append_by(pooled: &Object, events: Vec<Draft>) -> Result<(), DbError> {
+/// As [`append`], on a connection of the other driver.
+pub async fn append_by(client: &Client, events: Vec<Draft>) -> Result<(), DbError> {
+    let [lock, insert, advance] = [client.prepare(LOCK), client.prepare(INSERT), client.prepare(ADVANCE)];
+    let (lock, insert, advance) = try_join!(lock, insert, advance)?;
+    append_with(client, &Statements { lock, insert, advance }, events).await
+}
+
+/// The same on a connection that keeps the statements: the head is locked meanwhile.
+pub async fn append_pooled(client: &Object, events: Vec<Draft>) -> Result<(), DbError> {
+    let [lock, insert, advance] = [LOCK, INSERT, ADVANCE].map(|sql| client.prepare_cached(sql));
+    let (lock, insert, advance) = try_join!(lock, insert, advance)?;
+    append_with(client, &Statements { lock, insert, advance }, events).await
+}
+
+struct Statements {
+    lock: Statement,
+    insert: Statement,
+    advance: Statement,
+}
+
+async fn append_with(client: &Client, with: &Statements, events: Vec<Draft>) -> Result<(), DbError> {
     let key = Key::installed()?;
-    let client: &Client = pooled;
-    let (insert, advance) = try_join!(pooled.prepare_cached(INSERT), pooled.prepare_cached(ADVANCE))?;
     for (tenant, events) in by_tenant(events) {
-        let (mut chunks, head) = seal(key, lock_by(pooled, tenant).await?, events);
+        let (mut chunks, head) = seal(key, lock_by(client, &with.lock, tenant).await?, events);
         let last = chunks.pop();
         for chunk in &chunks {
-            insert_by(client, &insert, tenant, chunk).await?;
+            insert_by(client, &with.insert, tenant, chunk).await?;
         }
         let (seq, hash) = (head.seq, head.hash.as_slice());
         let advanced: [&(dyn ToSql + Sync); 3] = [&tenant, &seq, &hash];
@@ -187,11 +204,11 @@ pub async fn append_by(pooled: &Object, events: Vec<Draft>) -> Result<(), DbErro
         try_join!(
             async {
                 match &last {
-                    Some(chunk) => insert_by(client, &insert, tenant, chunk).await,
+                    Some(chunk) => insert_by(client, &with.insert, tenant, chunk).await,
                     None => Ok(()),
                 }
             },
-            async { client.execute(&advance, &advanced).await.map(|_| ()) }
+            async { client.execute(&with.advance, &advanced).await.map(|_| ()) }
         )?;
     }
     Ok(())
@@ -220,11 +237,9 @@ async fn insert_by(client: &Client, insert: &Statement, tenant: i32, c: &Columns
     client.execute(insert, &values).await.map(|_| ())
 }
 
-async fn lock_by(pooled: &Object, tenant: i32) -> Result<Head, DbError> {
-    let client: &Client = pooled;
-    let lock = pooled.prepare_cached(LOCK).await?;
+async fn lock_by(client: &Client, lock: &Statement, tenant: i32) -> Result<Head, DbError> {
     for _ in 0..2 {
-        if let Some(row) = client.query_opt(&lock, &[&tenant]).await? {
+        if let Some(row) = client.query_opt(lock, &[&tenant]).await? {
             return Head::of(row.get(0), row.get(1));
         }
         client.execute(BEGIN, &[&tenant, &GENESIS.as_slice()]).await?;

@@ -93,6 +93,13 @@ pub struct Pushes {
     refs: Refs,
 }
 
+impl Pushes {
+    /// The references that accounts are known to have.
+    pub(super) fn refs(&self) -> &Refs {
+        &self.refs
+    }
+}
+
 impl Default for Pushes {
     fn default() -> Self {
         Pushes { gather: Gather::new(AT_ONCE, TRANSACTIONS), refs: Refs::default() }

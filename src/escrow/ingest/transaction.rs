@@ -63,7 +63,7 @@ impl Transaction {
     /// Makes everything done here durable.
     pub(super) async fn commit(mut self) -> Result<(), DbError> {
         let events = std::mem::take(self.events.get_mut().unwrap_or_else(PoisonError::into_inner));
-        trail::append_by(&self, events).await?;
+        trail::append_pooled(&self, events).await?;
         if let Some(client) = self.client.take()
             && let Err(error) = client.batch_execute("COMMIT").await
         {

@@ -485,7 +485,7 @@ impl Work<'_> {
                 Some(id) => id,
                 None if fresh[place] == 0 && self.delivery.format == PUSH => 0,
                 None => {
-                    let id = accounts::add_statement(self.tx, self.caller, &record).await?;
+                    let id = accounts::add_statement(self.tx, self.caller, &record, None).await?;
                     if fresh[place] == 0 {
                         self.tx.record(self.caller, news::kept(&record, id, account));
                     }

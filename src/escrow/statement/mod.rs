@@ -20,6 +20,7 @@ mod table;
 mod text;
 mod values;
 
+pub use camt::flow::{Flow, NotPlain, open};
 pub use error::{Place, StatementError};
 pub use model::{AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement};
 pub use read::{File, parse, parse_file};

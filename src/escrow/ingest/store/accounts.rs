@@ -193,15 +193,25 @@ pub async fn statement_of_file(client: &Client, tenant: i32, record: &Record<'_>
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Records a statement; returns its id.
-pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>) -> Result<i64, Error> {
+/// The id of a statement that is recorded after its entries.
+pub async fn next_statement(client: &Client) -> Result<i64, Error> {
+    Ok(client.query_one("SELECT nextval('statements_id_seq')", &[]).await?.get(0))
+}
+
+/// Records a statement, under an id that was taken before if there is one; returns its id.
+pub async fn add_statement(
+    client: &Client,
+    caller: &Caller,
+    record: &Record<'_>,
+    taken: Option<i64>,
+) -> Result<i64, Error> {
     let count = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     let row = client
         .query_one(
-            "INSERT INTO statements (tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
+            "INSERT INTO statements (id, tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
              opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
-             end_fen, first_day_fen, gap_after, gap_before, gap_fen) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+             end_fen, first_day_fen, gap_after, gap_before, gap_fen) OVERRIDING SYSTEM VALUE \
+             VALUES (coalesce($24, nextval('statements_id_seq')), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
              RETURNING id",
             &[
                 &caller.actor.tenant,
@@ -227,6 +237,7 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
                 &record.verdict.gap.map(|gap| gap.after),
                 &record.verdict.gap.map(|gap| gap.before),
                 &record.verdict.gap.map(|gap| gap.fen),
+                &taken,
             ],
         )
         .await?;
