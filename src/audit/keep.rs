@@ -8,9 +8,9 @@ use std::{
 };
 
 use chrono::{DateTime, Days, Months, Utc};
-use tokio_postgres::Client;
 use futures_util::TryStreamExt;
 use serde_json::json;
+use tokio_postgres::Client;
 
 use super::{
     Event,

@@ -15,8 +15,9 @@ use chrono::{DateTime, Utc};
 
 use super::store::accounts::Account;
 
-/// References that are remembered in all; beyond them the accounts that nothing came for the longest are forgotten.
-const HELD_MAX: usize = 4_000_000;
+/// References that are remembered in all, some eight bytes each; beyond them the accounts that nothing came for the longest are
+/// forgotten.
+const HELD_MAX: usize = 8_000_000;
 
 /// How an account stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub type Of = (i32, i64);
 #[derive(Debug)]
 struct Held {
     standing: Standing,
-    refs: HashSet<u64>,
+    refs: HashSet<u32>,
     used: u64,
 }
 
@@ -80,6 +81,11 @@ impl Refs {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Half of the hash: of a hundred thousand references one in forty thousand others looks known.
+    fn hash(&self, bank_ref: &str) -> u32 {
+        (self.hasher.hash_one(bank_ref) >> 32) as u32
+    }
+
     /// Those of `refs` that an account may have; `None` when what is remembered of it does not count.
     pub fn perhaps_known<'r>(
         &self,
@@ -92,12 +98,12 @@ impl Refs {
         let turn = memory.turn;
         let held = memory.accounts.get_mut(&of).filter(|held| held.standing == standing)?;
         held.used = turn;
-        Some(refs.filter(|bank_ref| held.refs.contains(&self.hasher.hash_one(*bank_ref))).collect())
+        Some(refs.filter(|bank_ref| held.refs.contains(&self.hash(bank_ref))).collect())
     }
 
     /// Remembers all references of an account.
     pub fn learn<'r>(&self, of: Of, standing: Standing, refs: impl Iterator<Item = &'r str>) {
-        let refs = refs.map(|bank_ref| self.hasher.hash_one(bank_ref)).collect();
+        let refs = refs.map(|bank_ref| self.hash(bank_ref)).collect();
         let mut memory = self.memory();
         memory.turn += 1;
         let used = memory.turn;
@@ -111,7 +117,7 @@ impl Refs {
         let Some(held) = memory.accounts.get_mut(&of) else { return };
         if held.standing == before {
             held.standing = after;
-            held.refs.extend(refs.map(|bank_ref| self.hasher.hash_one(bank_ref)));
+            held.refs.extend(refs.map(|bank_ref| self.hash(bank_ref)));
         } else {
             memory.accounts.remove(&of);
         }
