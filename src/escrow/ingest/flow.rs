@@ -10,7 +10,7 @@
 use std::{
     cmp::Ordering,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek},
     sync::Arc,
 };
 
@@ -46,7 +46,7 @@ use crate::{
     escrow::{
         detector::{AccountFacts, AccountState, Change, DetectorError, Grounds, Obligations, WarningKind},
         policy::Policies,
-        statement::{self, Document, Flow, Format, Limits, NotPlain, Statement},
+        statement::{self, Document, Flow, Format, Limits, NotPlain, Statement, is_synthetic},
     },
     identity::Caller,
     kernel::{Calendar, clock},
@@ -237,7 +237,7 @@ async fn account_of(state: &AppState, caller: &Caller, large: &LargeFile, statem
 
 /// Reads the file; breaks off as soon as nobody takes what it tells.
 fn read(
-    file: File,
+    mut file: File,
     format: Option<Format>,
     limits: &Limits,
     last: NaiveDate,
@@ -245,6 +245,7 @@ fn read(
     start: oneshot::Receiver<Start>,
 ) -> Result<Ended, Stop> {
     let gone = |_| Stop::NotPlain;
+    file.rewind().map_err(|_| Stop::NotPlain)?;
     let source = Hashed { source: file, digest: Sha256::new() };
     let (head, pieces) = statement::open(source, PIECE, limits)?;
     let mut flow = Flow::new(&head, pieces, limits)?;
@@ -295,7 +296,9 @@ impl Order {
         let follows = self.before.as_ref().is_none_or(|(at, seq, bank_ref)| {
             (*at, *seq, bank_ref.as_str()).cmp(&(entry.booked_at, entry.seq, &entry.bank_ref)) == Ordering::Less
         });
-        if !follows || on < self.months.0 || on >= self.months.1 {
+        // Such a reference may be made of what the line says, and then the line may be one of another day.
+        let made = is_synthetic(&entry.bank_ref);
+        if made || !follows || on < self.months.0 || on >= self.months.1 {
             return Err(Stop::NotPlain);
         }
         let own = Extent::of(entry);
@@ -544,6 +547,7 @@ impl Entering<'_> {
             statement_id: Some(statement_id),
             inserted,
             duplicates: 0,
+            repeats: Vec::new(),
             gap: verdict.gap,
             warnings,
         })

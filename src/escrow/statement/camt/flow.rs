@@ -223,7 +223,7 @@ mod tests {
         let entries: String = (0..40).map(|number| entry(&format!("R{number}"))).collect();
         for closing in ["45.00", "44.00"] {
             let text = file(&entries, closing);
-            let whole = statement::parse("a.xml", text.as_bytes(), None, &Limits::default()).unwrap();
+            let whole = statement::parse("a.xml", text.as_bytes(), None, &[], &Limits::default()).unwrap();
             for size in [800, 1_000, 4_096, 1 << 20] {
                 assert_eq!(flowed(&text, size).as_ref(), Ok(&whole), "{size}");
             }
