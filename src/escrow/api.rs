@@ -12,7 +12,7 @@ use super::{
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     evidence::{self, api::Asked},
     filing::{self, Filing},
-    ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
+    ingest::{self, IngestError, Push, Pushed, Received, Target},
     model::{Status, account_number},
     oversight, shown,
     statement::Format,
@@ -222,8 +222,8 @@ async fn add_statement(
         ..Wishes::default()
     };
     let mut taken = Vec::new();
-    for (name, bytes) in uploads.files {
-        taken.extend(upload::take_in(&state, &caller, &name, bytes, &wishes).await?);
+    for (name, content) in uploads.files {
+        taken.extend(upload::take_in(&state, &caller, &name, content, &wishes).await?);
     }
     answer_taken(taken)
 }
@@ -286,13 +286,10 @@ async fn push(
         // As for one that is not there at all.
         return Err(IngestError::UnknownAccount(Some(number)).into());
     }
-    let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
-    let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
-    let received = ingest::receive(&state, &caller, delivery).await?;
-    if received.iter().any(|part| !part.warnings.is_empty()) {
-        oversight::after_delivery(&state, caller.actor.tenant, &received, caller.now).await;
+    let part = ingest::push(&state, Pushed::new(caller.clone(), number, sha256, entries)?).await?;
+    if !part.warnings.is_empty() {
+        oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
-    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
     let receipts: Vec<_> = refs
         .into_iter()
         .map(|bank_ref| {

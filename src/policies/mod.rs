@@ -18,8 +18,8 @@ mod store;
 mod words;
 
 use chrono::NaiveDate;
+use deadpool_postgres::Client;
 use diesel_async::AsyncPgConnection;
-use tokio_postgres::Client;
 
 pub use commands::{Setting, propose};
 pub use desk::PolicyDesk;

@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use crate::{
     config::Service,
     db::{Database, Pools},
+    escrow::ingest::Pushes,
     identity::{
+        machine::Nonces,
         oidc::Oidc,
         sign_in::{self, Doorway},
         tokens::Tokens,
@@ -31,6 +33,10 @@ pub struct AppState {
     pub service: Arc<Service>,
     /// Writes with an `Idempotency-Key` that are not over yet.
     pub under_way: UnderWay,
+    /// Nonces of signed requests on their way in.
+    pub nonces: Nonces,
+    /// Pushes of banks on their way in.
+    pub pushes: Pushes,
     /// The data directory.
     pub directory: PathBuf,
     /// Passkeys bound to the service's address, where it is a name.
@@ -70,6 +76,8 @@ impl AppState {
             calendar: Arc::new(calendar),
             service: Arc::new(service),
             under_way: UnderWay::default(),
+            nonces: Nonces::default(),
+            pushes: Pushes::default(),
             directory: database.directory.clone(),
             public_url: public_url.into(),
         })

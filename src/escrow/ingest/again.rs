@@ -85,7 +85,7 @@ impl Work<'_> {
         bettered: &mut [Bettered],
     ) -> Result<(), IngestError> {
         let refs: Vec<&str> = bettered.iter().map(|one| one.entry.bank_ref.as_str()).collect();
-        let tied = orders::tied(&self.tx, self.tenant(), account.id, &refs).await?;
+        let tied = orders::tied(self.tx, self.tenant(), account.id, &refs).await?;
         let free = |entry: &&NewEntry| entry.order_ref.is_none() && !tied.contains(&entry.bank_ref);
         let mut open: Vec<NewEntry> = bettered.iter().map(|one| &one.entry).filter(free).cloned().collect();
         open.sort_unstable_by(|a, b| (a.booked_at, a.seq, &a.bank_ref).cmp(&(b.booked_at, b.seq, &b.bank_ref)));
@@ -96,8 +96,8 @@ impl Work<'_> {
                 one.entry.clone_from(settled);
             }
         }
-        rows::better(&self.tx, self.tenant(), account.id, bettered).await?;
-        Ok(orders::moved(&self.tx, self.tenant(), account, bettered).await?)
+        rows::better(self.tx, self.tenant(), account.id, bettered).await?;
+        Ok(orders::moved(self.tx, self.tenant(), account, bettered).await?)
     }
 
     /// Which new entries say the same as one of another day. Only those without a reference of the bank's own: under one,
@@ -112,7 +112,7 @@ impl Work<'_> {
             return Ok(Vec::new());
         }
         let limit = i64::try_from(TOLD_MAX).unwrap_or(i64::MAX);
-        Ok(rows::said_before(&self.tx, self.tenant(), account.id, &asked, REPEAT_DAYS, limit).await?)
+        Ok(rows::said_before(self.tx, self.tenant(), account.id, &asked, REPEAT_DAYS, limit).await?)
     }
 }
 

@@ -102,12 +102,12 @@ pub struct Extent {
 }
 
 impl Extent {
-    fn of(entry: &NewEntry) -> Extent {
+    pub(super) fn of(entry: &NewEntry) -> Extent {
         let effect_fen = entry.effect_fen();
         Extent { first_at: entry.booked_at, last_on: entry.booked_on(), effect_fen, first_day_fen: effect_fen }
     }
 
-    fn and(self, other: Extent) -> Extent {
+    pub(super) fn and(self, other: Extent) -> Extent {
         let first_day_fen = match self.first_on().cmp(&other.first_on()) {
             Ordering::Less => self.first_day_fen,
             Ordering::Equal => self.first_day_fen.saturating_add(other.first_day_fen),
@@ -256,7 +256,7 @@ fn fault(field: &'static str, rule: &str, zh: &str, en: &str) -> Fault {
     (field, FieldError::new("", rule, zh, en))
 }
 
-fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, Fault> {
+pub(super) fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, Fault> {
     let length = entry.bank_ref.chars().count();
     if entry.bank_ref.trim().is_empty() || length > REF_MAX || entry.bank_ref.chars().any(char::is_control) {
         return Err(fault(

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     audit::Event,
-    escrow::detector::{Obligations, Required},
+    escrow::{
+        detector::{Obligations, Required},
+        policy::Policies,
+    },
     kernel::private::AccountNumber,
     ledger::{self, PaidRefund},
 };
@@ -43,10 +46,10 @@ impl Work<'_> {
             amounts.dedup();
             amounts
         };
-        let orders = orders::orders(&self.tx, self.tenant(), account, &amounts(false)).await?;
+        let orders = orders::orders(self.tx, self.tenant(), account, &amounts(false)).await?;
         let institution = account.institution_id;
         let payments = match account.takes_payments() {
-            true => orders::payments(&self.tx, self.tenant(), institution, &amounts(true), since).await?,
+            true => orders::payments(self.tx, self.tenant(), institution, &amounts(true), since).await?,
             false => Vec::new(),
         };
         if orders.is_empty() && payments.is_empty() {
@@ -73,7 +76,7 @@ impl Work<'_> {
                     let entry = &entries[*entry];
                     match order.what {
                         What::Release => {
-                            orders::settle_release(&self.tx, self.tenant(), (order.id, account.id), entry).await?;
+                            orders::settle_release(self.tx, self.tenant(), (order.id, account.id), entry).await?;
                         }
                         What::Refund => refunds.push(PaidRefund {
                             refund: order.id,
@@ -96,10 +99,10 @@ impl Work<'_> {
             }
         }
         if !ties.is_empty() {
-            orders::tie_payments(&self.tx, self.tenant(), account.id, &ties).await?;
+            orders::tie_payments(self.tx, self.tenant(), account.id, &ties).await?;
         }
         if !refunds.is_empty() {
-            ledger::refunds_paid(&self.tx, self.tenant(), account.institution_id, &refunds).await?;
+            ledger::refunds_paid(self.tx, self.tenant(), account.institution_id, &refunds).await?;
         }
         Ok(())
     }
@@ -114,7 +117,7 @@ impl Work<'_> {
         if !known.ledger || !account.answers() {
             return Ok(None);
         }
-        let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
+        let days = orders::owed_days(self.tx, self.tenant(), account.institution_id).await?;
         Ok(Some(Arc::new(Obligations::from_days(&days).beside(account.siblings.spent()))))
     }
 
@@ -125,8 +128,18 @@ impl Work<'_> {
         known_on: Option<NaiveDate>,
         owed: Option<&Obligations>,
     ) -> Required {
-        let on = known_on.max(owed.and_then(Obligations::last_on));
-        let mode = account.mode.parse().ok();
-        on.map(|on| Required::at(self.policies.on(on), mode, owed, on)).unwrap_or_default()
+        required(&self.policies, account, known_on, owed)
     }
+}
+
+/// The same by given policies.
+pub(super) fn required(
+    policies: &Policies,
+    account: &Account,
+    known_on: Option<NaiveDate>,
+    owed: Option<&Obligations>,
+) -> Required {
+    let on = known_on.max(owed.and_then(Obligations::last_on));
+    let mode = account.mode.parse().ok();
+    on.map(|on| Required::at(policies.on(on), mode, owed, on)).unwrap_or_default()
 }

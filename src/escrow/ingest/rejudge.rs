@@ -77,7 +77,7 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
         statements: Vec::new(),
     };
     let work = Work {
-        tx,
+        tx: &tx,
         caller: &caller,
         policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
@@ -89,18 +89,18 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
     let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url };
-    let mut account = accounts::lock(&work.tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
+    let mut account = accounts::lock(&tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
     let mut news = Vec::new();
-    let known = orders::known(&work.tx, tenant, &account).await?;
+    let known = orders::known(&tx, tenant, &account).await?;
     let beside = work.beside(&account, &[]).await?;
     account.siblings = beside.siblings;
     let obligations = work.obligations(&account, known).await?;
     let known_on = account.statement_on.max(account.last_booked_at.map(clock::day));
     let required = work.required(&account, known_on, obligations.as_deref());
     if account.entry_count == 0 {
-        accounts::set_required(&work.tx, tenant, account.id, &required).await?;
+        accounts::set_required(&tx, tenant, account.id, &required).await?;
     } else {
-        let stored = warnings::of_account(&work.tx, tenant, account.id).await?;
+        let stored = warnings::of_account(&tx, tenant, account.id).await?;
         let runs = work.runs(&account).await?;
         let through = account.statement_on;
         let judged = work.replay(&account, &stored, &runs, through, obligations.as_deref()).await?;
@@ -115,12 +115,12 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
             others_from: beside.others_from,
             required,
         };
-        accounts::update(&work.tx, tenant, &account, &outcome).await?;
-        news = teller.tell(&work.tx, &account, &stored, judged.writes).await?;
+        accounts::update(&tx, tenant, &account, &outcome).await?;
+        news = teller.tell(&tx, &account, &stored, judged.writes).await?;
     }
     if !news.is_empty() {
-        warnings::notify(&work.tx, tenant).await?;
+        warnings::notify(&tx, tenant).await?;
     }
-    work.tx.commit().await?;
+    tx.commit().await?;
     Ok(news)
 }

@@ -43,17 +43,17 @@ impl Work<'_> {
             return Ok(Beside::default());
         }
         let (tenant, institution) = (self.tenant(), account.institution_id);
-        store::lock(&self.tx, tenant, institution).await?;
-        let (others, first_on) = store::others(&self.tx, tenant, (institution, account.id)).await?;
+        store::lock(self.tx, tenant, institution).await?;
+        let (others, first_on) = store::others(self.tx, tenant, (institution, account.id)).await?;
         let Some(first_on) = first_on else { return Ok(Beside::default()) };
         let since = clock::midnight(first_on.checked_sub_days(Days::new(BEFORE)).unwrap_or(first_on));
         let found = self.transfers(account, &others, entries, since).await?;
-        let before = store::transfers(&self.tx, tenant, institution, since).await?;
+        let before = store::transfers(self.tx, tenant, institution, since).await?;
         let changed = differing(&before, &found);
         if changed.is_some() {
-            store::replace(&self.tx, tenant, institution, (since, &found)).await?;
+            store::replace(self.tx, tenant, institution, (since, &found)).await?;
         }
-        let days = store::days(&self.tx, tenant, &others, since).await?;
+        let days = store::days(self.tx, tenant, &others, since).await?;
         let known = store::known_of(&found, account.id);
         let moving = store::on_their_way(&found);
         if changed.is_some() || !entries.is_empty() {
@@ -79,7 +79,7 @@ impl Work<'_> {
         let mut ids: Vec<i64> = others.iter().map(|other| other.id).collect();
         ids.push(account.id);
         let name = account.institution_name.trim();
-        let mut moves = store::moves(&self.tx, self.tenant(), (&ids, &numbers, name), since).await?;
+        let mut moves = store::moves(self.tx, self.tenant(), (&ids, &numbers, name), since).await?;
         let may_move = |entry: &&NewEntry| {
             let other =
                 matches!(entry.kind, Kind::Interest | Kind::BankFee | Kind::Refund | Kind::Prepayment | Kind::Reversal);

@@ -129,22 +129,20 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
     Ok(row.map(|row| row.get(0)))
 }
 
+/// An account as the ingest reads it.
+pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, \
+     a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+     AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
+     ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+     AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_ids, \
+     a.status, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+     a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
+     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+
 /// Locks an account.
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
-    let row = client
-        .query_opt(
-            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
-             ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
-             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
-             ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
-             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_ids, \
-             a.status, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
-             JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
-             WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
-            &[&tenant, &id],
-        )
-        .await?;
+    let sql = format!("{LOCKED} WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a");
+    let row = client.query_opt(&sql, &[&tenant, &id]).await?;
     Ok(row.map(Account::from))
 }
 
@@ -251,15 +249,25 @@ pub async fn statement_of_file(client: &Client, tenant: i32, record: &Record<'_>
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Records a statement; returns its id.
-pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>) -> Result<i64, Error> {
+/// The id of a statement that is recorded after its entries.
+pub async fn next_statement(client: &Client) -> Result<i64, Error> {
+    Ok(client.query_one("SELECT nextval('statements_id_seq')", &[]).await?.get(0))
+}
+
+/// Records a statement, under an id that was taken before if there is one; returns its id.
+pub async fn add_statement(
+    client: &Client,
+    caller: &Caller,
+    record: &Record<'_>,
+    taken: Option<i64>,
+) -> Result<i64, Error> {
     let count = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     let row = client
         .query_one(
-            "INSERT INTO statements (tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
+            "INSERT INTO statements (id, tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
              opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
-             end_fen, first_day_fen, gap_after, gap_before, gap_fen) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+             end_fen, first_day_fen, gap_after, gap_before, gap_fen) OVERRIDING SYSTEM VALUE \
+             VALUES (coalesce($24, nextval('statements_id_seq')), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
              RETURNING id",
             &[
                 &caller.actor.tenant,
@@ -285,6 +293,7 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
                 &record.verdict.gap.map(|gap| gap.after),
                 &record.verdict.gap.map(|gap| gap.before),
                 &record.verdict.gap.map(|gap| gap.fen),
+                &taken,
             ],
         )
         .await?;

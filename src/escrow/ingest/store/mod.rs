@@ -3,5 +3,6 @@
 pub(super) mod accounts;
 pub(super) mod entries;
 pub(super) mod orders;
+pub(super) mod pushes;
 pub(super) mod siblings;
 pub(super) mod warnings;

@@ -15,17 +15,17 @@ use crate::{
 
 /// All warnings of an account that the detector found, locked; a row that this version cannot read is left alone.
 pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
-    let rows = client
-        .query(
-            "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through \
-             FROM warnings WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE",
-            &[&tenant, &account],
-        )
-        .await?;
+    let sql =
+        format!("{FOUND} WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE");
+    let rows = client.query(&sql, &[&tenant, &account]).await?;
     Ok(rows.iter().filter_map(stored).collect())
 }
 
-fn stored(row: &Row) -> Option<StoredWarning> {
+/// What [`stored`] reads, and whose it is.
+pub(super) const FOUND: &str = "SELECT account_id, id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, \
+     resolved_by, resolved_through FROM warnings";
+
+pub(super) fn stored(row: &Row) -> Option<StoredWarning> {
     let kind: WarningKind = row.get::<_, &str>("kind").parse().ok()?;
     let Json(history): Json<Vec<Step>> = row.try_get("history").ok()?;
     let Json(evidence) = row.try_get("evidence").ok()?;
