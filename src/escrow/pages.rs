@@ -13,7 +13,6 @@ use super::{
     corrections::{self, Correction, PossibleRepeat, Tie},
     day_page,
     detector::WarningKind,
-    documents::Balance,
     draft_pages, entries_file, evidence,
     figures::{Figures, share_bp, words},
     filing, layout_pages, league,

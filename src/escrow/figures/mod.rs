@@ -161,8 +161,8 @@ mod tests {
         assert_eq!(spark(&figures.balances(), (120, 28)), "0,28 60,0 120,9");
         assert_eq!(spark(&[5], (120, 28)), "");
         assert_eq!(spark(&[-10, 10], (10, 10)), "0,10 10,0");
-        assert_eq!(Figures { flow_fen: None, ..figures.clone() }.balances(), []);
-        assert_eq!(Figures { held_fen: None, ..figures }.balances(), []);
+        assert_eq!(Figures { flow_fen: None, ..figures.clone() }.balances(), Vec::<i64>::new());
+        assert_eq!(Figures { held_fen: None, ..figures }.balances(), Vec::<i64>::new());
     }
 
     #[test]
