@@ -56,7 +56,7 @@ use crate::{
 };
 
 /// Bytes of a piece: large enough to be written in one go, small enough to be held a few times.
-const PIECE: usize = 12 << 20;
+const PIECE: usize = 8 << 20;
 /// Months that room is made for at most; a file that covers more is read as a whole.
 const MONTHS_MAX: usize = 60;
 
