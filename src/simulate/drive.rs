@@ -14,16 +14,17 @@ use super::{
     Plan, SimulationError,
     bank::{Account, File, Order},
     report::{self, Report},
-    store::{self, Expected},
+    store,
     world::{self, Fact, Owner, World, instant},
 };
 use crate::{
     db::Scope,
     demo::{people, sheet},
+    doctor,
     escrow::{self, upload},
     identity::{Actor, Caller},
     institutions::{self, commands::Direct, import::Limits},
-    kernel::{Fen, Private, RegionCode},
+    kernel::{Fault, Fen, Private, RegionCode},
     ledger::{
         commands::{contracts, lessons, parents, payments},
         model::{Basis, Product, Terms},
@@ -41,7 +42,7 @@ const PASSWORD: &str = "nobody signs in here 2026";
 /// One step in so many breaks off, one in so many is repeated.
 const BREAKS: u32 = 40;
 const REPEATS: u32 = 30;
-/// Days between two store of all that money obeys.
+/// Days between two looks at all that the books obey.
 const CHECK_EVERY: u64 = 7;
 
 /// A school of the county as the service knows it.
@@ -378,17 +379,21 @@ impl<'a> Drive<'a> {
         self.deliver(arrived, now).await
     }
 
-    /// Everything that money obeys, school by school.
+    /// Everything that the books obey, and what the banks know of each account.
     async fn check(&self, day: NaiveDate) -> Result<(), SimulationError> {
         let tenant = self.official.actor.tenant;
+        let mut first: Option<Fault> = None;
+        let mut told = |fault: Fault| {
+            first.get_or_insert(fault);
+        };
+        doctor::bureau(self.state, tenant, self.state.clock.now(), &mut told, &mut |_| {}).await?;
+        if let Some(fault) = first {
+            return Err(SimulationError::Fault { day, fault });
+        }
         let mut conn = Scope::system(tenant).begin(&self.state.pools).await?;
-        for member in &self.members {
-            let all_delivered = member.files.is_empty();
-            let expected = Expected {
-                balance_fen: all_delivered.then_some(member.account.reported_fen()),
-                entries: all_delivered.then_some(i64::from(member.account.reported())),
-            };
-            store::school(&mut conn, member.institution, &expected, day).await?;
+        for member in self.members.iter().filter(|member| member.files.is_empty()) {
+            let booked = (member.account.reported_fen(), i64::from(member.account.reported()));
+            store::school(&mut conn, member.institution, booked, day).await?;
         }
         conn.commit().await?;
         Ok(())

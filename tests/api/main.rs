@@ -10,6 +10,7 @@ mod audit_chain;
 mod audit_keeping;
 mod courses;
 mod departments;
+mod doctor;
 mod escrow;
 mod gate;
 mod isolation;

@@ -3,4 +3,5 @@
 pub(super) mod accounts;
 pub(super) mod entries;
 pub(super) mod orders;
+pub(super) mod tally;
 pub(super) mod warnings;
