@@ -275,6 +275,48 @@ fn a_zip_bomb_and_whatever_else_is_beyond_a_limit_is_refused() {
 }
 
 #[test]
+fn columns_that_are_told_are_read_in_every_kind_of_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = |text: &str| {
+        let path = folder.path().join("layout.json");
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let table = "对公明细\n发生日,进账额,出账额,结余,往来单位,经办\n20260302,100.00,,1100.00,家长甲,01\n20260303,,50.00,1050.00,教师乙,01\n";
+    assert!(refused("untold", &parse(&["-"], table.as_bytes())).contains("header"));
+    let columns = "{\"name\":\"发生日\",\"role\":\"date\"},{\"name\":\"进账额\",\"role\":\"credit\"},{\"name\":\"出账额\",\"role\":\"debit\"},\
+                   {\"name\":\"结余\",\"role\":\"balance\"},{\"name\":\"往来单位\",\"role\":\"counterparty_name\"},{\"name\":\"经办\"}";
+    let told = layout(&format!("{{\"bank\":\"台州银行\",\"columns\":[{columns}]}}"));
+    let (status, text) = read(&["--layout", &told, "-"], table.as_bytes());
+    assert_eq!((status, text["statements"][0]["entries"].as_array().unwrap().len()), (0, 2), "{text}");
+    assert_eq!(text["statements"][0]["entries"][1]["counterparty_name"], "教师乙");
+    assert_eq!(
+        (&text["statements"][0]["opening_fen"], &text["statements"][0]["balanced"]),
+        (&json!(100_000), &json!(true))
+    );
+    let rows: Vec<Vec<String>> = table.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    let (_, book) = read(&["--layout", &told, "-"], &xlsx(&rows));
+    assert_eq!(statements(&book), statements(&text));
+    let (_, zipped) = read(&["--layout", &told, "-"], &zip(&[("a.csv", table.as_bytes())]));
+    assert_eq!(zipped[0]["statements"], text["statements"]);
+    // A header in which money stands twice is not guessed at.
+    let twice = table.replace("出账额", "进账额");
+    assert!(
+        refused("twice", &parse(&["-"], "交易日期,金额,金额,余额\n20260302,1,2,3\n".as_bytes()))
+            .contains("two columns")
+    );
+    assert!(refused("untold", &parse(&["--layout", &told, "-"], twice.as_bytes())).contains("header"));
+    // What is wrong with a layout is told, too.
+    for (wrong, said) in [
+        ("{\"columns\":[{\"name\":\"甲\"}]}", "booking date"),
+        ("{\"columns\":[{\"name\":\"甲\",\"role\":\"x\"}]}", "role"),
+    ] {
+        let path = layout(wrong);
+        assert!(refused(wrong, &parse(&["--layout", &path, "-"], table.as_bytes())).contains(said), "{wrong}");
+    }
+}
+
+#[test]
 fn usage_that_is_wrong_exits_2() {
     let output = parse(&["--format", "pdf", "-"], b"");
     assert!(refused("an unknown format", &output).contains("--format"));

@@ -14,7 +14,7 @@ use mingjian::{
         detector::{read_entries, read_obligations, simulate},
         ingest::{self, Incoming, Push},
         policy::Policy,
-        statement::{self, AMOUNT_FEN_LIMIT, Document, Entry, Format, Limits, Statement},
+        statement::{self, AMOUNT_FEN_LIMIT, ColumnRole, Document, Entry, Format, Layout, Limits, Statement},
     },
     institutions::{import, search_keys},
     kernel::{Calendar, CreditCode, RegionCode, credit_code::normalise},
@@ -25,11 +25,12 @@ use mingjian::{
 pub type Reader = fn(&[u8]);
 
 /// All of them, under the names of the fuzz targets.
-pub const READERS: [(&str, Reader); 12] = [
+pub const READERS: [(&str, Reader); 13] = [
     ("statement", any_statement),
     ("statement_camt", camt),
     ("statement_mt940", mt940),
     ("statement_table", table),
+    ("statement_layout", layout),
     ("statement_xls", xls),
     ("statement_xlsx", xlsx),
     ("institutions", institutions),
@@ -79,11 +80,40 @@ pub fn xlsx(bytes: &[u8]) {
     let _ = import::read("institutions.xlsx", &file, region(), &import_limits());
 }
 
+/// What a person says of the columns (JSON, or nothing: as proposed), and after a NUL the table itself.
+pub fn layout(bytes: &[u8]) {
+    let (said, table) =
+        bytes.iter().position(|byte| *byte == 0).map_or((&[][..], bytes), |at| (&bytes[..at], &bytes[at + 1..]));
+    if let Ok(layout) = serde_json::from_slice::<Layout>(said) {
+        let text = serde_json::to_string(&layout).expect("a layout is JSON");
+        assert_eq!(serde_json::from_str::<Layout>(&text).ok().as_ref(), Some(&layout), "as written, so read back");
+        let names: Vec<&str> = layout.columns.iter().map(|column| column.name.as_str()).collect();
+        let roles: Vec<Option<ColumnRole>> = layout.columns.iter().map(|column| column.role).collect();
+        assert_eq!(Layout::of("", &names, &roles).fingerprint(), Layout::of("b", &names, &[]).fingerprint());
+        if layout.faults().is_empty() {
+            by_layouts("statement.csv", table, None, &[layout]);
+        }
+    }
+    let Ok(Some(peek)) = statement::peek(table, None, &limits()) else { return };
+    let (_, header) =
+        peek.rows.iter().find(|(number, _)| *number == peek.header).expect("the header is one of the rows");
+    let proposed = Layout::proposed("", header);
+    assert!(proposed.columns.len() <= header.len() && proposed.is_header(header));
+    if proposed.faults().is_empty() {
+        by_layouts("statement.csv", table, None, &[proposed]);
+    }
+}
+
 fn statement(name: &str, bytes: &[u8], wanted: Option<Format>) {
-    match statement::parse_file(name, bytes, wanted, &limits()) {
+    by_layouts(name, bytes, wanted, &[]);
+}
+
+fn by_layouts(name: &str, bytes: &[u8], wanted: Option<Format>, layouts: &[Layout]) {
+    match statement::parse_file(name, bytes, wanted, layouts, &limits()) {
         Ok(file) => {
             file.documents().iter().for_each(agrees_with_itself);
-            assert_eq!(statement::parse_file(name, bytes, wanted, &limits()), Ok(file), "read twice, read alike");
+            let again = statement::parse_file(name, bytes, wanted, layouts, &limits());
+            assert_eq!(again, Ok(file), "read twice, read alike");
         }
         Err(error) => {
             assert!(!error.rule.is_empty() && !error.path().is_empty());

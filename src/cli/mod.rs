@@ -31,6 +31,7 @@ pub mod serve;
 pub mod signing_key;
 pub mod simulate_county;
 pub mod simulate_escrow;
+pub mod statements;
 pub mod sweep;
 pub mod user;
 pub mod worker;
@@ -82,6 +83,9 @@ enum Command {
     /// Take records in from files
     #[command(subcommand)]
     Import(import::Import),
+    /// Bank statements from a folder
+    #[command(subcommand)]
+    Statements(statements::Statements),
     /// Check a course filing or credit codes against the rules, without a database
     #[command(subcommand)]
     Check(check::Check),
@@ -160,6 +164,7 @@ pub fn main() -> ExitCode {
         Command::SigningKey(command) => signing_key::run(command),
         Command::Oidc(command) => oidc::run(command),
         Command::Import(command) => import::run(command),
+        Command::Statements(command) => statements::run(command),
         Command::Check(command) => check::run(command),
         Command::Parse(Parse::Statement(args)) => parse_statement::run(args),
         Command::Simulate(Simulate::Escrow(args)) => simulate_escrow::run(args),

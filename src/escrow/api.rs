@@ -1,16 +1,16 @@
 //! Escrow over JSON: accounts, entries, balances, warnings; a bank's signed pushes.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
     api_policy, balances,
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
-    ingest::{self, Delivery, Incoming, IngestError, Push, Target},
+    ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
     model::{Status, Step, account_number},
     oversight, shown,
     statement::Format,
@@ -19,7 +19,7 @@ use super::{
         entries::{self, Place},
         warnings::{self, Filter},
     },
-    upload,
+    upload::{self, Fate, Taken, Wishes},
 };
 use crate::{
     approvals::{self, Desks},
@@ -28,7 +28,7 @@ use crate::{
     kernel::clock,
     web::{
         Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, signed,
-        upload::Upload,
+        upload::Uploads,
     },
 };
 
@@ -186,28 +186,63 @@ async fn add_statement(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    upload: Upload,
+    uploads: Uploads,
 ) -> Result<HttpResponse, Problem> {
-    let format = match upload.form.get("format") {
+    let format = match uploads.form.get("format") {
         "" => None,
         text => Some(text.parse::<Format>().map_err(|_| {
             let known = "camt.052 camt.053 camt.054 mt940 mt942 csv xls xlsx txt";
             Problem::bad_request(format!("format 须为以下之一：{known}"), format!("the format is one of {known}"))
         })?),
     };
-    let file = upload::File {
+    let wishes = Wishes {
         format,
         target: Some(Target::Id(*id)),
-        accept_unbalanced: upload.form.get("unbalanced") == "accept",
-        name: upload.file_name,
-        bytes: upload.bytes,
+        accept_unbalanced: uploads.form.get("unbalanced") == "accept",
+        ..Wishes::default()
     };
-    let received = upload::take_in(&state, &caller, file).await?;
-    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
-    Ok(HttpResponse::Ok().json(json!({
-        "statement_id": part.statement_id, "inserted": part.inserted, "duplicates": part.duplicates, "gap": part.gap,
-        "warnings": part.warnings,
-    })))
+    let mut taken = Vec::new();
+    for (name, bytes) in uploads.files {
+        taken.extend(upload::take_in(&state, &caller, &name, bytes, &wishes).await?);
+    }
+    answer_taken(taken)
+}
+
+/// What became of files: of a single one as it is, of several each by its name and all of them together.
+fn answer_taken(taken: Vec<Taken>) -> Result<HttpResponse, Problem> {
+    let kept = |parts: Vec<Received>| {
+        let part = parts.into_iter().next().ok_or_else(Problem::internal)?;
+        Ok::<Value, Problem>(json!({
+            "statement_id": part.statement_id, "inserted": part.inserted, "duplicates": part.duplicates, "gap": part.gap,
+            "repeats": part.repeats, "warnings": part.warnings,
+        }))
+    };
+    let single = taken.len() == 1;
+    let (mut files, mut good) = (Vec::with_capacity(taken.len()), 0);
+    for Taken { name, fate } in taken {
+        let problem: Problem = match fate {
+            Fate::Kept(parts) if single => return Ok(HttpResponse::Ok().json(kept(parts)?)),
+            Fate::Kept(parts) => {
+                good += 1;
+                files.push(json!({"name": name, "status": 200, "kept": kept(parts)?}));
+                continue;
+            }
+            Fate::Refused(error) => error.into(),
+            // Programs are not asked what columns mean.
+            Fate::PutBy(_, error) => error.map_or_else(Problem::internal, |error| IngestError::from(error).into()),
+        };
+        if single {
+            return Err(problem);
+        }
+        files.push(json!({"name": name, "status": problem.status.as_u16(), "problem": {
+            "type": format!("/problems/{}", problem.kind), "detail": problem.detail_en, "detail_zh": problem.detail_zh, "errors": problem.errors}}));
+    }
+    let status = match good {
+        0 => StatusCode::UNPROCESSABLE_ENTITY,
+        good if good < files.len() => StatusCode::MULTI_STATUS,
+        _ => StatusCode::OK,
+    };
+    Ok(HttpResponse::build(status).json(json!({"kept": good, "refused": files.len() - good, "files": files})))
 }
 
 async fn push(

@@ -6,8 +6,9 @@ use askama::Template;
 use super::{
     EscrowError, brief,
     commands::{self, Filing, Handling},
+    corrections,
     model::Step,
-    pages::mode_word,
+    pages::{mode_word, tie_words},
     shown::{self, ShownEntry, ShownWarning},
     store::{
         accounts::{self, Account},
@@ -63,6 +64,11 @@ struct OrgPage<'a> {
 }
 
 impl OrgPage<'_> {
+    /// The other half of a reversal, in words.
+    fn tie(&self, entry: &ShownEntry) -> Option<String> {
+        tie_words(self.page, entry.tie.as_ref()?)
+    }
+
     fn may_file(&self) -> bool {
         self.page.may(Action::FileAccount) && self.own.iter().all(|own| own.account.status != "active")
     }
@@ -143,9 +149,11 @@ async fn render(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let mut own = Vec::new();
     for account in accounts::of_institution(&mut conn, institution).await? {
-        let rows = warnings::of_account(&mut conn, account.tenant_id, account.id).await?;
-        let warnings = shown::shown(&mut conn, page.lang, caller, account.tenant_id, rows, STEPS).await?;
-        let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
+        let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, STEPS).await?;
+        let (mut latest, mut older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
+        let corrections = corrections::of_account(&mut conn, &account, caller.today()).await?;
+        corrections::mark(&mut latest, &corrections);
+        corrections::mark(&mut older, &corrections);
         let payee = account.payee(state.pools.vault())?.map(|payee| payee.expose().to_owned());
         own.push(Own { account, payee, warnings, latest, older });
     }

@@ -1,19 +1,18 @@
-//! Pages of the bureau's desk: the watch page, one account, handling a warning, uploading a statement.
+//! Pages of the bureau's desk: the watch page, one account, handling a warning.
 
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use serde::Deserialize;
 
 use super::{
     EscrowError, brief,
     card::{Card, Refused},
     commands::{self, Handled, Handling},
+    corrections::{self, Correction, PossibleRepeat, Tie},
     detector::WarningKind,
     documents::Balance,
-    entries_file,
-    ingest::{IngestError, Received, Target},
+    draft_pages, entries_file, layout_pages,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -23,7 +22,7 @@ use super::{
         entries::{self, Counterparty},
         warnings::Action as Done,
     },
-    upload, watch,
+    upload_pages, watch,
 };
 use crate::{
     approvals::ApprovalError,
@@ -31,10 +30,9 @@ use crate::{
     kernel::{Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
-        Access, Lang, Page, Problem, Query, Route, SafeForm,
+        Access, Lang, Page, Problem, Route, SafeForm,
         page::{Note, State, see_other},
         show,
-        upload::Upload,
     },
 };
 
@@ -44,14 +42,15 @@ pub(super) const OFFICIALS: &[Step] =
 
 /// The feature's pages.
 pub fn routes() -> Vec<Route> {
-    use Action::{HandleWarning, ReadEscrow, UploadStatement};
+    use Action::{HandleWarning, ReadEscrow};
     // Routes are tried one after another: names come before what stands for an account.
     let mut routes = oversight::pages::routes();
+    routes.extend(upload_pages::routes());
+    routes.extend(draft_pages::routes());
+    routes.extend(layout_pages::routes());
     routes.extend([
         Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
         Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
-        Route::get("/b/escrow/upload", Access::Official(UploadStatement), || web::get().to(upload_page)),
-        Route::post("/b/escrow/upload", Access::Official(UploadStatement), || web::post().to(post_upload)),
         Route::post("/b/escrow/warnings/{id}", Access::Official(HandleWarning), || web::post().to(post_warning)),
         Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
             web::get().to(entries_workbook)
@@ -71,6 +70,8 @@ struct AccountPage<'a> {
     undetermined: BTreeMap<WarningKind, Vec<String>>,
     latest: &'a [ShownEntry],
     older: &'a [ShownEntry],
+    corrections: Vec<Correction>,
+    repeats: Vec<PossibleRepeat>,
     points: &'a [Balance],
     chart: String,
     counterparties: Vec<Counterparty>,
@@ -157,6 +158,11 @@ impl AccountPage<'_> {
         self.points.iter().rev().step_by(self.points.len().div_ceil(20).max(1)).collect()
     }
 
+    /// The other half of a reversal, in words.
+    fn tie(&self, entry: &ShownEntry) -> Option<String> {
+        tie_words(self.page, entry.tie.as_ref()?)
+    }
+
     fn mode(&self) -> &'static str {
         mode_word(self.page, &self.account.mode)
     }
@@ -187,6 +193,19 @@ pub(super) fn told_of(page: &Page, step: Step) -> Note {
         ),
     };
     Note::new(title, text).with_link("/b/escrow", page.t("回预警清单", "Back to the warnings"))
+}
+
+/// The other half of a reversal, in words.
+pub(super) fn tie_words(page: &Page, tie: &Tie) -> Option<String> {
+    let en = page.lang.is_en();
+    Some(match tie {
+        Tie::TakesBack(day, reference) if en => format!("Takes back {reference} of {}", page.day(*day)),
+        Tie::TakesBack(day, reference) => format!("冲正{}的 {reference}", page.day(*day)),
+        Tie::TakenBack(day, reference) if en => format!("Taken back on {} by {reference}", page.day(*day)),
+        Tie::TakenBack(day, reference) => format!("已于{}被 {reference} 冲正", page.day(*day)),
+        Tie::Untied if en => "A reversal; what it takes back was not found".to_owned(),
+        Tie::Untied => "冲正，未找到被冲的流水".to_owned(),
+    })
 }
 
 /// The word of a mode of supervision.
@@ -246,7 +265,11 @@ async fn render_account(
     let may_handle = own && may(caller.actor.role, Action::HandleWarning);
     let steps: &[Step] = if may_handle { OFFICIALS } else { &[] };
     let warnings = shown::warnings_of(&mut conn, page.lang, caller, &account, steps).await?;
-    let (latest, older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
+    let (mut latest, mut older) = shown::entries_of(&mut conn, &account, &warnings, caller).await?;
+    let corrections = corrections::of_account(&mut conn, &account, page.today()).await?;
+    corrections::mark(&mut latest, &corrections);
+    corrections::mark(&mut older, &corrections);
+    let repeats = corrections::repeats_of(&mut conn, &account, page.today()).await?;
     let points = shown::balances_of(&mut conn, &account, page.today()).await?;
     let from = clock::midnight(shown::span(&account, page.today()).0);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
@@ -262,6 +285,8 @@ async fn render_account(
         undetermined,
         latest: &latest,
         older: &older,
+        corrections,
+        repeats,
         points: &points,
         chart: shown::chart(&page, &points, &warnings),
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
@@ -313,120 +338,5 @@ async fn post_warning(
     match account {
         Some(account) => render_account(&request, &state, &caller, account, Some(&refused)).await,
         None => oversight::pages::render(&request, &state, &caller, *id, Some(&refused)).await,
-    }
-}
-
-/// What became of the part of a file that was for one account.
-struct Kept {
-    received: Received,
-    /// Whether the statement's own balances agree; `None` when it names none.
-    balanced: Option<bool>,
-}
-
-impl Kept {
-    /// Whether something is to be cleared up with the bank.
-    fn doubtful(&self) -> bool {
-        self.balanced == Some(false) || self.received.gap.is_some()
-    }
-}
-
-#[derive(Template)]
-#[template(path = "escrow/upload.html")]
-struct UploadPage<'a> {
-    page: &'a Page,
-    /// The account that the file is for; absent: the one that the statement names.
-    account: Option<&'a str>,
-    kept: &'a [Kept],
-    /// Why nothing was kept, with the place where there is one.
-    errors: Vec<String>,
-    unbalanced: bool,
-}
-
-impl UploadPage<'_> {
-    fn kind(&self, kind: &WarningKind) -> &'static str {
-        show::warning_kind(self.page.lang, (*kind).into())
-    }
-}
-
-async fn upload_page(request: HttpRequest, _caller: Caller) -> Result<HttpResponse, Problem> {
-    let page = Page::new(&request, "上传对账单", "Upload a statement");
-    page.render(&UploadPage { page: &page, account: None, kept: &[], errors: Vec::new(), unbalanced: false })
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct UploadQuery {
-    /// The account that the file is for, which survives a form whose file is missing.
-    #[serde(default)]
-    account: String,
-}
-
-/// What is said of a refusal: each fault once, with its place.
-fn told(lang: Lang, error: IngestError) -> Vec<String> {
-    if let IngestError::Statement(error) = &error {
-        let (place, message) = match lang {
-            Lang::Zh => (error.path_zh(), error.message_zh()),
-            Lang::En => (error.path(), error.message_en()),
-        };
-        let mark = if place.is_empty() { "" } else { lang.t("：", ": ") };
-        return vec![format!("{place}{mark}{message}")];
-    }
-    let problem = Problem::from(error);
-    if problem.errors.is_empty() {
-        return vec![lang.t(&problem.detail_zh, &problem.detail_en).to_owned()];
-    }
-    let faults = problem.errors.iter();
-    faults.map(|e| format!("{}{}{}", e.path, lang.t("：", ": "), lang.t(&e.message_zh, &e.message_en))).collect()
-}
-
-/// POST /b/escrow/upload
-async fn post_upload(
-    request: HttpRequest,
-    state: State,
-    caller: Caller,
-    query: Query<UploadQuery>,
-    upload: Result<Upload, Problem>,
-) -> Result<HttpResponse, Problem> {
-    let page = Page::new(&request, "上传对账单", "Upload a statement");
-    let form = upload.as_ref().map(|upload| upload.form.get("account")).unwrap_or_default();
-    let account = if form.is_empty() { query.account.clone() } else { form.to_owned() };
-    let account = Some(account).filter(|account| !account.is_empty());
-    let template =
-        UploadPage { page: &page, account: account.as_deref(), kept: &[], errors: Vec::new(), unbalanced: false };
-    let upload = match upload {
-        Ok(upload) => upload,
-        // No file, an empty one or one that is too large: said on the form itself.
-        Err(problem) if matches!(problem.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => {
-            let errors = vec![page.t(&problem.detail_zh, &problem.detail_en).to_owned()];
-            return page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { errors, ..template });
-        }
-        Err(problem) => return Err(problem),
-    };
-    let file = upload::File {
-        format: None,
-        target: account.as_deref().and_then(|id| id.parse().ok()).map(Target::Id),
-        accept_unbalanced: upload.form.get("unbalanced") == "accept",
-        name: upload.file_name,
-        bytes: upload.bytes,
-    };
-    match upload::take_in(&state, &caller, file).await {
-        Ok(received) => {
-            let mut kept = Vec::new();
-            let mut conn = caller.actor.scope().begin(&state.pools).await?;
-            for received in received {
-                let balanced = match received.statement_id {
-                    Some(id) => accounts::balanced(&mut conn, id).await?,
-                    None => None,
-                };
-                kept.push(Kept { received, balanced });
-            }
-            conn.commit().await?;
-            page.render(&UploadPage { kept: &kept, ..template })
-        }
-        Err(error @ IngestError::Db(_)) => Err(error.into()),
-        Err(error) => {
-            let unbalanced = matches!(error, IngestError::Unbalanced | IngestError::CutOff);
-            let errors = told(page.lang, error);
-            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, &UploadPage { errors, unbalanced, ..template })
-        }
     }
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::{
     balances,
     basis::{self, Input},
-    brief, detector,
+    brief,
+    corrections::Tie,
+    detector,
     documents::Balance,
     model::{self, Status, Step},
     oversight::{self, Undetermined},
@@ -39,19 +41,21 @@ pub struct ShownEntry {
     pub fired: bool,
     /// Where the one who looks may ask to see what is masked of it.
     pub unmask: Option<String>,
+    /// The other half of a reversal.
+    pub tie: Option<Tie>,
 }
 
 impl ShownEntry {
     fn of(account: &Account, entry: Entry, balance_fen: Option<i64>, fired: bool, caller: &Caller) -> ShownEntry {
         if caller.actor.role.is_institution() {
-            return ShownEntry { entry, balance_fen, fired, unmask: None };
+            return ShownEntry { entry, balance_fen, fired, unmask: None, tie: None };
         }
         let masked = entry.clone().masked();
         let hidden = masked != entry && may(caller.actor.role, identity::Action::UnmaskPersonal);
         let id = format!("{}.{}", account.id, entry.bank_ref);
         let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
         let unmask = hidden.then(|| format!("/b/unmask?kind=entry&id={id}"));
-        ShownEntry { entry: masked, balance_fen, fired, unmask }
+        ShownEntry { entry: masked, balance_fen, fired, unmask, tie: None }
     }
 
     /// The local day.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     approvals,
     audit::keep::Keeper,
-    escrow::oversight,
+    escrow::{self, oversight},
     identity::{machine, sessions, sign_in, tokens::signing},
     proof,
     web::{AppState, once},
@@ -60,6 +60,9 @@ pub async fn run(state: AppState) {
             swept = state.clock.now();
             if let Err(error) = once::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old answers could not be forgotten; trying again in an hour");
+            }
+            if let Err(error) = escrow::forget_old_drafts(&state.pools, swept).await {
+                tracing::warn!(%error, "statements that nobody settled could not be let go; trying again in an hour");
             }
             if let Err(error) = sign_in::sweep(&state.pools, swept).await {
                 tracing::warn!(%error, "old failures to sign in could not be forgotten; trying again in an hour");

@@ -240,7 +240,7 @@ mod tests {
             assert!(!account.carry_out(&much, day("2026-03-03")), "no more than there is");
             let mut random = StdRng::seed_from_u64(2);
             let file = account.report(day("2026-03-03"), &mut random).pop().unwrap();
-            let document = statement::parse(&file.name, &file.bytes, None, &Limits::default()).unwrap();
+            let document = statement::parse(&file.name, &file.bytes, None, &[], &Limits::default()).unwrap();
             let [read] = &document.statements[..] else { panic!("{mt940}: {document:?}") };
             assert_eq!(
                 (read.opening_fen, read.closing_fen, read.balanced),
@@ -251,7 +251,7 @@ mod tests {
             assert_eq!(amounts, [480_000, 120_050, 1_000], "{mt940}");
             assert_eq!(read.entries[2].remittance.as_deref().map(|text| text.contains("HB-1")), Some(true), "{mt940}");
             let next = account.report(day("2026-03-04"), &mut random).pop().unwrap();
-            let document = statement::parse(&next.name, &next.bytes, None, &Limits::default()).unwrap();
+            let document = statement::parse(&next.name, &next.bytes, None, &[], &Limits::default()).unwrap();
             assert_eq!(document.statements[0].opening_fen, Some(358_950), "{mt940}: each begins where the last ended");
         }
     }

@@ -21,7 +21,10 @@ use crate::{
     db::Scope,
     demo::{people, sheet},
     doctor,
-    escrow::{self, upload},
+    escrow::{
+        self,
+        upload::{self, Fate, Wishes},
+    },
     identity::{Actor, Caller},
     institutions::{self, commands::Direct, import::Limits},
     kernel::{Fault, Fen, Private, RegionCode},
@@ -405,14 +408,15 @@ fn caller(state: &AppState, actor: &Actor, request: &str) -> Caller {
 }
 
 async fn take_in(state: &AppState, caller: &Caller, file: &File) -> Result<(), SimulationError> {
-    let handed = upload::File {
-        name: file.name.clone(),
-        bytes: file.bytes.clone(),
-        format: None,
-        target: None,
-        accept_unbalanced: false,
-    };
-    Ok(upload::take_in(state, caller, handed).await.map(drop)?)
+    let taken = upload::take_in(state, caller, &file.name, file.bytes.clone(), &Wishes::default()).await?;
+    for one in taken {
+        match one.fate {
+            Fate::Kept(_) => {}
+            Fate::Refused(error) => return Err(error.into()),
+            Fate::PutBy(..) => return Err(SimulationError::Made("a file's columns were not understood")),
+        }
+    }
+    Ok(())
 }
 
 fn as_handed_in(contract: &world::Contract) -> contracts::NewContract {

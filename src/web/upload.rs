@@ -38,36 +38,75 @@ fn broken(error: impl std::fmt::Display) -> Problem {
     )
 }
 
+/// A multipart form with one file or several.
+#[derive(Debug)]
+pub struct Uploads {
+    /// Names, without any folder, and contents; none is empty, and there is at least one.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The other fields.
+    pub form: SafeForm,
+}
+
+impl FromRequest for Uploads {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Uploads, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { read_all(&request, payload, FILES_MAX).await })
+    }
+}
+
+/// Files of one form.
+const FILES_MAX: usize = 200;
+
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem> {
+    let Uploads { mut files, form } = read_all(request, payload, 1).await?;
+    let (file_name, bytes) = files.pop().ok_or_else(no_file)?;
+    Ok(Upload { file_name, bytes, form })
+}
+
+fn no_file() -> Problem {
+    Problem::bad_request(
+        "没有收到文件，或文件是空的。请选择文件再传。",
+        "No file was received, or it is empty. Choose a file and send it again.",
+    )
+}
+
+async fn read_all(request: &HttpRequest, payload: Payload, files_max: usize) -> Result<Uploads, Problem> {
     let limit = request.app_data::<web::Data<AppState>>().map_or(FIELD_MAX, |state| state.max_upload());
     let declared = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit.saturating_add(FIELD_MAX)) {
         return Err(extract::too_large(limit));
     }
     let mut multipart = Multipart::new(request.headers(), payload);
-    let mut file: Option<(String, Vec<u8>)> = None;
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut left = limit;
     let mut fields = Vec::new();
     while let Some(field) = multipart.next().await {
         let mut field = field.map_err(broken)?;
         let name = field.name().unwrap_or_default().to_owned();
         let file_name = field.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
-        let limit_here = if file_name.is_some() { limit } else { FIELD_MAX };
+        let limit_here = if file_name.is_some() { left } else { FIELD_MAX };
         // Nearly all of a request is its file. A buffer that grew with it would be copied, and its memory taken, twice.
-        let expected = if file_name.is_some() { declared.unwrap_or_default().min(limit) } else { 0 };
+        let expected =
+            if file_name.is_some() && files.is_empty() { declared.unwrap_or_default().min(limit) } else { 0 };
         let mut bytes = Vec::with_capacity(expected);
         while let Some(chunk) = field.next().await {
             let chunk = chunk.map_err(broken)?;
             if bytes.len() + chunk.len() > limit_here {
-                return Err(extract::too_large(limit_here));
+                return Err(extract::too_large(if file_name.is_some() { limit } else { FIELD_MAX }));
             }
             bytes.extend_from_slice(&chunk);
         }
         match file_name {
-            Some(file_name) if file.is_none() => {
+            Some(file_name) if files.len() < files_max => {
                 let bare = file_name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(200).collect();
-                file = Some((bare, bytes));
+                left = left.saturating_sub(bytes.len());
+                files.push((bare, bytes));
             }
-            Some(_) => return Err(broken("一次只传一个文件 one file at a time")),
+            Some(_) if files_max == 1 => return Err(broken("一次只传一个文件 one file at a time")),
+            Some(_) => return Err(broken(format!("一次最多 {files_max} 个文件 at most {files_max} files at a time"))),
             None if fields.len() < FIELDS_MAX => fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
             None => return Err(broken("too many fields")),
         }
@@ -75,11 +114,6 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem
     let form = SafeForm::from_pairs(fields);
     let header = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
     extract::check_csrf(request, header.or(Some(form.get("_csrf"))))?;
-    let (file_name, bytes) = file.filter(|(_, bytes)| !bytes.is_empty()).ok_or_else(|| {
-        Problem::bad_request(
-            "没有收到文件，或文件是空的。请选择文件再传。",
-            "No file was received, or it is empty. Choose a file and send it again.",
-        )
-    })?;
-    Ok(Upload { file_name, bytes, form })
+    files.retain(|(_, bytes)| !bytes.is_empty());
+    if files.is_empty() { Err(no_file()) } else { Ok(Uploads { files, form }) }
 }

@@ -124,6 +124,8 @@ const TOLD: &[(&str, &[&str])] = &[
     ("statements", &["escrow_account", "statement"]),
     ("proof_days", &["proof"]),
     ("proof_items", &["proof"]),
+    ("statement_layouts", &["statement_layout"]),
+    ("statement_drafts", &["statement_draft"]),
     ("warnings", &["warning"]),
     ("contracts", &["contract"]),
     ("payments", &["contract"]),

@@ -88,6 +88,7 @@ impl Target {
         let warning = warnings["items"][0]["id"].to_string();
         let other_institution = credit_code(world.county, 90_001);
         let import = imported(&world, &other_institution).await;
+        let (layout, waiting) = asked_about(&world).await;
         let inspector = app().stranger("inspector", world.county);
         let colleague = app().institution_user(world.county, &code).await;
         let users = world.admin.json("/users").await;
@@ -131,6 +132,8 @@ impl Target {
             ("account", account),
             ("warning", warning),
             ("import", import),
+            ("layout", layout),
+            ("waiting", waiting),
             // Everybody has these of their own: parameters have names, a bureau's events are numbered from 1.
             ("parameter", "course.makeup_day".to_owned()),
             ("event", "1".to_owned()),
@@ -183,6 +186,8 @@ impl Target {
                 ("releases", "id") => "release",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
                 ("warnings", "id") => "warning",
+                ("layouts", "id") => "layout",
+                ("drafts", "id") => "waiting",
                 ("imports", "id") => "import",
                 ("users", "id") => "post",
                 ("staff", "id") => "staff",
@@ -315,6 +320,8 @@ impl Target {
             "/api/v1/escrow/accounts" => Body::Json(json!({
                 "credit_code": code, "bank": "攻击银行", "account": "999999999", "mode": "custody", "agreement_no": "A1",
                 "payee_account": "888888888"})),
+            "/b/escrow/layouts/{id}" => form(&[("sure", "yes")]),
+            "/b/escrow/drafts/{id}" => form(&[("action", "discard"), ("sure", "yes")]),
             "/b/escrow/webhook" => form(&[("action", "set"), ("url", "https://8.8.8.8/attack")]),
             "/api/v1/webhook" => Body::Json(json!({"url": "https://8.8.8.8/attack"})),
             "/api/v1/users" => {
@@ -468,6 +475,35 @@ fn contract(number: &str) -> Value {
         "contract_no": number, "subject": "初中数学", "basis": "units", "pupil": CHILD, "signed_on": "2026-02-10",
         "price_fen": 480_000, "units_bought": 60, "first_lesson_on": "2026-03-01", "last_lesson_on": "2026-05-31",
     })
+}
+
+/// Takes a table in whose columns had to be told, and leaves another one waiting; the numbers of the layout and of the draft.
+async fn asked_about(world: &World) -> (String, String) {
+    let table = |header: &str, day: &str| format!("{header}\n{day},100.00,,1100.00,甲\n{day},,50.00,1050.00,乙\n");
+    let account = world.account_id().await.to_string();
+    let mut left = Vec::new();
+    for header in ["发生日,贷记额,借记额,结余,对方单位", "发生日,进,出,结余,往来单位"] {
+        let fields = [("account", account.as_str())];
+        let bytes = table(header, "20260105").into_bytes();
+        let answer = world.admin.upload("/b/escrow/upload", &fields, "told.csv", bytes).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", answer.text().await.unwrap());
+        left.push(answer.headers()["location"].to_str().unwrap().to_owned());
+    }
+    let roles = ["date", "credit", "debit", "balance", "counterparty_name"];
+    let mut fields: Vec<(String, String)> = Vec::new();
+    roles.iter().enumerate().for_each(|(at, role)| fields.push((format!("role-{at}"), (*role).to_owned())));
+    fields.extend(
+        [("header", "1"), ("header_was", "1"), ("bank", "台州银行")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+    );
+    let page = world.admin.page(&left[0]).await;
+    let seen = page.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    fields.extend([("seen".to_owned(), seen), ("action".to_owned(), "keep".to_owned())]);
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let answer = world.admin.submit(&left[0], &fields).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
+    let layouts = world.admin.page("/b/escrow/layouts").await;
+    let layout = layouts.split("action=\"/b/escrow/layouts/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    (layout, left[1].rsplit('/').next().unwrap().to_owned())
 }
 
 /// Something paid, a refund that is asked for of it, and an order that waits for its approval; their ids.

@@ -41,6 +41,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
     let world = World::new().await;
     let unmask = format!("/b/unmask?kind=institution&id={}&field=phone", world.credit_code);
     let institution = format!("/b/institutions/{}", world.credit_code);
+    let (draft, account) = statements(&world).await;
     for width in [390, 1280] {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.admin).await;
@@ -57,6 +58,10 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/proof",
             &proof,
             "/b/escrow/webhook",
+            "/b/escrow/upload",
+            "/b/escrow/layouts",
+            &draft,
+            &account,
             "/b/institutions",
             "/b/imports",
             "/b/calendar",
@@ -99,6 +104,24 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
         browser.says("Course filing").await;
         browser.close().await;
     }
+}
+
+/// A file that waits for its columns, and an account with reversals and possible repeats.
+async fn statements(world: &World) -> (String, String) {
+    let id = world.account_id().await.to_string();
+    let fields = [("account", id.as_str())];
+    let header = "交易日期,收入,支出,对方户名,摘要,冲正标志";
+    for day in ["20260306", "20260309"] {
+        let rows = format!(
+            "{header}\n{day},,1234.00,某文具店有限责任公司第一分公司,办公用品采购,\n{day},88.00,,,不明来账,是\n"
+        );
+        let answer = world.admin.upload("/b/escrow/upload", &fields, "明细.csv", rows.into_bytes()).await;
+        assert_eq!(answer.status(), reqwest::StatusCode::OK);
+    }
+    let table = "发生日,摘要代码,贷记额,借记额,结余,对方单位\n20260310,课时费,100.00,,1100.00,家长甲\n20260311,工资,,50.00,1050.00,教师乙\n";
+    let answer = world.admin.upload("/b/escrow/upload", &fields, "明细.csv", table.into()).await;
+    let draft = answer.headers()["location"].to_str().unwrap().to_owned();
+    (draft, format!("/b/escrow/{id}"))
 }
 
 /// The path of the link in the first mail to an address.

@@ -7,7 +7,7 @@ use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use super::{IngestError, model::Incoming};
+use super::{IngestError, again::Position, model::Incoming};
 use crate::{
     escrow::{
         detector::Kind,
@@ -56,6 +56,11 @@ impl NewEntry {
     /// The signed effect on the balance.
     pub fn effect_fen(&self) -> i64 {
         if self.credit { self.amount_fen } else { -self.amount_fen }
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> Position {
+        Position { booked_at: self.booked_at, seq: self.seq }
     }
 
     /// What makes a reference that comes again the same entry: amount, day and direction.
@@ -197,21 +202,24 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
     if all_differ(entries.iter().map(|entry| entry.bank_ref.as_str())) {
         return Ok(entries);
     }
-    let mut first: HashMap<&str, Content> = HashMap::with_capacity(entries.len());
+    let mut first: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
     let mut again = Vec::new();
+    let mut better: Vec<(usize, Position)> = Vec::new();
     let mut conflicts = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        match first.get(entry.bank_ref.as_str()) {
-            None => {
-                first.insert(&entry.bank_ref, entry.content());
-            }
-            Some(content) if *content == entry.content() => again.push(index),
-            Some(content) if conflicts.len() < TOLD_MAX => conflicts.push(Conflict {
+        let Some(earlier) = first.get(entry.bank_ref.as_str()).copied() else {
+            first.insert(&entry.bank_ref, index);
+            continue;
+        };
+        if entries[earlier].content() == entry.content() {
+            again.push(index);
+            better.push((earlier, entry.position()));
+        } else if conflicts.len() < TOLD_MAX {
+            conflicts.push(Conflict {
                 bank_ref: entry.bank_ref.clone(),
-                stored: *content,
+                stored: entries[earlier].content(),
                 received: entry.content(),
-            }),
-            Some(_) => {}
+            });
         }
     }
     if !conflicts.is_empty() {
@@ -219,6 +227,11 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
     }
     if again.is_empty() {
         return Ok(entries);
+    }
+    let mut entries = entries;
+    for (index, position) in better {
+        let position = entries[index].position().or(position);
+        (entries[index].booked_at, entries[index].seq) = (position.booked_at, position.seq);
     }
     let mut again = again.into_iter().peekable();
     Ok(entries

@@ -4,6 +4,7 @@
 //! the mails that follow. The account is locked meanwhile, so that a reference stays unique within it for good. What came
 //! before changes nothing, and the order of deliveries does not matter (see [`judge`] and [`chain`]).
 
+mod again;
 mod chain;
 mod copy;
 mod entries;
@@ -25,6 +26,6 @@ pub use chain::Gap;
 pub use entries::{Collected, NewEntry, collect};
 pub use error::IngestError;
 pub use examine::examine;
-pub use model::{Delivery, Incoming, Push, Received, Target, WarningNews};
+pub use model::{Delivery, Incoming, Push, REPEAT_DAYS, Received, Repeat, Target, WarningNews};
 pub use rejudge::{changed_accounts, rejudge};
 pub use work::receive;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Gap;
 use crate::escrow::{
     detector::{Level, WarningKind},
-    statement::{Document, Entry, Statement},
+    statement::{Direction, Document, Entry, Statement},
 };
 
 /// Which account a statement is for.
@@ -110,9 +110,27 @@ pub struct Received {
     pub duplicates: i64,
     /// Movements that the account's statements do not show, beside the first of these statements that has such a gap.
     pub gap: Option<Gap>,
+    /// New entries that say the same as one of another day: the bank may have delivered a day again under another date.
+    pub repeats: Vec<Repeat>,
     /// Warnings that this delivery raised, aggravated or closed.
     pub warnings: Vec<WarningNews>,
 }
+
+/// An entry without a reference of the bank's own that says the same as one of another day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repeat {
+    pub bank_ref: String,
+    pub booked_on: NaiveDate,
+    pub direction: Direction,
+    pub amount_fen: i64,
+    /// The entry that was there before.
+    pub like_ref: String,
+    pub like_on: NaiveDate,
+}
+
+/// Days between two entries that may be one, delivered under two dates (docs/adr/0015): the longest statutory holiday, and
+/// the weekend beside it.
+pub const REPEAT_DAYS: i32 = 10;
 
 /// A warning that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -35,12 +35,12 @@ use crate::{
 
 /// What one account gets of a delivery.
 #[derive(Debug)]
-struct Batch {
+pub(super) struct Batch {
     account: i64,
     /// Places of its statements in the delivery.
     places: Vec<usize>,
     /// Shared with the detector, which may run while they are written.
-    entries: Arc<Vec<NewEntry>>,
+    pub(super) entries: Arc<Vec<NewEntry>>,
 }
 
 /// Takes a delivery in, in the bureau of `caller`.
@@ -181,6 +181,8 @@ struct Sifted {
     duplicates: Vec<i64>,
     /// The earliest of these entries of each statement, as stored.
     first_at: HashMap<usize, DateTime<Utc>>,
+    /// Those whose place in the day is now known better.
+    moved: Vec<rows::Moved>,
 }
 
 /// On what the balance rests after a batch.
@@ -225,11 +227,15 @@ impl Work<'_> {
             accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
         }
         let sifted = self.leave_out_known(&account, &mut batch).await?;
+        if !sifted.moved.is_empty() {
+            rows::place(&self.tx, self.tenant(), account.id, &sifted.moved).await?;
+        }
+        let repeats = self.repeats(&account, &batch).await?;
         let known = orders::known(&self.tx, self.tenant(), &account).await?;
         self.settle(&account, known, &mut batch.entries).await?;
         let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
-        let standing = self.standing(&account, &batch, &claims).await?;
+        let standing = self.standing(&account, &batch, &claims, !sifted.moved.is_empty()).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
         let ids = self.record(&account, &batch, &fresh, &sifted.duplicates, (&claims, &standing)).await?;
         let owner = Owner {
@@ -264,7 +270,8 @@ impl Work<'_> {
         let mut news = Vec::new();
         let learned = account.owed_changed_on.is_some() && account.entry_count > 0;
         if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on || learned {
-            let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at);
+            let moved = sifted.moved.iter().map(|one| one.to.booked_at).max();
+            let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at).max(moved);
             let judged = match first {
                 Some(run) => {
                     let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
@@ -309,6 +316,7 @@ impl Work<'_> {
             statement_id,
             inserted,
             duplicates,
+            repeats,
             gap: batch.places.iter().find_map(|place| standing.verdicts.get(place)?.gap),
             warnings: news,
         })
@@ -333,9 +341,11 @@ impl Work<'_> {
         account: &Account,
         batch: &Batch,
         claims: &[(usize, Claim)],
+        shifted: bool,
     ) -> Result<Standing, IngestError> {
         let mut in_order = account.entry_count == 0;
-        if !in_order {
+        // Where something moved within a day, what came after it is judged anew.
+        if !in_order && !shifted {
             let last_claim = accounts::last_claim_at(&self.tx, self.tenant(), account.id).await?;
             let first = batch.entries.first().map(|entry| entry.booked_at);
             in_order = self.follow_on(account, &batch.entries).await? && (first.is_none() || last_claim <= first);
@@ -355,7 +365,7 @@ impl Work<'_> {
             (verdict.balanced(claimed.adds_up), verdict.gap) != (claimed.balanced, claimed.gap)
         };
         Ok(Standing {
-            moved: before.runs != after.runs,
+            moved: shifted || before.runs != after.runs,
             runs: Some(after.runs),
             in_order,
             verdicts: claims.iter().map(|(place, _)| *place).zip(new.iter().copied()).collect(),
@@ -388,8 +398,9 @@ impl Work<'_> {
             .map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 })
             .collect::<Vec<_>>();
         let mut first_at = HashMap::new();
+        let mut moved = Vec::new();
         if account.entry_count == 0 || batch.entries.is_empty() {
-            return Ok(Sifted { duplicates, first_at });
+            return Ok(Sifted { duplicates, first_at, moved });
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
         let known = rows::known(&self.tx, self.tenant(), account.id, &refs).await?;
@@ -399,8 +410,12 @@ impl Work<'_> {
             let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
             if stored.content == entry.content() {
                 duplicates[entry.statement] += 1;
-                let first = first_at.entry(entry.statement).or_insert(stored.booked_at);
-                *first = stored.booked_at.min(*first);
+                let to = stored.position.or(entry.position());
+                if to != stored.position {
+                    moved.push(rows::Moved { bank_ref: entry.bank_ref.clone(), from: stored.position.booked_at, to });
+                }
+                let first = first_at.entry(entry.statement).or_insert(to.booked_at);
+                *first = to.booked_at.min(*first);
             } else if conflicts.len() < TOLD_MAX {
                 conflicts.push(Conflict {
                     bank_ref: entry.bank_ref.clone(),
@@ -410,7 +425,11 @@ impl Work<'_> {
             }
             false
         });
-        if conflicts.is_empty() { Ok(Sifted { duplicates, first_at }) } else { Err(IngestError::Conflict(conflicts)) }
+        if conflicts.is_empty() {
+            Ok(Sifted { duplicates, first_at, moved })
+        } else {
+            Err(IngestError::Conflict(conflicts))
+        }
     }
 
     /// Records the batch's statements; ids by place in the delivery, 0 where nothing new came and none was kept before.

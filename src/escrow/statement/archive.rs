@@ -23,6 +23,11 @@ pub(super) enum Content {
     Members(Vec<(String, Vec<u8>)>),
 }
 
+/// Whether a zip is a workbook, by its list of members alone.
+pub(super) fn is_workbook(bytes: &[u8]) -> bool {
+    ZipArchive::new(Cursor::new(bytes)).is_ok_and(|zip| zip.index_for_name("[Content_Types].xml").is_some())
+}
+
 /// Opens a zip.
 ///
 /// Fails on a broken, encrypted or empty archive, on more members or more unpacked bytes than allowed, and on a name

@@ -3,6 +3,7 @@
 use super::{
     camt,
     error::{Place, StatementError},
+    layout::Layout,
     model::{Document, Format, Limits},
     mt940,
     settle::{Draft, settle},
@@ -25,18 +26,18 @@ pub(super) fn document(
     bytes: &[u8],
     wanted: Option<Format>,
     workbook: Option<u64>,
+    layouts: &[Layout],
     limits: &Limits,
 ) -> Result<Document, StatementError> {
     if bytes.len() as u64 > limits.max_bytes_unpacked {
-        let what = ("文件字节数", "bytes of the file");
-        return Err(StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked));
+        return Err(StatementError::too_many_bytes(limits.max_bytes_unpacked));
     }
     let (found, version, drafts) = if let Some(largest) = workbook {
-        (Format::Xlsx, None, table::read_xlsx(bytes, largest, limits)?)
+        (Format::Xlsx, None, table::read_xlsx(bytes, largest, layouts, limits)?)
     } else if is_compound(bytes) {
-        (Format::Xls, None, table::read_xls(bytes, limits)?)
+        (Format::Xls, None, table::read_xls(bytes, layouts, limits)?)
     } else {
-        written(name, bytes, wanted, limits)?
+        written(name, bytes, wanted, layouts, limits)?
     };
     let format = agreed(found, wanted)?;
     Ok(Document { member: None, format, version, statements: settle(drafts) })
@@ -45,7 +46,13 @@ pub(super) fn document(
 type Reading = (Format, Option<String>, Vec<Draft>);
 
 /// Reads a file that is text.
-fn written(name: &str, bytes: &[u8], wanted: Option<Format>, limits: &Limits) -> Result<Reading, StatementError> {
+fn written(
+    name: &str,
+    bytes: &[u8],
+    wanted: Option<Format>,
+    layouts: &[Layout],
+    limits: &Limits,
+) -> Result<Reading, StatementError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(StatementError::new(
             Place::File,
@@ -73,7 +80,7 @@ fn written(name: &str, bytes: &[u8], wanted: Option<Format>, limits: &Limits) ->
         return Ok((message.format, None, message.drafts));
     }
     let content = if guessed { text::decode(bytes, false)?.0 } else { content };
-    let (format, drafts) = table::read_text(&content, limits)?;
+    let (format, drafts) = table::read_text(&content, layouts, limits)?;
     let lower = name.to_ascii_lowercase();
     let format = match format {
         Format::Txt if lower.ends_with(".csv") => Format::Csv,
@@ -83,7 +90,7 @@ fn written(name: &str, bytes: &[u8], wanted: Option<Format>, limits: &Limits) ->
     Ok((format, None, drafts))
 }
 
-fn looks_like_xml(bytes: &[u8]) -> bool {
+pub(super) fn looks_like_xml(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match bytes {
         // UTF-16 of `<`, after its mark.

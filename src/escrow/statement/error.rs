@@ -93,9 +93,21 @@ impl StatementError {
         )
     }
 
+    /// The file has more bytes than may be read.
+    pub fn too_many_bytes(limit: u64) -> StatementError {
+        StatementError::over_limit(Place::File, ("文件字节数", "bytes of the file"), limit)
+    }
+
     /// The file holds more statements than [`Limits`](super::Limits) allow.
     pub(super) fn too_many_statements(place: Place, limit: usize) -> StatementError {
         StatementError::over_limit(place, ("对账单数", "number of statements"), limit)
+    }
+
+    /// Whether it may be mended by saying what the columns of the table mean.
+    pub fn is_about_columns(&self) -> bool {
+        let of_a_row = ["AMOUNT", "DIRECTION", "BOOKING_DATE", "BOTH_SIDES", "REF_LENGTH"].contains(&self.rule);
+        ["NO_HEADER", "COLUMNS_AMBIGUOUS"].contains(&self.rule)
+            || (of_a_row && matches!(self.place, Place::Cell { .. }))
     }
 
     /// The place as notes and problem documents name it, the zip member first.

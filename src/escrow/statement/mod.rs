@@ -11,6 +11,7 @@ mod archive;
 mod camt;
 mod detect;
 mod error;
+mod layout;
 mod model;
 mod mt940;
 mod mt940_line;
@@ -21,5 +22,7 @@ mod text;
 mod values;
 
 pub use error::{Place, StatementError};
+pub use layout::{ColumnRole, LAYOUT_COLUMNS_MAX, Layout, LayoutColumn, LayoutError};
 pub use model::{AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement};
-pub use read::{File, parse, parse_file};
+pub use read::{File, Member, Peek, members, parse, parse_file, peek};
+pub use settle::is_synthetic;

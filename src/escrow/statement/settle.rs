@@ -328,6 +328,12 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
     draft.statement
 }
 
+/// Whether a reference was made here from what its line says: then it holds the day, and the same line under another
+/// day is another reference.
+pub fn is_synthetic(reference: &str) -> bool {
+    reference.starts_with("syn-")
+}
+
 fn may_look_made(reference: &str) -> bool {
     reference.starts_with("syn-") || reference.contains('#')
 }

@@ -339,3 +339,31 @@ pub async fn balanced(conn: &mut ScopedConn, statement: i64) -> Result<Option<bo
         .optional()?;
     Ok(row.and_then(|row| row.balanced))
 }
+
+/// The account of the caller's own bureau with this number: its id and its bank.
+pub async fn by_number(conn: &mut ScopedConn, number: &str) -> Result<Option<(i64, String)>, DbError> {
+    named(conn, "account_no = $2", number).await
+}
+
+/// The bank of an account of the caller's own bureau.
+pub async fn bank_of(conn: &mut ScopedConn, id: i64) -> Result<Option<String>, DbError> {
+    Ok(named(conn, "id = $2::bigint", &id.to_string()).await?.map(|(_, bank)| bank))
+}
+
+async fn named(conn: &mut ScopedConn, which: &str, value: &str) -> Result<Option<(i64, String)>, DbError> {
+    #[derive(QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        bank: String,
+    }
+    let row: Option<Named> =
+        sql_query(format!("SELECT id, bank FROM escrow_accounts WHERE tenant_id = $1 AND {which}"))
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<Text, _>(value)
+            .get_result(conn.sql())
+            .await
+            .optional()?;
+    Ok(row.map(|row| (row.id, row.bank)))
+}

@@ -136,6 +136,83 @@ pub async fn by_refs(
         .await?)
 }
 
+/// Reversals since an instant, the latest first.
+pub async fn reversals(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    Ok(sql_query(format!(
+        "{ENTRY} AND booked_at >= $3 AND reversal ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $4"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Entries since an instant that are no reversals, of one of these amounts.
+pub async fn of_amounts(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: DateTime<Utc>,
+    amounts: &[i64],
+) -> Result<Vec<Entry>, DbError> {
+    Ok(sql_query(format!(
+        "{ENTRY} AND booked_at >= $3 AND NOT reversal AND amount_fen = ANY($4) ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT 2000"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Array<BigInt>, _>(amounts)
+    .load(conn.sql())
+    .await?)
+}
+
+/// An entry without a reference of the bank's own, and the latest one of an earlier day that says the same.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Repeated {
+    #[diesel(embed)]
+    pub entry: Entry,
+    #[diesel(sql_type = Text)]
+    pub like_ref: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub like_at: DateTime<Utc>,
+}
+
+/// Entries since an instant that say the same as one at most `days` earlier, the latest first.
+pub async fn repeated(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    account: i64,
+    from: DateTime<Utc>,
+    days: i32,
+    limit: i64,
+) -> Result<Vec<Repeated>, DbError> {
+    Ok(sql_query(
+        "SELECT * FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
+             counterparty_account, remittance, balance_after_fen, order_ref, last_value(bank_ref) OVER before AS like_ref, last_value(booked_at) OVER before AS like_at \
+         FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 \
+         AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\" \
+         AND coalesce(counterparty_name, counterparty_account, remittance) IS NOT NULL \
+         WINDOW before AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, '') \
+             ORDER BY (booked_at AT TIME ZONE interval '8 hours')::date RANGE BETWEEN make_interval(days => $4) PRECEDING AND interval '1 day' PRECEDING)) r \
+         WHERE like_at IS NOT NULL ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Integer, _>(days)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
 /// What moved on one local day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct Day {

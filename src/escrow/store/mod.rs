@@ -1,6 +1,8 @@
 //! SQL of escrow for signed-in users. What the bank brings is written by the ingest's own store.
 
 pub mod accounts;
+pub mod drafts;
 pub mod entries;
+pub mod layouts;
 pub mod owed;
 pub mod warnings;

@@ -24,7 +24,7 @@ pub struct Column {
 }
 
 /// Every sealed column of personal data.
-pub const COLUMNS: [Column; 10] = [
+pub const COLUMNS: [Column; 11] = [
     Column {
         table: "institutions",
         column: "phone_sealed",
@@ -77,6 +77,7 @@ pub const COLUMNS: [Column; 10] = [
     Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },
     Column { table: "imports", column: "sheet_sealed", row: "id::text", place: sheet, batch: 1 },
     Column { table: "imports", column: "report_sealed", row: "id::text", place: report, batch: 1 },
+    Column { table: "statement_drafts", column: "file_sealed", row: "id::text", place: escrow::draft_place, batch: 1 },
 ];
 
 fn file(tenant: i32, id: &str) -> Place<'_> {

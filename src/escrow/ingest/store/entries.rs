@@ -10,9 +10,12 @@ use crate::{
     escrow::{
         detector::{Entry, Kind},
         ingest::{
+            again::Position,
             copy::Rows,
             entries::{Content, NewEntry},
+            model::Repeat,
         },
+        statement::Direction,
     },
     kernel::clock,
 };
@@ -32,7 +35,7 @@ pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), 
 #[derive(Debug)]
 pub struct Known {
     pub bank_ref: String,
-    pub booked_at: DateTime<Utc>,
+    pub position: Position,
     pub content: Content,
 }
 
@@ -41,7 +44,7 @@ impl From<Row> for Known {
         let booked_at: DateTime<Utc> = row.get(1);
         let booked_on = clock::day(booked_at);
         let content = Content { booked_on, credit: row.get(2), amount_fen: row.get(3) };
-        Known { bank_ref: row.get(0), booked_at, content }
+        Known { bank_ref: row.get(0), position: Position { booked_at, seq: row.get(4) }, content }
     }
 }
 
@@ -49,12 +52,83 @@ impl From<Row> for Known {
 pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<Known>, Error> {
     let rows = client
         .query(
-            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen FROM unnest($3::text[]) AS r (bank_ref) \
+            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen, e.seq FROM unnest($3::text[]) AS r (bank_ref) \
              JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2",
             &[&tenant, &account, &refs],
         )
         .await?;
     Ok(rows.into_iter().map(Known::from).collect())
+}
+
+/// An entry whose place in its day another delivery tells better.
+#[derive(Debug)]
+pub struct Moved {
+    pub bank_ref: String,
+    pub from: DateTime<Utc>,
+    pub to: Position,
+}
+
+/// Moves entries within their days.
+pub async fn place(client: &Client, tenant: i32, account: i64, moved: &[Moved]) -> Result<(), Error> {
+    let refs: Vec<&str> = moved.iter().map(|one| one.bank_ref.as_str()).collect();
+    let from: Vec<DateTime<Utc>> = moved.iter().map(|one| one.from).collect();
+    let to: Vec<DateTime<Utc>> = moved.iter().map(|one| one.to.booked_at).collect();
+    let seqs: Vec<i32> = moved.iter().map(|one| one.to.seq).collect();
+    client
+        .execute(
+            "UPDATE entries e SET booked_at = m.new_at, seq = m.seq \
+             FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[]) AS m (bank_ref, old_at, new_at, seq) \
+             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.booked_at = m.old_at AND e.bank_ref = m.bank_ref COLLATE \"C\"",
+            &[&tenant, &account, &refs, &from, &to, &seqs],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Which of `entries`, none of which is stored yet, say the same as one that the account has under another day, at most
+/// `days` away; at most `limit` of them.
+pub async fn said_before(
+    client: &Client,
+    tenant: i32,
+    account: i64,
+    entries: &[&NewEntry],
+    days: i32,
+    limit: i64,
+) -> Result<Vec<Repeat>, Error> {
+    let text = |of: fn(&NewEntry) -> &Option<String>| -> Vec<&str> {
+        entries.iter().map(|entry| of(entry).as_deref().unwrap_or_default()).collect()
+    };
+    let refs: Vec<&str> = entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
+    let days_of: Vec<NaiveDate> = entries.iter().map(|entry| entry.booked_on()).collect();
+    let credits: Vec<bool> = entries.iter().map(|entry| entry.credit).collect();
+    let amounts: Vec<i64> = entries.iter().map(|entry| entry.amount_fen).collect();
+    let names = text(|entry| &entry.counterparty_name);
+    let accounts = text(|entry| &entry.counterparty_account);
+    let remarks = text(|entry| &entry.remittance);
+    let rows = client
+        .query(
+            "SELECT DISTINCT ON (n.day, n.bank_ref) n.bank_ref, n.day, n.credit, n.amount_fen, e.bank_ref, e.day \
+             FROM unnest($3::text[], $4::date[], $5::bool[], $6::bigint[], $7::text[], $8::text[], $9::text[]) \
+                  AS n (bank_ref, day, credit, amount_fen, name, account, remark) \
+             JOIN (SELECT bank_ref, credit, amount_fen, (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
+                          coalesce(counterparty_name, '') AS name, coalesce(counterparty_account, '') AS account, coalesce(remittance, '') AS remark \
+                   FROM entries WHERE tenant_id = $1 AND account_id = $2 \
+                   AND booked_at >= (SELECT min(d) - $10::int - 1 FROM unnest($4::date[]) d) AND booked_at < (SELECT max(d) + $10::int + 2 FROM unnest($4::date[]) d) \
+                   AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\") e \
+             ON (e.credit, e.amount_fen, e.name, e.account, e.remark) = (n.credit, n.amount_fen, n.name, n.account, n.remark) \
+             AND e.day <> n.day AND abs(e.day - n.day) <= $10::int ORDER BY n.day, n.bank_ref, abs(e.day - n.day), e.bank_ref LIMIT $11",
+            &[&tenant, &account, &refs, &days_of, &credits, &amounts, &names, &accounts, &remarks, &days, &limit],
+        )
+        .await?;
+    let repeat = |row: &Row| Repeat {
+        bank_ref: row.get(0),
+        booked_on: row.get(1),
+        direction: if row.get(2) { Direction::Credit } else { Direction::Debit },
+        amount_fen: row.get(3),
+        like_ref: row.get(4),
+        like_on: row.get(5),
+    };
+    Ok(rows.iter().map(repeat).collect())
 }
 
 /// The effect on the balance of all entries before `until`, and how many there are.

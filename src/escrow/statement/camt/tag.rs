@@ -8,6 +8,8 @@ pub(super) enum Tag {
     Acct,
     Id,
     Iban,
+    Bban,
+    PrtryAcct,
     Othr,
     Ccy,
     Bal,
@@ -55,10 +57,14 @@ impl Tag {
     pub(super) fn of(name: &str) -> Tag {
         match name {
             "BkToCstmrAcctRpt" | "BkToCstmrStmt" | "BkToCstmrDbtCdtNtfctn" => Tag::Statements,
+            // The first version has it in its name.
+            "BkToCstmrAcctRptV01" | "BkToCstmrStmtV01" | "BkToCstmrDbtCdtNtfctnV01" => Tag::Statements,
             "Stmt" | "Rpt" | "Ntfctn" => Tag::Stmt,
             "Acct" => Tag::Acct,
             "Id" => Tag::Id,
             "IBAN" => Tag::Iban,
+            "BBAN" => Tag::Bban,
+            "PrtryAcct" => Tag::PrtryAcct,
             "Othr" => Tag::Othr,
             "Ccy" => Tag::Ccy,
             "Bal" => Tag::Bal,

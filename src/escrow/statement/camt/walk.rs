@@ -292,9 +292,11 @@ impl<'a> Walk<'a> {
         let value = std::mem::take(&mut self.value);
         match (self.scope, &self.stack[base..]) {
             (Scope::Statement, [Id]) => self.draft.statement.statement_ref = tidy(&value),
-            (Scope::Statement, [Acct, Id, Iban] | [Acct, Id, Othr, Id]) => self.draft.statement.account = tidy(&value),
+            (Scope::Statement, [Acct, Id, Iban | Bban] | [Acct, Id, Othr | PrtryAcct, Id]) => {
+                self.draft.statement.account = tidy(&value);
+            }
             (Scope::Statement, [Acct, Ccy]) => self.draft.statement.currency = tidy(&value),
-            (Scope::Balance, [Tp, CdOrPrtry, Cd]) => self.balance.kind = value,
+            (Scope::Balance, [Tp, CdOrPrtry, Cd] | [Tp, Cd]) => self.balance.kind = value,
             (Scope::Balance, [Amt]) => self.balance.amount = Some(self.amount(value)),
             (Scope::Balance, [CdtDbtInd]) => self.balance.indicator = value,
             (Scope::Balance, [Dt, Dt]) => self.balance.on = iso_date(value.trim()),
@@ -336,8 +338,12 @@ impl<'a> Walk<'a> {
             [CdtDbtInd] => detail.indicator = value,
             [RltdPties, Dbtr, Nm] | [RltdPties, Dbtr, Pty, Nm] => detail.debtor = value,
             [RltdPties, Cdtr, Nm] | [RltdPties, Cdtr, Pty, Nm] => detail.creditor = value,
-            [RltdPties, DbtrAcct, Id, Iban] | [RltdPties, DbtrAcct, Id, Othr, Id] => detail.debtor_account = value,
-            [RltdPties, CdtrAcct, Id, Iban] | [RltdPties, CdtrAcct, Id, Othr, Id] => detail.creditor_account = value,
+            [RltdPties, DbtrAcct, Id, Iban | Bban] | [RltdPties, DbtrAcct, Id, Othr | PrtryAcct, Id] => {
+                detail.debtor_account = value;
+            }
+            [RltdPties, CdtrAcct, Id, Iban | Bban] | [RltdPties, CdtrAcct, Id, Othr | PrtryAcct, Id] => {
+                detail.creditor_account = value;
+            }
             [RmtInf, Ustrd] => append(&mut detail.unstructured, value),
             [RmtInf, Strd, CdtrRefInf, Ref] | [RmtInf, Strd, AddtlRmtInf] => append(&mut detail.structured, value),
             [AddtlTxInf] => append(&mut detail.additional, value),
@@ -425,8 +431,8 @@ impl<'a> Walk<'a> {
 
     fn note_format(&mut self, name: &str) -> Result<(), StatementError> {
         let format = match name {
-            "BkToCstmrAcctRpt" => Format::Camt052,
-            "BkToCstmrStmt" => Format::Camt053,
+            "BkToCstmrAcctRpt" | "BkToCstmrAcctRptV01" => Format::Camt052,
+            "BkToCstmrStmt" | "BkToCstmrStmtV01" => Format::Camt053,
             _ => Format::Camt054,
         };
         if self.format.is_some_and(|earlier| earlier != format) {

@@ -1,31 +1,12 @@
 //! What the columns of an export mean, by the names that Chinese banks and wallets give them.
 
-use super::super::values::tidy;
-
-/// The meaning of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Date,
-    Time,
-    ValueDate,
-    Credit,
-    Debit,
-    Amount,
-    Direction,
-    Balance,
-    Name,
-    Account,
-    Serial,
-    Currency,
-    OwnAccount,
-    Remark,
-    Status,
-    Reversal,
-    CardTail,
-}
+use super::super::{
+    layout::{ColumnRole as Role, Layout},
+    values::tidy,
+};
 
 /// Names per role, the preferred first: with both 记账日期 and 交易日期 the former is the booking date.
-const NAMES: [(Role, &[&str]); 17] = [
+pub(super) const NAMES: [(Role, &[&str]); 17] = [
     (
         Role::Date,
         &[
@@ -135,7 +116,7 @@ const NAMES: [(Role, &[&str]); 17] = [
         &["账户余额", "余额", "联机余额", "账面余额", "当前余额", "交易后余额", "本次余额", "可用余额", "balance"],
     ),
     (
-        Role::Name,
+        Role::CounterpartyName,
         &[
             "对方户名",
             "对方账户名",
@@ -159,7 +140,7 @@ const NAMES: [(Role, &[&str]); 17] = [
         ],
     ),
     (
-        Role::Account,
+        Role::CounterpartyAccount,
         &[
             "对方账号",
             "对方卡号/账号",
@@ -200,7 +181,7 @@ const NAMES: [(Role, &[&str]); 17] = [
     (Role::Currency, &["记账币种", "结算币种", "入账币种", "币种", "币别", "货币", "交易币种", "currency"]),
     (Role::OwnAccount, &["账号", "本方账号", "本方账户", "查询账号", "账户", "账户号", "借记卡号", "卡号", "account"]),
     (
-        Role::Remark,
+        Role::Remittance,
         &[
             "交易摘要",
             "摘要",
@@ -230,7 +211,7 @@ const NAMES: [(Role, &[&str]); 17] = [
 ];
 
 /// A header's name without what does not matter: blanks, full-width brackets, the unit.
-fn plain(name: &str) -> String {
+pub(in super::super) fn plain(name: &str) -> String {
     let name: String = tidy(name)
         .unwrap_or_default()
         .chars()
@@ -270,28 +251,61 @@ pub(super) struct Columns {
     columns: Vec<Column>,
     remarks: Vec<usize>,
     header: Vec<String>,
+    /// A person said what the columns mean.
+    told: bool,
+    /// The name of a money column that stands twice, so that nobody knows which one counts.
+    twice: Option<String>,
 }
 
 impl Columns {
-    /// Takes a row as a header when it names a date and an amount in some form, and at least three columns in all.
-    pub(super) fn of<S: AsRef<str>>(cells: &[S]) -> Option<Columns> {
+    /// Takes a row as a header when a layout knows it, or when it names a date and an amount in some form, and at least
+    /// three columns in all.
+    pub(super) fn of<S: AsRef<str>>(cells: &[S], layouts: &[Layout]) -> Option<Columns> {
+        match layouts.iter().find(|layout| layout.is_header(cells)) {
+            Some(layout) => Some(Columns::told(cells, layout)),
+            None => Columns::by_name(cells),
+        }
+    }
+
+    fn told<S: AsRef<str>>(cells: &[S], layout: &Layout) -> Columns {
+        let roles = cells.iter().zip(&layout.columns).enumerate();
+        let columns: Vec<Column> = roles
+            .filter_map(|(index, (cell, column))| Some(Column::of(cell.as_ref(), index, column.role?, 0)))
+            .collect();
+        Columns { remarks: remark_columns(&columns), columns, header: plain_names(cells), told: true, twice: None }
+    }
+
+    fn by_name<S: AsRef<str>>(cells: &[S]) -> Option<Columns> {
         let mut columns: Vec<Column> = Vec::new();
-        for (index, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.as_ref().len() <= 80) {
+        for (index, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.as_ref().len() <= HEADER_BYTES_MAX) {
             let name = plain(cell.as_ref());
-            let in_fen = cell.as_ref().contains("(分)") || cell.as_ref().contains("（分）");
             for (role, names) in NAMES {
                 if let Some(rank) = names.iter().position(|known| *known == name) {
-                    let name = tidy(cell.as_ref()).unwrap_or_default();
-                    columns.push(Column { index, role, rank, name, in_fen });
+                    columns.push(Column::of(cell.as_ref(), index, role, rank));
                 }
             }
         }
         columns.sort_by_key(|column| (column.rank, column.index));
         let remarks = remark_columns(&columns);
-        let columns = Columns { columns, remarks, header: cells.iter().map(|cell| plain(cell.as_ref())).collect() };
+        let mut columns = Columns { columns, remarks, header: plain_names(cells), told: false, twice: None };
+        columns.twice = columns.money_column_twice();
         let split = columns.has(Role::Credit) && columns.has(Role::Debit);
         let known: std::collections::HashSet<usize> = columns.columns.iter().map(|column| column.index).collect();
         (columns.has(Role::Date) && (split || columns.has(Role::Amount)) && known.len() >= 3).then_some(columns)
+    }
+
+    /// The first of the columns that money is read from whose name stands twice.
+    fn money_column_twice(&self) -> Option<String> {
+        let chosen = [Role::Credit, Role::Debit, Role::Amount, Role::Direction].into_iter();
+        chosen.filter_map(|role| self.column(role)).find_map(|one| {
+            let same = |other: &&Column| (other.role, other.rank) == (one.role, one.rank) && other.index != one.index;
+            self.columns.iter().find(same).map(|_| one.name.clone())
+        })
+    }
+
+    /// The name of a money column that stands twice.
+    pub(super) fn twice(&self) -> Option<&str> {
+        self.twice.as_deref()
     }
 
     fn column(&self, role: Role) -> Option<&Column> {
@@ -325,6 +339,9 @@ impl Columns {
 
     /// Whether the date and the time are of the same event (both 记账 or both 交易).
     pub(super) fn time_is_of_date(&self) -> bool {
+        if self.told {
+            return true;
+        }
         match (self.column(Role::Date), self.column(Role::Time)) {
             (Some(date), Some(time)) => {
                 let booking = |name: &str| name.contains("记账") || name.contains("入账");
@@ -356,11 +373,25 @@ impl Columns {
     }
 }
 
+impl Column {
+    fn of(cell: &str, index: usize, role: Role, rank: usize) -> Column {
+        let in_fen = cell.contains("(分)") || cell.contains("（分）");
+        Column { index, role, rank, name: tidy(cell).unwrap_or_default(), in_fen }
+    }
+}
+
+/// Longer cells are no names of columns.
+const HEADER_BYTES_MAX: usize = 80;
+
+pub(super) fn plain_names<S: AsRef<str>>(cells: &[S]) -> Vec<String> {
+    cells.iter().map(|cell| plain(cell.as_ref())).collect()
+}
+
 fn remark_columns(columns: &[Column]) -> Vec<usize> {
-    let name = columns.iter().find(|column| column.role == Role::Name).map(|column| column.index);
+    let name = columns.iter().find(|column| column.role == Role::CounterpartyName).map(|column| column.index);
     columns
         .iter()
-        .filter(|column| column.role == Role::Remark && Some(column.index) != name)
+        .filter(|column| column.role == Role::Remittance && Some(column.index) != name)
         .map(|column| column.index)
         .collect()
 }
@@ -371,7 +402,7 @@ mod tests {
 
     fn indexes(header: &str, roles: &[Role]) -> Vec<Option<usize>> {
         let cells: Vec<&str> = header.split(',').collect();
-        let columns = Columns::of(&cells).unwrap_or_else(|| panic!("no header: {header}"));
+        let columns = Columns::of(&cells, &[]).unwrap_or_else(|| panic!("no header: {header}"));
         roles.iter().map(|role| columns.index(*role)).collect()
     }
 
@@ -421,13 +452,13 @@ mod tests {
             "金额,余额,摘要",
             "",
         ] {
-            assert!(Columns::of(&row.split(',').collect::<Vec<_>>()).is_none(), "{row}");
+            assert!(Columns::of(&row.split(',').collect::<Vec<_>>(), &[]).is_none(), "{row}");
         }
     }
 
     #[test]
     fn a_header_can_count_in_fen() {
-        let columns = Columns::of(&["交易日期", "金额（分）", "余额(元)"]).unwrap();
+        let columns = Columns::of(&["交易日期", "金额（分）", "余额(元)"], &[]).unwrap();
         assert!(columns.in_fen(Role::Amount) && !columns.in_fen(Role::Balance));
     }
 }

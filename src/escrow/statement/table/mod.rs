@@ -9,18 +9,24 @@ mod cfb;
 mod columns;
 mod delimited;
 mod head;
+mod peek;
+mod proposal;
 mod records;
 mod rows;
 mod sections;
 mod xls;
 mod xlsx;
 
-pub(super) use delimited::read as read_text;
-pub(super) use xls::read as read_xls;
-pub(super) use xlsx::read as read_xlsx;
+pub(super) use columns::plain;
+pub(super) use delimited::{peek as peek_text, read as read_text};
+pub(super) use peek::Peeked;
+pub(super) use proposal::{likeness, proposed};
+pub(super) use xls::{peek as peek_xls, read as read_xls};
+pub(super) use xlsx::{peek as peek_xlsx, read as read_xlsx};
 
 use super::{
     error::{Place, StatementError},
+    layout::Layout,
     model::Limits,
     settle::Draft,
 };
@@ -35,6 +41,8 @@ const COLUMNS_MAX: usize = 256;
 /// Reads the rows of one sheet or text, one after the other.
 struct TableReader<'l> {
     limits: &'l Limits,
+    /// What people have said of headers.
+    layouts: &'l [Layout],
     sheet: Option<String>,
     /// The facts before the header.
     head: Head,
@@ -44,8 +52,8 @@ struct TableReader<'l> {
 }
 
 impl<'l> TableReader<'l> {
-    fn new(limits: &'l Limits, sheet: Option<String>) -> TableReader<'l> {
-        TableReader { limits, sheet, head: Head::default(), columns: None, sections: Vec::new(), entries: 0 }
+    fn new(limits: &'l Limits, layouts: &'l [Layout], sheet: Option<String>) -> TableReader<'l> {
+        TableReader { limits, layouts, sheet, head: Head::default(), columns: None, sections: Vec::new(), entries: 0 }
     }
 
     fn place(&self, row: u64, column: Option<String>) -> Place {
@@ -64,7 +72,7 @@ impl<'l> TableReader<'l> {
             return Ok(());
         }
         let Some(columns) = &self.columns else {
-            return self.before_header(cells);
+            return self.before_header(number, cells);
         };
         if columns.repeats(cells) {
             return Ok(());
@@ -89,9 +97,12 @@ impl<'l> TableReader<'l> {
         Ok(())
     }
 
-    fn before_header<S: AsRef<str>>(&mut self, cells: &[S]) -> Result<(), StatementError> {
-        match Columns::of(cells) {
+    fn before_header<S: AsRef<str>>(&mut self, number: u64, cells: &[S]) -> Result<(), StatementError> {
+        match Columns::of(cells, self.layouts) {
             Some(columns) => {
+                if let Some(name) = columns.twice() {
+                    return Err(ambiguous(self.place(number, Some(name.to_owned())), name));
+                }
                 self.columns = Some(columns.clone());
                 let head = std::mem::take(&mut self.head);
                 self.sections.push(Section::new(head, columns, self.sheet.clone()));
@@ -149,8 +160,21 @@ fn no_header() -> StatementError {
             "no header row was found: it needs a date and an amount, or a credit and a debit column",
         ),
         (
-            "请从网上银行重新导出明细，保留表头，或改用 camt.053、MT940",
-            "export the details again with their header, or use camt.053 or MT940",
+            "请在上传页面说明各列的含义，或从网上银行重新导出明细并保留表头，或改用 camt.053、MT940",
+            "tell on the upload page what its columns mean, export the details again with their header, or use camt.053 or MT940",
         ),
+    )
+}
+
+/// The refusal of a header in which money may be read from either of two columns.
+fn ambiguous(place: Place, name: &str) -> StatementError {
+    StatementError::new(
+        place,
+        "COLUMNS_AMBIGUOUS",
+        (
+            format!("表头中有两列“{name}”，不知道以哪一列为准"),
+            format!("two columns are called \"{name}\"; which one counts is unknown"),
+        ),
+        ("请在上传页面指定各列的含义", "tell on the upload page what each column means"),
     )
 }

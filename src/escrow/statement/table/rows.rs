@@ -5,12 +5,13 @@ use chrono::NaiveDate;
 use super::{
     super::{
         error::{Place, StatementError},
+        layout::ColumnRole as Role,
         model::{Direction, Entry, Limits, RefSource},
         settle::Origin,
         values::{AMOUNT_MEND, at_beijing, currency_code, loose_date, loose_time, minor_digits, shorten},
     },
     cells::{Side, amount, filled, flagged, side},
-    columns::{Columns, Role},
+    columns::Columns,
 };
 
 /// How a row's amount was written, which decides what its sign means once all rows are known.
@@ -149,8 +150,8 @@ pub(super) fn parse<S: AsRef<str>>(columns: &Columns, cells: &[S], limits: &Limi
         direction,
         amount_fen: magnitude,
         reversal: columns.has(Role::Reversal) && flagged(row.raw(Role::Reversal)),
-        counterparty_name: row.text(Role::Name),
-        counterparty_account: row.text(Role::Account),
+        counterparty_name: row.text(Role::CounterpartyName),
+        counterparty_account: row.text(Role::CounterpartyAccount),
         remittance: remittance(&row, limits),
         balance_after_fen: balance.as_ref().ok().copied().flatten(),
         kind: None,

@@ -270,7 +270,7 @@ mod tests {
 
     fn table(rows: &[&str]) -> Vec<Statement> {
         let limits = Limits::default();
-        let mut reader = TableReader::new(&limits, None);
+        let mut reader = TableReader::new(&limits, &[], None);
         for (row, number) in rows.iter().zip(1..) {
             reader.row(number, &row.split(',').collect::<Vec<_>>()).unwrap();
         }

@@ -6,6 +6,7 @@ use chrono::{NaiveTime, TimeDelta};
 use super::{
     super::{
         error::{Place, StatementError},
+        layout::Layout,
         model::Limits,
         settle::Draft,
     },
@@ -13,33 +14,17 @@ use super::{
     biff::{self, Fault},
     cfb::{self, Broken},
     no_header,
+    peek::Peeked,
 };
 
 /// Reads every sheet that has a header row.
-pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
-    let stream = cfb::stream(bytes, &["Workbook", "Book"]).map_err(broken)?;
-    let sheets = biff::sheets(&stream, limits.max_bytes_unpacked);
-    let sheets = sheets.map_err(|fault| match fault {
-        Fault::Broken => broken(Broken),
-        Fault::Large => {
-            let what = ("单元格的字节数", "bytes of all cells");
-            StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked)
-        }
-    })?;
+pub(in super::super) fn read(bytes: &[u8], layouts: &[Layout], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
     let mut limits = limits.clone();
     let mut drafts = Vec::new();
-    for sheet in sheets {
-        let mut reader = TableReader::new(&limits, Some(sheet.name));
+    for sheet in sheets(bytes, &limits)? {
+        let mut reader = TableReader::new(&limits, layouts, Some(sheet.name));
         for (row, cells) in sheet.rows {
-            let mut texts: Vec<String> = Vec::new();
-            for (column, text) in cells {
-                let column = usize::from(column);
-                if column < COLUMNS_MAX {
-                    texts.resize(texts.len().max(column + 1), String::new());
-                    texts[column] = text;
-                }
-            }
-            reader.row(u64::from(row) + 1, &texts)?;
+            reader.row(u64::from(row) + 1, &texts(cells))?;
         }
         if reader.is_table() {
             let found = reader.finish()?;
@@ -48,6 +33,45 @@ pub(in super::super) fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Draft>
         }
     }
     if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }
+}
+
+/// The first rows of every sheet.
+pub(in super::super) fn peek(bytes: &[u8], limits: &Limits) -> Result<Vec<Peeked>, StatementError> {
+    let mut found = Vec::new();
+    for sheet in sheets(bytes, limits)? {
+        let mut peeked = Peeked::new(Some(sheet.name));
+        for (row, cells) in sheet.rows {
+            if !peeked.row(u64::from(row) + 1, &texts(cells)) {
+                break;
+            }
+        }
+        found.push(peeked);
+    }
+    Ok(found)
+}
+
+fn sheets(bytes: &[u8], limits: &Limits) -> Result<Vec<biff::Sheet>, StatementError> {
+    let stream = cfb::stream(bytes, &["Workbook", "Book"]).map_err(broken)?;
+    biff::sheets(&stream, limits.max_bytes_unpacked).map_err(|fault| match fault {
+        Fault::Broken => broken(Broken),
+        Fault::Large => {
+            let what = ("单元格的字节数", "bytes of all cells");
+            StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked)
+        }
+    })
+}
+
+/// The cells of one row, each in its place.
+fn texts(cells: impl IntoIterator<Item = (u16, String)>) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for (column, text) in cells {
+        let column = usize::from(column);
+        if column < COLUMNS_MAX {
+            texts.resize(texts.len().max(column + 1), String::new());
+            texts[column] = text;
+        }
+    }
+    texts
 }
 
 fn broken(_: Broken) -> StatementError {

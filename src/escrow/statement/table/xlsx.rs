@@ -7,10 +7,12 @@ use calamine::{DataRef, Reader, Xlsx, XlsxError};
 use super::{
     super::{
         error::{Place, StatementError},
+        layout::Layout,
         model::Limits,
         settle::Draft,
     },
     COLUMNS_MAX, TableReader, no_header,
+    peek::Peeked,
 };
 
 /// A list of sheets may name one sheet many times, each to be read anew: all of them together may not come to more than
@@ -19,23 +21,56 @@ const READ_AGAIN_MAX: u64 = 4;
 
 /// Reads every sheet that has a header row. What the workbook unpacks to must have been checked before; `largest` is
 /// the size of its largest member.
-pub(in super::super) fn read(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+pub(in super::super) fn read(
+    bytes: &[u8],
+    largest: u64,
+    layouts: &[Layout],
+    limits: &Limits,
+) -> Result<Vec<Draft>, StatementError> {
     // The library has met files that make it panic; such a file is broken, and no fault of the service.
-    std::panic::catch_unwind(|| sheets(bytes, largest, limits)).unwrap_or_else(|_| Err(broken(&"damaged")))
+    std::panic::catch_unwind(|| sheets(bytes, largest, layouts, limits)).unwrap_or_else(|_| Err(broken(&"damaged")))
 }
 
-fn sheets(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Draft>, StatementError> {
-    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
+/// The first rows of every sheet; what holds for [`read`] holds here.
+pub(in super::super) fn peek(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Peeked>, StatementError> {
+    std::panic::catch_unwind(|| first_rows(bytes, largest, limits)).unwrap_or_else(|_| Err(broken(&"damaged")))
+}
+
+fn first_rows(bytes: &[u8], largest: u64, limits: &Limits) -> Result<Vec<Peeked>, StatementError> {
+    let (mut book, names) = open(bytes, largest, limits)?;
+    let mut found = Vec::new();
+    for name in names {
+        let mut peeked = Peeked::new(Some(name.clone()));
+        match sheet(&mut book, &name, |row, cells| Ok(peeked.row(row, cells))) {
+            Ok(()) => found.push(peeked),
+            Err(SheetFault::NotASheet) => {}
+            Err(SheetFault::Broken(error)) => return Err(broken(&error)),
+            Err(SheetFault::Statement(error)) => return Err(*error),
+        }
+    }
+    Ok(found)
+}
+
+type Book<'b> = Xlsx<Cursor<&'b [u8]>>;
+
+/// The workbook and the names of its sheets.
+fn open<'b>(bytes: &'b [u8], largest: u64, limits: &Limits) -> Result<(Book<'b>, Vec<String>), StatementError> {
+    let book: Book<'b> = Xlsx::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
     let names = book.sheet_names();
     if largest.saturating_mul(names.len() as u64) > limits.max_bytes_unpacked.saturating_mul(READ_AGAIN_MAX) {
         let what = ("工作表数", "number of sheets");
         return Err(StatementError::over_limit(Place::File, what, names.len().saturating_sub(1)));
     }
+    Ok((book, names))
+}
+
+fn sheets(bytes: &[u8], largest: u64, layouts: &[Layout], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+    let (mut book, names) = open(bytes, largest, limits)?;
     let mut limits = limits.clone();
     let mut drafts = Vec::new();
     for name in names {
-        let mut reader = TableReader::new(&limits, Some(name.clone()));
-        match sheet(&mut book, &name, &mut reader) {
+        let mut reader = TableReader::new(&limits, layouts, Some(name.clone()));
+        match sheet(&mut book, &name, |row, cells| reader.row(row, cells).map(|()| true)) {
             Ok(()) => {}
             Err(SheetFault::NotASheet) => continue,
             Err(SheetFault::Broken(error)) => return Err(broken(&error)),
@@ -57,7 +92,12 @@ enum SheetFault {
     Statement(Box<StatementError>),
 }
 
-fn sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, reader: &mut TableReader<'_>) -> Result<(), SheetFault> {
+/// Hands over the rows of a sheet, each with its number, until `take` has had enough.
+fn sheet(
+    book: &mut Book<'_>,
+    name: &str,
+    mut take: impl FnMut(u64, &[String]) -> Result<bool, StatementError>,
+) -> Result<(), SheetFault> {
     let mut cells = book.worksheet_cells_reader(name).map_err(|error| match error {
         XlsxError::NotAWorksheet(_) => SheetFault::NotASheet,
         other => SheetFault::Broken(other),
@@ -68,7 +108,9 @@ fn sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, reader: &mut TableReader<'_
     while let Some(cell) = cells.next_cell().map_err(SheetFault::Broken)? {
         let (cell_row, column) = cell.get_position();
         if cell_row != at {
-            reader.row(u64::from(at) + 1, &row).map_err(refuse)?;
+            if !take(u64::from(at) + 1, &row).map_err(refuse)? {
+                return Ok(());
+            }
             row.clear();
             at = cell_row;
         }
@@ -80,7 +122,8 @@ fn sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, reader: &mut TableReader<'_
             row[column] = text(cell.get_value());
         }
     }
-    reader.row(u64::from(at) + 1, &row).map_err(refuse)
+    take(u64::from(at) + 1, &row).map_err(refuse)?;
+    Ok(())
 }
 
 /// A cell as text: numbers as decimals without an exponent, days and times as exports write them.

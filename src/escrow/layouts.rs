@@ -1,0 +1,167 @@
+//! What the columns of a bank's exports mean, once an official has said so: remembered for the bureau, used by every way in.
+//!
+//! A layout belongs to a bank and a header row. A file is read by those of its account's bank first; of other banks' only
+//! where they agree, because the same header may mean another thing elsewhere.
+
+use serde_json::json;
+
+use super::{
+    EscrowError,
+    ingest::Target,
+    model::account_number,
+    statement::Layout,
+    store::{
+        accounts,
+        layouts::{self, Remembered},
+    },
+};
+use crate::{
+    audit::{self, Event},
+    db::{DbError, Scope, ScopedConn},
+    identity::{Action, Caller, may},
+    web::{AppState, FieldError},
+};
+
+/// Longest name of a bank in characters.
+const BANK_MAX: usize = 100;
+
+/// The layouts by which a file for `target` is read.
+pub async fn for_reading(state: &AppState, caller: &Caller, target: Option<&Target>) -> Result<Vec<Layout>, DbError> {
+    let mut conn = Scope::system(caller.actor.tenant).begin(&state.pools).await?;
+    let bank = bank_of(&mut conn, target).await?;
+    let known = layouts::all(&mut conn).await?;
+    conn.commit().await?;
+    Ok(chosen(known.into_iter().map(|one| one.layout).collect(), bank.as_deref()))
+}
+
+/// The bank of the account that a file is for, where that is known before it is read.
+pub async fn bank_of(conn: &mut ScopedConn, target: Option<&Target>) -> Result<Option<String>, DbError> {
+    match target {
+        Some(Target::Id(id)) => accounts::bank_of(conn, *id).await,
+        Some(Target::Number(number)) => {
+            Ok(accounts::by_number(conn, &account_number(number)).await?.map(|(_, bank)| bank))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Those of `bank` first; of one header row with several meanings elsewhere, none.
+fn chosen(layouts: Vec<Layout>, bank: Option<&str>) -> Vec<Layout> {
+    let is_own = |layout: &Layout| bank.is_some_and(|bank| same_bank(bank, &layout.bank));
+    let (own, others): (Vec<Layout>, Vec<Layout>) = layouts.into_iter().partition(is_own);
+    let settled = |layout: &&Layout| {
+        let same = |other: &&Layout| other.fingerprint() == layout.fingerprint();
+        let roles = |one: &Layout| one.columns.iter().map(|column| column.role).collect::<Vec<_>>();
+        others.iter().filter(same).all(|other| roles(other) == roles(layout))
+    };
+    let others: Vec<Layout> = others.iter().filter(settled).cloned().collect();
+    own.into_iter().chain(others).collect()
+}
+
+/// A branch and its bank are one: 台州银行椒江支行, 台州银行.
+fn same_bank(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    !one.is_empty() && !other.is_empty() && (one.starts_with(other) || other.starts_with(one))
+}
+
+/// What keeps a layout from being remembered.
+pub fn checked(layout: &Layout) -> Result<(), Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let length = layout.bank.trim().chars().count();
+    if length == 0 || length > BANK_MAX {
+        let (zh, en) = ("请填写银行名称，不超过 100 字", "give the bank's name, 100 characters at most");
+        errors.push(FieldError::new("bank", "bank", zh, en));
+    }
+    for fault in layout.faults() {
+        let path = fault.columns.first().map_or_else(|| "columns".to_owned(), |index| format!("role-{index}"));
+        errors.push(FieldError::new(&path, fault.rule, fault.message_zh, fault.message_en));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Remembers what the columns of a bank's export mean, for the whole bureau.
+pub async fn remember(state: &AppState, caller: &Caller, layout: &Layout) -> Result<(), EscrowError> {
+    if !may(caller.actor.role, Action::UploadStatement) {
+        return Err(EscrowError::Forbidden);
+    }
+    checked(layout).map_err(EscrowError::Invalid)?;
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let before = layouts::of_header(&mut conn, &layout.bank, &layout.fingerprint()).await?;
+    if before.as_ref().is_some_and(|before| before.layout.columns == layout.columns) {
+        conn.commit().await?;
+        return Ok(());
+    }
+    let id = layouts::keep(&mut conn, caller, layout).await?;
+    let event = Event {
+        action: "statement_layout.remembered",
+        subject_kind: "statement_layout",
+        subject_id: id.to_string(),
+        before: before.map(|before| told(&before.layout)),
+        after: Some(told(layout)),
+        ..Event::default()
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    conn.commit().await?;
+    Ok(())
+}
+
+/// Forgets a layout; files that need it are asked about again.
+pub async fn forget(state: &AppState, caller: &Caller, id: i64) -> Result<(), EscrowError> {
+    if !may(caller.actor.role, Action::UploadStatement) {
+        return Err(EscrowError::Forbidden);
+    }
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let Remembered { layout, .. } = layouts::remove(&mut conn, id).await?.ok_or(EscrowError::NotFound)?;
+    let event = Event {
+        action: "statement_layout.forgotten",
+        subject_kind: "statement_layout",
+        subject_id: id.to_string(),
+        before: Some(told(&layout)),
+        ..Event::default()
+    };
+    audit::store::record(&mut conn, caller, event).await?;
+    conn.commit().await?;
+    Ok(())
+}
+
+fn told(layout: &Layout) -> serde_json::Value {
+    json!({"bank": layout.bank, "columns": layout.columns})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::escrow::statement::ColumnRole::{Amount, Balance, Date};
+
+    #[test]
+    fn a_file_is_read_by_its_own_bank_first_and_by_others_where_they_agree() {
+        let header = ["发生日", "发生额", "结余"];
+        let of = |bank: &str, roles: [Option<_>; 3]| Layout::of(bank, &header, &roles);
+        let (one, other) = ([Some(Date), Some(Amount), Some(Balance)], [Some(Date), Some(Balance), Some(Amount)]);
+        let (taizhou, jiaojiang) = (of("台州银行", one), of("椒江农商行", other));
+        for (case, known, bank, expected) in [
+            ("its own", vec![&taizhou, &jiaojiang], Some("台州银行椒江支行"), vec![&taizhou, &jiaojiang]),
+            ("its own, given last", vec![&jiaojiang, &taizhou], Some("台州银行"), vec![&taizhou, &jiaojiang]),
+            ("one of another bank", vec![&taizhou], Some("工商银行"), vec![&taizhou]),
+            ("two that contradict each other", vec![&taizhou, &jiaojiang], None, vec![]),
+            ("one, of an unknown account", vec![&jiaojiang], None, vec![&jiaojiang]),
+        ] {
+            let found = chosen(known.into_iter().cloned().collect(), bank);
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_layout_needs_its_bank_and_columns_that_can_be_read() {
+        let header = ["发生日", "发生额", "结余"];
+        let paths = |bank: &str, roles: &[Option<_>]| {
+            let errors = checked(&Layout::of(bank, &header, roles)).err().unwrap_or_default();
+            errors.into_iter().map(|error| error.path).collect::<Vec<_>>()
+        };
+        assert_eq!(paths("台州银行", &[Some(Date), Some(Amount)]), Vec::<String>::new());
+        assert_eq!(paths(" ", &[Some(Date), Some(Amount)]), ["bank"]);
+        assert_eq!(paths(&"行".repeat(101), &[Some(Date), Some(Amount)]), ["bank"]);
+        assert_eq!(paths("台州银行", &[Some(Date), Some(Amount), Some(Amount)]), ["role-1"]);
+        assert_eq!(paths("台州银行", &[Some(Amount)]), ["columns"]);
+    }
+}

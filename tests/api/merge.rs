@@ -1,0 +1,220 @@
+//! The same movements delivered more than once, in parts, in other formats, under another date, and taken back.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    app::World,
+    samples::{OPENING, camt},
+};
+
+async fn send(world: &World, name: &str, text: &str) -> (StatusCode, Value) {
+    let id = world.account_id().await;
+    let part = reqwest::multipart::Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());
+    let form = reqwest::multipart::Form::new().part("file", part);
+    let request = world.admin.api(Method::POST, &format!("/escrow/accounts/{id}/statements"));
+    let answer = request.multipart(form).send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+async fn sent(world: &World, name: &str, text: &str) -> Value {
+    let (status, answer) = send(world, name, text).await;
+    assert_eq!(status, StatusCode::OK, "{name}: {answer}");
+    answer
+}
+
+/// A movement: day, minute of the day, signed fen, reference.
+type Fact = (&'static str, u32, i64, &'static str);
+
+const FACTS: [Fact; 6] = [
+    ("2026-03-10", 545, 480_000, "M1"),
+    ("2026-03-10", 700, -9_000_000, "M2"),
+    ("2026-03-10", 910, 240_000, "M3"),
+    ("2026-03-11", 560, -12_000_000, "M4"),
+    ("2026-03-11", 561, 90_000, "M5"),
+    ("2026-03-12", 1_000, -3_000_000, "M6"),
+];
+
+fn yuan(fen: i64, point: &str) -> String {
+    format!("{}{point}{:02}", fen.abs() / 100, fen.abs() % 100)
+}
+
+/// A message of camt.052, 053 or 054 about some of the facts, with times of day or without, with balances or without.
+fn message(kind: u32, account: &str, facts: &[Fact], timed: bool, opening: Option<i64>) -> String {
+    let (root, inner) = match kind {
+        52 => ("BkToCstmrAcctRpt", "Rpt"),
+        53 => ("BkToCstmrStmt", "Stmt"),
+        _ => ("BkToCstmrDbtCdtNtfctn", "Ntfctn"),
+    };
+    let mark = |fen: i64| if fen < 0 { "DBIT" } else { "CRDT" };
+    let entry = |(day, minute, fen, reference): &Fact| {
+        let booked = match timed {
+            true => format!("<DtTm>{day}T{:02}:{:02}:00+08:00</DtTm>", minute / 60, minute % 60),
+            false => format!("<Dt>{day}</Dt>"),
+        };
+        format!(
+            "<Ntry><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>{}</CdtDbtInd><Sts>BOOK</Sts><BookgDt>{booked}</BookgDt><AcctSvcrRef>{reference}</AcctSvcrRef></Ntry>",
+            yuan(*fen, "."),
+            mark(*fen)
+        )
+    };
+    let balance = |code: &str, fen: i64, day: &str| {
+        format!(
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>{}</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>",
+            yuan(fen, "."),
+            mark(fen)
+        )
+    };
+    let balances = opening.map_or_else(String::new, |fen| {
+        let closing = fen + facts.iter().map(|fact| fact.2).sum::<i64>();
+        balance("OPBD", fen, facts[0].0) + &balance("CLBD", closing, facts[facts.len() - 1].0)
+    });
+    format!(
+        "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.{kind:03}.001.02\"><{root}><{inner}><Id>{kind}-{}</Id><Acct><Id><Othr><Id>{account}</Id></Othr></Id>\
+         <Ccy>CNY</Ccy></Acct>{balances}{}</{inner}></{root}></Document>",
+        facts[0].3,
+        facts.iter().map(entry).collect::<String>()
+    )
+}
+
+/// MT940, or MT942 which has no balances: no times of day.
+fn swift(account: &str, facts: &[Fact], opening: Option<i64>) -> String {
+    let short = |day: &str| day[2..].replace('-', "");
+    let line = |(day, _, fen, reference): &Fact| {
+        let day = short(day);
+        let mark = if *fen < 0 { 'D' } else { 'C' };
+        format!(":61:{day}{}{mark}{}NTRFNONREF//{reference}\r\n", &day[2..], yuan(*fen, ","))
+    };
+    let lines: String = facts.iter().map(line).collect();
+    let (first, last) = (short(facts[0].0), short(facts[facts.len() - 1].0));
+    match opening {
+        Some(fen) => {
+            let closing = fen + facts.iter().map(|fact| fact.2).sum::<i64>();
+            format!(
+                ":20:S{}\r\n:25:{account}\r\n:28C:1/1\r\n:60F:C{first}CNY{}\r\n{lines}:62F:C{last}CNY{}\r\n-\r\n",
+                facts[0].3,
+                yuan(fen, ","),
+                yuan(closing, ",")
+            )
+        }
+        None => format!(
+            ":20:S{}\r\n:25:{account}\r\n:28C:1/1\r\n:34F:CNY0,\r\n:13D:{last}1800+0800\r\n{lines}-\r\n",
+            facts[0].3
+        ),
+    }
+}
+
+/// What the account's books say: entries in their order, balance, warnings with their values.
+async fn told(world: &World) -> Value {
+    let id = world.account_id().await;
+    let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
+    let entries = world.admin.json(&format!("/escrow/accounts/{id}/entries?limit=100")).await;
+    let shape = |e: &Value| json!([e["bank_ref"], e["booked_on"], e["booked_at"], e["direction"], e["amount_fen"]]);
+    let entries: Vec<Value> = entries["items"].as_array().unwrap().iter().map(shape).collect();
+    let warnings = world.admin.json("/warnings").await;
+    let shape =
+        |w: &Value| json!([w["kind"], w["level"], w["status"], w["raised_at"], w["bank_ref"], w["evidence"]["value"]]);
+    // One that later facts no longer bear out, and a gap that was filled, tell of the order in which they came.
+    let stands = |w: &&Value| w["status"] != "withdrawn" && !(w["kind"] == "STMT-GAP" && w["status"] == "resolved");
+    let mut warnings: Vec<Value> = warnings["items"].as_array().unwrap().iter().filter(stands).map(shape).collect();
+    warnings.sort_by_key(Value::to_string);
+    json!({"balance": account["balance_fen"], "entries": entries, "warnings": warnings})
+}
+
+/// Small, fast and the same everywhere.
+fn shuffled(seed: u64, count: usize) -> Vec<usize> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut order: Vec<usize> = (0..count).collect();
+    for at in (1..count).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        order.swap(at, usize::try_from(state % (at as u64 + 1)).unwrap());
+    }
+    order
+}
+
+#[tokio::test]
+async fn intraday_and_end_of_day_are_one_truth_in_any_order_split_and_repetition() {
+    let mut first: Option<(Value, Vec<usize>)> = None;
+    for seed in 0..7 {
+        let world = World::new().await;
+        let account = world.account.as_str();
+        let before = |until: usize| OPENING + FACTS[..until].iter().map(|fact| fact.2).sum::<i64>();
+        // Hourly reports with times of day and without, notifications, the day's statement in two formats.
+        let deliveries = [
+            message(52, account, &FACTS[..2], true, None),
+            message(52, account, &FACTS[1..3], true, None),
+            message(54, account, &FACTS[2..4], false, None),
+            message(53, account, &FACTS[..3], false, Some(OPENING)),
+            message(53, account, &FACTS[3..5], true, Some(before(3))),
+            swift(account, &FACTS[3..5], Some(before(3))),
+            swift(account, &FACTS[4..], None),
+            swift(account, &FACTS[5..], Some(before(5))),
+        ];
+        // The first time in the order of the day, then in others, some more than once.
+        let mut order: Vec<usize> =
+            if seed == 0 { (0..deliveries.len()).collect() } else { shuffled(seed, deliveries.len()) };
+        order.extend(shuffled(seed + 99, deliveries.len()).into_iter().take(usize::try_from(seed).unwrap() % 4));
+        for at in &order {
+            let name = if deliveries[*at].starts_with('<') { "a.xml" } else { "a.sta" };
+            sent(&world, name, &deliveries[*at]).await;
+        }
+        let books = told(&world).await;
+        assert_eq!(books["entries"].as_array().unwrap().len(), FACTS.len(), "{order:?}");
+        assert_eq!(books["balance"], json!(before(FACTS.len())), "{order:?}");
+        assert!(!books["warnings"].as_array().unwrap().is_empty(), "something left the account");
+        let (known, how) = first.get_or_insert_with(|| (books.clone(), order.clone()));
+        assert_eq!(*known, books, "{how:?} and {order:?}");
+    }
+}
+
+const TABLE: &str = "交易日期,收入,支出,对方户名,摘要";
+
+#[tokio::test]
+async fn a_day_delivered_again_under_another_date_is_found() {
+    let world = World::new().await;
+    // Under the bank's own reference it is a conflict, with both versions.
+    sent(&world, "a.xml", &camt(&world.account, OPENING, &[("2026-03-06", true, 5_000, "D1")])).await;
+    let (status, problem) =
+        send(&world, "a.xml", &camt(&world.account, OPENING, &[("2026-03-09", true, 5_000, "D1")])).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(problem["conflicts"][0]["stored"]["booked_on"], "2026-03-06", "{problem}");
+    assert_eq!(problem["conflicts"][0]["received"]["booked_on"], "2026-03-09", "{problem}");
+    // Without one it is kept, and shown.
+    let day =
+        |date: &str| format!("{TABLE}\n{date},,1234.00,某文具店,办公用品\n{date},88.00,,,课时费\n{date},,50.00,,\n");
+    let first = sent(&world, "a.csv", &day("20260306")).await;
+    assert_eq!((&first["inserted"], &first["repeats"]), (&json!(3), &json!([])), "{first}");
+    let again = sent(&world, "a.csv", &day("20260306")).await;
+    assert_eq!((&again["duplicates"], &again["repeats"]), (&json!(3), &json!([])), "the same day is the same");
+    let moved = sent(&world, "a.csv", &day("20260309")).await;
+    assert_eq!(moved["inserted"], 3, "never dropped");
+    // What says nothing but its amount is no sign of anything.
+    let repeats = moved["repeats"].as_array().unwrap();
+    assert_eq!(repeats.len(), 2, "{moved}");
+    assert!(repeats.iter().all(|r| r["booked_on"] == "2026-03-09" && r["like_on"] == "2026-03-06"), "{moved}");
+    let page = world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await;
+    assert!(page.contains("疑似重复") && page.contains("id=\"repeats\""), "{page}");
+    // Beyond the bound it is another month's bill.
+    let late = sent(&world, "a.csv", &day("20260220")).await;
+    assert_eq!(late["repeats"], json!([]), "{late}");
+}
+
+#[tokio::test]
+async fn a_reversal_stands_beside_what_it_takes_back() {
+    let world = World::new().await;
+    let file = format!(
+        ":20:S\r\n:25:{}\r\n:28C:1/1\r\n:60F:C260310CNY10000,00\r\n:61:2603100310D500,00NTRFNONREF//R100\r\n:86:代发工资\r\n\
+         :61:2603110311RD500,00NTRFNONREF//R101\r\n:86:冲正 R100\r\n:61:2603110311RC70,00NTRFNONREF//R102\r\n:86:不明\r\n:62F:C260311CNY9930,00\r\n-\r\n",
+        world.account
+    );
+    sent(&world, "a.sta", &file).await;
+    for page in [
+        world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await,
+        world.org.page("/org/escrow").await,
+    ] {
+        assert!(page.contains("的 R100") && page.contains("被 R101 冲正"), "{page}");
+        assert!(page.contains("未找到被冲的流水"), "{page}");
+    }
+}
