@@ -11,7 +11,7 @@ use super::{
     commands::{self, Filing, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
-    model::{Status, Step, account_number},
+    model::{Conclusion, Status, Step, account_number},
     oversight, shown,
     statement::Format,
     store::{
@@ -313,6 +313,8 @@ struct ActionRequest {
     version: Option<i32>,
     /// The post of the colleague, for `hand_over`.
     to: Option<i64>,
+    /// For `resolve`: whether it was `founded`, or `unfounded` and a false alarm.
+    conclusion: Option<Conclusion>,
 }
 
 async fn act(
@@ -323,8 +325,13 @@ async fn act(
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = &input.0;
-    let handling =
-        Handling { step: request.action, comment: &request.comment, version: request.version, to: request.to };
+    let handling = Handling {
+        step: request.action,
+        comment: &request.comment,
+        version: request.version,
+        to: request.to,
+        conclusion: request.conclusion,
+    };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;
@@ -342,7 +349,11 @@ async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResp
     let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
     conn.commit().await?;
+    let gap = shown::gap_of(&warning).filter(|_| warning.resolved_at.is_none());
+    let held: Vec<_> = gap.into_iter().flat_map(|(after, before)| oversight::undetermined(after, before)).collect();
     let mut document = serde_json::to_value(WarningDocument::from(warning)).map_err(|_| Problem::internal())?;
+    // What cannot be judged while it is open, and between which days.
+    document["undetermined"] = json!(held);
     document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }

@@ -7,7 +7,7 @@ use super::{
     desk::{Closing, steps_of},
     detector::Level,
     error::EscrowError,
-    model::{self, Mode, Status, Step, account_number, due_workdays, needs_two},
+    model::{self, Conclusion, Mode, Status, Step, account_number, due_workdays, needs_two},
     oversight::store::telling::{self, Colleague},
     store::{
         accounts::{self, NewAccount},
@@ -148,6 +148,8 @@ pub struct Handling<'a> {
     pub version: Option<i32>,
     /// The post of the colleague to whom it is handed over.
     pub to: Option<i64>,
+    /// Of who closes it, where they say so; no other step has one.
+    pub conclusion: Option<Conclusion>,
 }
 
 /// What became of a step.
@@ -167,7 +169,8 @@ pub async fn handle(
     id: i64,
     handling: Handling<'_>,
 ) -> Result<Handled, EscrowError> {
-    let Handling { step, comment, version, to } = handling;
+    let Handling { step, comment, version, to, conclusion } = handling;
+    let conclusion = conclusion.filter(|_| step == Step::Resolve);
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
         return Err(EscrowError::Forbidden);
@@ -186,7 +189,7 @@ pub async fn handle(
     let (status, level) = model::after(before.0, before.1, step).map_err(EscrowError::Refused)?;
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if step == Step::Resolve && needs_two(&in_force, level) {
-        let id = propose_closing(&mut conn, caller, &warning, comment).await?;
+        let id = propose_closing(&mut conn, caller, &warning, (comment, conclusion)).await?;
         warnings::notify(&mut conn).await?;
         conn.commit().await?;
         return Ok(Handled { warning, proposed: Some(id) });
@@ -206,13 +209,14 @@ pub async fn handle(
         resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
     };
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
+    warnings::conclude(&mut conn, id, conclusion.map(Into::into)).await?;
     let comment = match &colleague {
         Some(colleague) if comment.is_empty() => format!("移交给{}", colleague.display_name),
         Some(colleague) => format!("移交给{}：{comment}", colleague.display_name),
         None => comment.to_owned(),
     };
     warnings::add_action(&mut conn, caller, &warning, step.into(), &comment).await?;
-    record(&mut conn, caller, &warning, step, (status, level), &comment).await?;
+    record(&mut conn, caller, &warning, (step, conclusion), (status, level), &comment).await?;
     if let Some(colleague) = &colleague {
         tell_colleague(state, &mut conn, caller, &warning, colleague).await?;
     }
@@ -265,7 +269,7 @@ async fn propose_closing(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    comment: &str,
+    (comment, conclusion): (&str, Option<Conclusion>),
 ) -> Result<i64, EscrowError> {
     let payload = Closing {
         account: warning.account_id,
@@ -274,6 +278,7 @@ async fn propose_closing(
         level: warning.level.clone(),
         status: warning.status.clone(),
         steps: steps_of(warning),
+        conclusion,
     };
     let draft = Draft {
         subject: warning.id.to_string(),
@@ -331,7 +336,7 @@ pub(super) async fn record(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    step: Step,
+    (step, conclusion): (Step, Option<Conclusion>),
     now: (Status, Level),
     comment: &str,
 ) -> Result<(), DbError> {
@@ -346,13 +351,17 @@ pub(super) async fn record(
     };
     // What officials say among themselves does not stand in the institution's own trail.
     let among_officials = matches!(step, Step::Note | Step::HandOver);
+    let mut after = json!({"status": now.0, "level": now.1});
+    if let Some(conclusion) = conclusion {
+        after["conclusion"] = json!(conclusion);
+    }
     let event = Event {
         action,
         subject_kind: "warning",
         subject_id: warning.id.to_string(),
         institution: warning.institution_id.filter(|_| !among_officials),
         before: Some(json!({"status": warning.status, "level": warning.level})),
-        after: Some(json!({"status": now.0, "level": now.1})),
+        after: Some(after),
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(conn, caller, event).await

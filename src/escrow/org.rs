@@ -204,7 +204,8 @@ async fn post_answer(
     id: web::Path<i64>,
     form: SafeForm,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None };
+    let handling =
+        Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None, conclusion: None };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {

@@ -319,6 +319,7 @@ async fn post_warning(
         comment: form.get("comment"),
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
+        conclusion: form.get("conclusion").parse().ok(),
     };
     // The page on which the form stood: an account's, or the warning's own.
     let account = form.get("account").parse::<i64>().ok();

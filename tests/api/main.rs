@@ -36,3 +36,4 @@ mod sessions;
 mod sign_in;
 mod statements;
 mod tokens;
+mod what_if;

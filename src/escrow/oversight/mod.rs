@@ -19,5 +19,5 @@ pub mod words;
 
 pub use desk::RedDesk;
 pub use limits::TellingLimits;
-pub use rules::{Undetermined, tell_at};
+pub use rules::{Undetermined, tell_at, undetermined};
 pub use sweep::{SWEEP_EVERY, after_delivery, oldest, sweep, sweep_bureau};

@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod drafts;
 pub mod entries;
+pub mod known;
 pub mod layouts;
 pub mod owed;
+pub mod persons;
 pub mod warnings;

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::{detector::OwedDay, model::mentions},
+    escrow::model::mentions,
 };
 
 /// Calendar days after a payment in which the bank books it at the latest.
@@ -41,40 +41,6 @@ pub async fn owed_changed(conn: &mut ScopedConn, institution: i64, day: NaiveDat
     .execute(conn.sql())
     .await?;
     Ok(())
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Date)]
-    day: NaiveDate,
-    #[diesel(sql_type = BigInt)]
-    contracted_fen: i64,
-    #[diesel(sql_type = BigInt)]
-    consumed_fen: i64,
-    #[diesel(sql_type = BigInt)]
-    refunded_fen: i64,
-    #[diesel(sql_type = Nullable<Date>)]
-    until_on: Option<NaiveDate>,
-}
-
-/// What is owed by an institution, day by day; empty where nobody keeps a ledger of it.
-pub async fn owed_days(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, DbError> {
-    let rows: Vec<Row> = sql_query(
-        "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on FROM owed_days \
-         WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<BigInt, _>(institution)
-    .load(conn.sql())
-    .await?;
-    let day = |row: Row| OwedDay {
-        day: row.day,
-        contracted_fen: row.contracted_fen,
-        consumed_fen: row.consumed_fen,
-        refunded_fen: row.refunded_fen,
-        until_on: row.until_on,
-    };
-    Ok(rows.into_iter().map(day).collect())
 }
 
 /// A credit of the account in use that no payment is tied to.

@@ -30,6 +30,8 @@ pub struct Account {
     /// Numbers of the institution's other dedicated accounts, closed ones among them.
     other_accounts: Vec<String>,
     legal_person: String,
+    /// Whom its approved filings publish.
+    staff: Vec<String>,
     pub active: bool,
     pub opening_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
@@ -58,6 +60,7 @@ impl From<Row> for Account {
             payee_index: row.get("payee_index"),
             other_accounts: row.get("other_accounts"),
             legal_person: row.get("legal_person"),
+            staff: row.get("staff_names"),
             active: row.get("active"),
             opening_fen: row.get("opening_fen"),
             opening_on: row.get("opening_on"),
@@ -80,7 +83,7 @@ impl Account {
             FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
         });
         let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
-        AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person)
+        AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person, &self.staff)
     }
 }
 
@@ -106,7 +109,7 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let row = client
         .query_opt(
-            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
+            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, i.staff_names, a.account_no, a.mode, a.payee_index, \
              ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
              AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
              a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
@@ -246,7 +249,8 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    fn of(row: &Row) -> Option<Claimed> {
+    /// A row that has the columns of [`CLAIM`].
+    pub fn of(row: &Row) -> Option<Claimed> {
         let claim = Claim {
             at: row.get::<_, Option<DateTime<Utc>>>("at")?,
             opening_fen: row.get("opening_fen"),
@@ -266,15 +270,19 @@ impl Claimed {
     }
 }
 
+/// What a statement claims and what it is worth.
+pub const CLAIM: &str = "id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
+     coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
+     first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen";
+
 /// All statements of an account that name an opening balance. Those recorded before a claim was kept count from the day
 /// of their opening.
 pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
     let rows = client
         .query(
-            "SELECT id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
-             coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
-             first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen \
-             FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
+            &format!(
+                "SELECT {CLAIM} FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL"
+            ),
             &[&tenant, &account],
         )
         .await?;

@@ -17,7 +17,7 @@ use crate::{
 pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
     let rows = client
         .query(
-            "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through \
+            "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through, conclusion \
              FROM warnings WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE",
             &[&tenant, &account],
         )
@@ -25,7 +25,8 @@ pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Ve
     Ok(rows.iter().filter_map(stored).collect())
 }
 
-fn stored(row: &Row) -> Option<StoredWarning> {
+/// A row with these columns.
+pub fn stored(row: &Row) -> Option<StoredWarning> {
     let kind: WarningKind = row.get::<_, &str>("kind").parse().ok()?;
     let Json(history): Json<Vec<Step>> = row.try_get("history").ok()?;
     let Json(evidence) = row.try_get("evidence").ok()?;
@@ -35,6 +36,7 @@ fn stored(row: &Row) -> Option<StoredWarning> {
         status: row.get::<_, &str>("status").parse().ok()?,
         resolved_by: row.get("resolved_by"),
         resolved_through: row.get("resolved_through"),
+        conclusion: row.get::<_, Option<&str>>("conclusion").and_then(|word| word.parse().ok()),
         warning: Warning {
             kind,
             level: row.get::<_, &str>("level").parse().ok()?,
