@@ -77,11 +77,13 @@ impl<'a> BackTestPart<'a> {
     /// How many of those that fled were warned of, and how long before.
     fn seen(&self, one: &Assessment) -> String {
         let (all, missed) = (one.flights.len(), one.missed());
-        let first = self.lead(&one.flights.values().filter_map(|days| *days).min());
-        if self.page.lang.is_en() {
-            format!("{} of {all}; the latest {first} ahead", all - missed)
-        } else {
-            format!("{} / {all} 家；最晚提前 {first}", all - missed)
+        let latest = one.flights.values().filter_map(|days| *days).min();
+        let seen = all - missed;
+        match latest {
+            Some(days) if self.page.lang.is_en() => format!("{seen} of {all}; the latest {days} days ahead"),
+            Some(days) => format!("{seen} / {all} 家；最晚提前 {days} 天"),
+            None if self.page.lang.is_en() => format!("{seen} of {all}"),
+            None => format!("{seen} / {all} 家"),
         }
     }
 

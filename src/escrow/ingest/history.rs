@@ -7,7 +7,7 @@
 use std::{collections::HashMap, mem, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::Fuse};
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 
 use super::{
@@ -150,7 +150,8 @@ impl History {
 /// The histories of a bureau, to be taken one after the other.
 pub struct Histories {
     subjects: HashMap<i64, Subject>,
-    entries: Pin<Box<BinaryCopyOutStream>>,
+    /// Asked for no more after its end, where it would say that it broke off.
+    entries: Pin<Box<Fuse<BinaryCopyOutStream>>>,
     /// The account under way.
     next: Option<History>,
     /// The transaction that all of it is read in; closed with its connection.
@@ -182,7 +183,7 @@ impl Histories {
             };
             subjects.insert(subject.id, subject);
         }
-        let entries = Box::pin(histories::entries(&transaction, tenant).await?);
+        let entries = Box::pin(histories::entries(&transaction, tenant).await?.fuse());
         Ok(Histories { subjects, entries, next: None, _transaction: transaction })
     }
 

@@ -23,8 +23,12 @@ pub struct Releasable {
     pub disputed_fen: i64,
     /// Confirmed lessons of contracts whose cooling-off has not run, where the policy has their first release wait for it; not
     /// among the confirmed ones.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub cooling_fen: i64,
+}
+
+fn is_nothing(fen: &i64) -> bool {
+    *fen == 0
 }
 
 /// Days beyond the cooling-off that holidays may add to it at the most.
