@@ -21,6 +21,8 @@ fn look(app: &TestApp, arguments: &[&str]) -> (Vec<Value>, Option<i32>) {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "the look broke off: {said}{complaint}");
     let found = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (found, output.status.code())
 }

@@ -34,8 +34,9 @@ fn the_first_release_of_a_contract_waits_until_its_cooling_off_has_run() {
     for (case, today, days, last_paid) in [
         ("paid on the 10th: the 17th is its last day", "2026-03-17", 7, "2026-03-09"),
         ("the day after it may be released", "2026-03-18", 7, "2026-03-10"),
-        // The last day falls into the spring festival and moves to its end.
-        ("a holiday makes it longer", "2026-02-24", 7, "2026-02-06"),
+        // The last day of who paid on the 8th falls into the spring festival and moves to its end.
+        ("a holiday makes it longer", "2026-02-24", 7, "2026-02-07"),
+        ("and when that is over", "2026-02-25", 7, "2026-02-17"),
         ("a longer cooling-off", "2026-03-18", 14, "2026-03-03"),
     ] {
         assert_eq!(cooled_until(Calendar::statutory(), day(today), days), day(last_paid), "{case}");
