@@ -9,6 +9,7 @@ pub mod booking;
 pub mod commands;
 mod documents;
 mod error;
+mod examine;
 mod glance;
 mod import;
 pub mod model;
@@ -21,6 +22,7 @@ pub mod store;
 
 pub use commands::confirm_overdue;
 pub use error::LedgerError;
+pub use examine::examine;
 pub use glance::{Glance, glance};
 pub use store::{
     by_ingest::{PaidRefund, refunds_paid},

@@ -43,6 +43,10 @@ const MAKEUP: &[Word] = &[
 ];
 const RELEASE_BY: &[Word] =
     &[("rule", "按规则自动批准", "approved by rule"), ("official", "由工作人员批准", "an official approves")];
+const FIRST_RELEASE: &[Word] = &[
+    ("at_once", "课时确认后即可", "once its lessons are confirmed"),
+    ("after_cooling_off", "首笔付款的冷静期届满后", "once the cooling-off of its first payment has run"),
+];
 const SWITCH: &[Word] = &[("off", "不要求", "not required"), ("on", "要求", "required")];
 const TWO_OFFICIALS: &[Word] = &[
     ("licence_issue", "发放办学许可", "issuing a licence"),
@@ -344,7 +348,7 @@ const FIRST: [Parameter; 31] = [
 ];
 
 /// Of refunds and releases.
-const REFUNDS: [Parameter; 9] = [
+const REFUNDS: [Parameter; 10] = [
     prepaid("refund.cooling_off_days", ("退费冷静期", "cooling-off after a payment"), Kind::Days(1, 90), "7")
         .stricter(Stricter::Higher)
         .by("法释〔2025〕4号；中小学生校外培训服务合同（GF-2021-2604）", L),
@@ -401,6 +405,9 @@ const REFUNDS: [Parameter; 9] = [
     prepaid("release.approval", ("划拨指令的批准", "approval of release orders"), Kind::Choice(RELEASE_BY), "official")
         .stricter(Stricter::Higher)
         .by("教监管函〔2021〕2号（与授课进度同步、同比例）；平台缺省值", V),
+    prepaid("release.first", ("合同的首次划拨", "first release of a contract"), Kind::Choice(FIRST_RELEASE), "at_once")
+        .stricter(Stricter::Higher)
+        .by("教监管函〔2021〕2号；法释〔2025〕4号（冷静期）；平台缺省值", V),
 ];
 
 /// Of feeds, and of institutions rather than their entries.

@@ -16,17 +16,18 @@ use super::{
     change::Accounts,
     report::{self, Report},
     setup::Pace,
-    store::{self, Expected},
+    store,
     world::{self, Fact, Owner, World, instant},
 };
 use crate::{
     db::Scope,
+    doctor,
     escrow::{
         self,
         upload::{self, Fate, Wishes},
     },
     identity::{Actor, Caller},
-    kernel::{Fen, Private},
+    kernel::{Fault, Fen, Private},
     ledger::{
         commands::{contracts, lessons, parents, payments},
         model::{Basis, Product, Terms},
@@ -40,7 +41,7 @@ use crate::{
 /// One step in so many breaks off, one in so many is repeated.
 const BREAKS: u32 = 40;
 const REPEATS: u32 = 30;
-/// Days between two store of all that money obeys.
+/// Days between two looks at all that the books obey.
 const CHECK_EVERY: u64 = 7;
 
 /// A school of the county as the service knows it.
@@ -384,18 +385,21 @@ impl Drive<'_> {
         self.deliver(arrived, now).await
     }
 
-    /// Everything that money obeys, school by school.
+    /// Everything that the books obey, and what the banks know of each account.
     async fn check(&self, day: NaiveDate) -> Result<(), SimulationError> {
         let tenant = self.official.actor.tenant;
+        let mut first: Option<Fault> = None;
+        let mut told = |fault: Fault| {
+            first.get_or_insert(fault);
+        };
+        doctor::bureau(self.state, tenant, self.state.clock.now(), &mut told, &mut |_| {}).await?;
+        if let Some(fault) = first {
+            return Err(SimulationError::Fault { day, fault });
+        }
         let mut conn = Scope::system(tenant).begin(&self.state.pools).await?;
-        for member in &self.members {
-            let all_delivered = member.files.is_empty();
+        for member in self.members.iter().filter(|member| member.files.is_empty()) {
             let (fen, entries) = member.accounts.reported();
-            let expected = Expected {
-                balance_fen: all_delivered.then_some(fen),
-                entries: all_delivered.then_some(i64::from(entries)),
-            };
-            store::school(&mut conn, member.institution, &expected, day).await?;
+            store::school(&mut conn, member.institution, (fen, i64::from(entries)), day).await?;
         }
         conn.commit().await?;
         Ok(())

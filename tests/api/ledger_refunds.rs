@@ -175,3 +175,29 @@ async fn a_release_is_worked_out_once_for_a_period_and_goes_its_way() {
     let (status, _) = world.org.post_json("/releases", json!({"period_from": "2026-03-01"})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
+
+/// One proposes, the other adopts, from today on.
+async fn adopt(world: &World, parameter: &str, value: Value) {
+    let body = json!({"value": value, "effective_from": "2026-03-18", "reason": "县教〔2026〕10 号"});
+    let approval = acted(&world.admin, &format!("/policies/{parameter}/proposals"), body, 202).await;
+    let path = format!("/approvals/{}/decisions", approval["id"]);
+    acted(&world.approver, &path, json!({"decision": "approve"}), 200).await;
+}
+
+#[tokio::test]
+async fn where_the_policy_says_so_the_first_release_waits_for_the_cooling_off() {
+    let world = World::new().await;
+    // Paid on 2 March; sixteen days later is today.
+    contract(&world, "HT-9", 10, 0, 0).await;
+    adopt(&world, "release.first", json!("after_cooling_off")).await;
+    adopt(&world, "refund.cooling_off_days", json!(16)).await;
+    let period = json!({"period_from": "2026-03-01", "period_to": "2026-03-15"});
+    let nothing = acted(&world.org, "/releases", period.clone(), 409).await;
+    assert_eq!(nothing["type"], "/problems/releases/nothing", "the last day of its cooling-off: {nothing}");
+    // Another family's has run for a day.
+    let other = contract(&world, "HT-10", 3, 0, 0).await;
+    let earlier = "UPDATE payments SET paid_at = '2026-03-01T10:00:00+08:00' WHERE contract_id = $1";
+    assert_eq!(app().database("mingjian_root").await.execute(earlier, &[&other]).await.unwrap(), 1);
+    let order = acted(&world.org, "/releases", period, 201).await;
+    assert_eq!((&order["amount_fen"], &order["inputs"]["cooling_fen"]), (&json!(30_000), &json!(100_000)), "{order}");
+}

@@ -3,9 +3,14 @@
 #[cfg(test)]
 mod tests;
 
+use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::{escrow::model::Mode, kernel::Fen};
+use super::refund::due;
+use crate::{
+    escrow::model::Mode,
+    kernel::{Calendar, Fen},
+};
 
 /// What a release is worked out from, up to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,6 +21,26 @@ pub struct Releasable {
     pub released_fen: i64,
     /// Units that families dispute.
     pub disputed_fen: i64,
+    /// Confirmed lessons of contracts whose cooling-off has not run, where the policy has their first release wait for it; not
+    /// among the confirmed ones.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub cooling_fen: i64,
+}
+
+fn is_nothing(fen: &i64) -> bool {
+    *fen == 0
+}
+
+/// Days beyond the cooling-off that holidays may add to it at the most.
+const HOLIDAYS_MAX: u64 = 30;
+
+/// The last day of payment whose cooling-off has run by `today`: money that was paid first on a later day may still go back
+/// whole.
+pub fn cooled_until(calendar: &Calendar, today: NaiveDate, days: u32) -> NaiveDate {
+    let latest = today.checked_sub_days(Days::new(u64::from(days) + 1)).unwrap_or(NaiveDate::MIN);
+    let has_run = |paid_on: &NaiveDate| due(calendar, *paid_on, days).0 < today;
+    let back = std::iter::successors(Some(latest), NaiveDate::pred_opt);
+    back.take(usize::try_from(HOLIDAYS_MAX).unwrap_or_default()).find(has_run).unwrap_or(NaiveDate::MIN)
 }
 
 /// Why nothing may be released.

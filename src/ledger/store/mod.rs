@@ -2,6 +2,7 @@
 
 pub mod by_ingest;
 pub mod contracts;
+pub mod examine;
 pub mod lessons;
 pub mod owed;
 pub mod payments;

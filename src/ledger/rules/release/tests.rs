@@ -1,11 +1,15 @@
+use chrono::NaiveDate;
+
 use crate::{
     escrow::model::Mode,
-    kernel::Fen,
-    ledger::rules::release::{NoRelease, Releasable, deposit_needed, deposit_short, release, release_allowed},
+    kernel::{Calendar, Fen},
+    ledger::rules::release::{
+        NoRelease, Releasable, cooled_until, deposit_needed, deposit_short, release, release_allowed,
+    },
 };
 
 fn sums(confirmed_fen: i64, released_fen: i64, disputed_fen: i64) -> Releasable {
-    Releasable { confirmed_fen, released_fen, disputed_fen }
+    Releasable { confirmed_fen, released_fen, disputed_fen, cooling_fen: 0 }
 }
 
 #[test]
@@ -21,6 +25,21 @@ fn what_was_confirmed_and_neither_released_nor_disputed_may_be_released() {
         ("sums beyond any balance", sums(i64::MAX, i64::MIN, i64::MIN), i64::MAX),
     ] {
         assert_eq!(release_allowed(sums), Fen(expected), "{case}");
+    }
+}
+
+#[test]
+fn the_first_release_of_a_contract_waits_until_its_cooling_off_has_run() {
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    for (case, today, days, last_paid) in [
+        ("paid on the 10th: the 17th is its last day", "2026-03-17", 7, "2026-03-09"),
+        ("the day after it may be released", "2026-03-18", 7, "2026-03-10"),
+        // The last day of who paid on the 8th falls into the spring festival and moves to its end.
+        ("a holiday makes it longer", "2026-02-24", 7, "2026-02-07"),
+        ("and when that is over", "2026-02-25", 7, "2026-02-17"),
+        ("a longer cooling-off", "2026-03-18", 14, "2026-03-03"),
+    ] {
+        assert_eq!(cooled_until(Calendar::statutory(), day(today), days), day(last_paid), "{case}");
     }
 }
 
