@@ -10,7 +10,7 @@ use super::{
         self,
         store::{NewDocument, Whereto},
     },
-    model::{self, Status, Step, due_workdays, needs_two},
+    model::{self, Conclusion, Status, Step, due_workdays, needs_two},
     oversight::store::telling::{self, Colleague},
     store::warnings::{self, Standing, Warning},
 };

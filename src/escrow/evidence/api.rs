@@ -129,6 +129,12 @@ fn of_form(sent: Attached) -> Result<Asked, Problem> {
         comment: sent.form.get("comment").to_owned(),
         version: version.map_err(|_| wrong("version", "应为整数", "a whole number"))?,
         to: number("to")?,
+        conclusion: match sent.form.get("conclusion") {
+            "" => None,
+            said => Some(
+                said.parse().map_err(|_| wrong("conclusion", "须为 founded 或 unfounded", "founded or unfounded"))?,
+            ),
+        },
         files: sent.files,
         limit: sent.limit,
     })

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     db::Scope,
-    escrow::policy::Policies,
+    escrow::{detector::Obligations, policy::Policies},
     identity::{Actor, Caller},
     kernel::clock,
     policies,
