@@ -225,8 +225,8 @@ fn disk(directory: &Path) -> Vec<Finding> {
     let place = directory.display();
     let (free, all) = match statvfs(directory) {
         Ok(stats) => {
-            let block = u64::from(stats.fragment_size());
-            (block.saturating_mul(stats.blocks_available().into()), block.saturating_mul(stats.blocks().into()))
+            let block = stats.fragment_size();
+            (block.saturating_mul(stats.blocks_available()), block.saturating_mul(stats.blocks()))
         }
         Err(error) => {
             let (zh, en) = (format!("{place}：{error}"), format!("{place}: {error}"));

@@ -4,7 +4,7 @@
 //! that memory holds a few accounts however many there are. What a history gives is what the ingest finds in it: runs,
 //! openings and what people closed are taken alike.
 
-use std::{collections::HashMap, mem, pin::Pin, sync::Arc};
+use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{StreamExt, stream::Fuse};
@@ -207,7 +207,7 @@ impl Histories {
             let mut done = None;
             if self.next.as_ref().is_none_or(|history| history.subject.id != packed.account) {
                 let Some(subject) = self.subjects.remove(&packed.account) else { continue };
-                done = mem::replace(&mut self.next, Some(History::new(subject)));
+                done = self.next.replace(History::new(subject));
             }
             if let Some(history) = &mut self.next {
                 history.push(&packed)?;
