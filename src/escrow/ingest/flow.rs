@@ -260,7 +260,7 @@ fn read(
     };
     let mut judging = Judging::of(start.onward.as_ref(), opening_fen, &grounds);
     let mut order = Order { before: None, extent: None, months: start.months };
-    while let Some(entries) = flow.next()? {
+    while let Some(entries) = flow.read_on()? {
         let mut checked_entries = Vec::with_capacity(entries.len());
         for entry in entries {
             // What is wrong with it is told by the way that reads the file as a whole.
