@@ -21,6 +21,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use tokio_postgres::error::SqlState;
 
 use super::{
     IngestError,
@@ -478,7 +479,11 @@ impl Entering<'_> {
                     return Err(Stop::NotPlain);
                 }
             }
-            let added = rows::add(self.tx, owner, &entries).await?;
+            let added = rows::add(self.tx, owner, &entries).await.map_err(|error| match error.code() {
+                // The file gives a line twice; which of them counts, its balances tell.
+                Some(&SqlState::UNIQUE_VIOLATION) => Stop::NotPlain,
+                _ => error.into(),
+            })?;
             if added != entries.len() as u64 {
                 return Err(Stop::NotPlain);
             }
