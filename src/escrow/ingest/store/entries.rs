@@ -66,8 +66,7 @@ pub struct Bettered {
 
 /// Writes what is known better of entries; their days stay.
 pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
-    let of = |one: &Bettered| &one.entry;
-    let text = |get: fn(&NewEntry) -> Option<&str>| bettered.iter().map(|one| get(of(one))).collect::<Vec<_>>();
+    let text = |get: fn(&NewEntry) -> Option<&str>| bettered.iter().map(|one| get(&one.entry)).collect::<Vec<_>>();
     let from: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.from).collect();
     let to: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.entry.booked_at).collect();
     let seqs: Vec<i32> = bettered.iter().map(|one| one.entry.seq).collect();

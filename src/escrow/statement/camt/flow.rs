@@ -115,7 +115,7 @@ impl<'h, R: Read> Flow<'h, R> {
     }
 
     /// The next entries in order of the file, numbered; `None` when only the tail is left.
-    pub fn next(&mut self) -> Result<Option<Vec<Entry>>, NotPlain> {
+    pub fn read_on(&mut self) -> Result<Option<Vec<Entry>>, NotPlain> {
         let mut pieces = Vec::with_capacity(AT_ONCE);
         while pieces.len() < AT_ONCE
             && let Some(piece) = self.pieces.next(self.limits)?
@@ -209,7 +209,7 @@ mod tests {
         let (head, pieces) = open(Cursor::new(text.as_bytes()), size, &limits)?;
         let mut flow = Flow::new(&head, pieces, &limits)?;
         let mut entries = Vec::new();
-        while let Some(next) = flow.next()? {
+        while let Some(next) = flow.read_on()? {
             entries.extend(next);
         }
         let (mut document, _) = flow.end()?;
