@@ -24,8 +24,9 @@ pub use commands::confirm_overdue;
 pub use error::LedgerError;
 pub use examine::examine;
 pub use glance::{Glance, glance};
+pub use rules::refund::route::{Party, Payers, Route};
 pub use store::{
-    by_ingest::{PaidRefund, refunds_paid},
+    by_ingest::{PaidRefund, payers, refunds_paid},
     contracts::{kept_about, phone_place, pupil_place},
     lessons::dispute_place,
     payments::payee_place,

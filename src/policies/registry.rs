@@ -33,6 +33,8 @@ pub const EARLIEST_MONTHS: &str = "ledger.earliest_months";
 pub const RENEWAL_UNITS: &str = "ledger.renewal_units";
 /// Workdays in which cash and the like must be in the escrow account.
 pub const CASH_WORKDAYS: &str = "ledger.cash_workdays";
+/// Workdays in which a risk deposit that is short must be filled up.
+pub const TOP_UP_WORKDAYS: &str = "ledger.top_up_workdays";
 /// Hours of silence after which a lesson is confirmed.
 pub const SILENCE_HOURS: &str = "ledger.silence_hours";
 
@@ -127,7 +129,7 @@ const AMOUNT: Kind = Kind::Fen(1, FEN_MAX);
 const OF_MINIMUM: Kind = Kind::BasisPoints(1, RATE_MAX);
 
 /// Of courses, and of withdrawals and the minimum balance.
-const FIRST: [Parameter; 31] = [
+const FIRST: [Parameter; 32] = [
     parameter(
         "course.offline_end",
         Group::Courses,
@@ -209,6 +211,13 @@ const FIRST: [Parameter; 31] = [
         "1",
     )
     .by("教监管函〔2021〕2号（应托管、尽托管）；期限为平台缺省值", V),
+    prepaid(
+        TOP_UP_WORKDAYS,
+        ("风险保证金不足时的补足期限", "time to fill up a risk deposit that is short"),
+        Kind::Workdays(1, 30),
+        "5",
+    )
+    .by("教监管函〔2021〕2号（风险保证金动态调整）；期限为平台缺省值", V),
     prepaid(
         SILENCE_HOURS,
         ("家长未提出异议时自动确认消课", "a lesson is confirmed by silence after"),

@@ -62,6 +62,8 @@ pub(super) struct Member {
     /// Contracts by number, and the end of the latest lesson of each.
     pub(super) contracts: BTreeMap<String, i64>,
     pub(super) latest: BTreeMap<String, DateTime<Utc>>,
+    /// Who paid last on each contract.
+    pub(super) payers: BTreeMap<String, String>,
     /// The last day of the latest release.
     pub(super) released_to: NaiveDate,
 }
@@ -223,6 +225,7 @@ impl Drive<'_> {
                 }
                 Fact::Paid(payment) => {
                     let Some(id) = self.members[at].contracts.get(&payment.contract).copied() else { continue };
+                    self.members[at].payers.insert(payment.contract.clone(), payment.payer());
                     let new = payments::NewPayment {
                         receipt_no: payment.receipt.clone(),
                         paid_at: payment.at.to_utc(),
@@ -293,8 +296,14 @@ impl Drive<'_> {
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
         };
-        let acting = refund::Acting { act: refunds::model::Act::Approve, comment: "家长退学", version: None };
-        match refund::act(self.state, caller, asked, acting).await {
+        // The school's only person asked; an official of the bureau decides.
+        let acting = refund::Acting {
+            act: refunds::model::Act::Approve,
+            comment: "家长退学，已核对付款凭证",
+            charged_units: None,
+            version: None,
+        };
+        match refund::act(self.state, &self.at(&self.official, caller.now), asked, acting).await {
             Ok(()) => {}
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
@@ -303,7 +312,7 @@ impl Drive<'_> {
         let mut conn = Scope::system(caller.actor.tenant).begin(&self.state.pools).await?;
         let order = store::refund_order(&mut conn, asked).await?;
         conn.commit().await?;
-        let name = format!("家长{contract}");
+        let name = self.members[at].payers.get(contract).cloned().unwrap_or_default();
         self.members[at].orders.push(Order { order_ref: order.0, amount_fen: order.1, name, account: None });
         Ok(())
     }

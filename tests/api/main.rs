@@ -21,6 +21,7 @@ mod isolation;
 mod large_statements;
 mod layouts;
 mod ledger;
+mod ledger_law;
 mod ledger_pages;
 mod ledger_refunds;
 mod machines;

@@ -15,11 +15,14 @@ use crate::{
 /// What a release is worked out from, up to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Releasable {
-    /// Confirmed lessons, at the price of their units.
+    /// Confirmed lessons, at the price of their units; a unit in dispute is none.
     pub confirmed_fen: i64,
+    /// Materials that are billed apart, of contracts whose first lesson was confirmed.
+    #[serde(default)]
+    pub materials_fen: i64,
     /// Released before, orders on their way among it.
     pub released_fen: i64,
-    /// Units that families dispute.
+    /// Units that families dispute: frozen, and in no other sum.
     pub disputed_fen: i64,
     /// Confirmed lessons of contracts whose cooling-off has not run, where the policy has their first release wait for it; not
     /// among the confirmed ones.
@@ -49,14 +52,16 @@ pub enum NoRelease {
     /// A risk deposit is kept, not paid out in step with lessons.
     #[error("a risk deposit knows no release")]
     RiskDeposit,
-    /// Nothing was confirmed that is not released or disputed.
+    /// Nothing was confirmed that is not released.
     #[error("nothing is left to release")]
     Nothing,
 }
 
-/// Σ confirmed − Σ released − Σ disputed; never below zero.
+/// Σ confirmed and their materials − Σ released; never below zero. What is disputed is not among the confirmed, so that nothing
+/// is taken off for it.
 pub fn release_allowed(sums: Releasable) -> Fen {
-    let left = i128::from(sums.confirmed_fen) - i128::from(sums.released_fen) - i128::from(sums.disputed_fen);
+    let earned = i128::from(sums.confirmed_fen) + i128::from(sums.materials_fen);
+    let left = earned - i128::from(sums.released_fen);
     Fen(i64::try_from(left.max(0)).unwrap_or(i64::MAX))
 }
 
@@ -77,4 +82,9 @@ pub fn deposit_needed(fees: Fen, minimum: Fen) -> Fen {
 /// What a deposit lacks; nothing when it holds exactly what it has to.
 pub fn deposit_short(deposit: Fen, needed: Fen) -> Option<Fen> {
     (deposit < needed).then(|| Fen(needed.0.saturating_sub(deposit.0)))
+}
+
+/// The last day to fill up a deposit that is short since a day; `None` where the holidays are not known.
+pub fn top_up_due(calendar: &Calendar, since: NaiveDate, workdays: u32) -> Option<NaiveDate> {
+    calendar.add_workdays(since, workdays)
 }

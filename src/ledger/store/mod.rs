@@ -5,5 +5,6 @@ pub mod contracts;
 pub mod examine;
 pub mod lessons;
 pub mod owed;
+pub mod payers;
 pub mod payments;
 pub mod refunds;
