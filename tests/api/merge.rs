@@ -194,9 +194,10 @@ async fn intraday_and_end_of_day_are_one_truth_in_any_order_split_and_repetition
     }
 }
 
-/// How many mails are under way or sent about the county.
-async fn told_by_mail(world: &World) -> String {
-    app().run_sql(&format!("SELECT count(*)::text FROM outbox WHERE tenant_id = {}", world.county)).await
+/// How many mails are under way or sent about a warning.
+async fn told_by_mail(world: &World, warning: &Value) -> String {
+    let of = format!("tenant_id = {} AND idempotency_key LIKE 'warning:{warning}:%'", world.county);
+    app().run_sql(&format!("SELECT count(*)::text FROM outbox WHERE {of}")).await
 }
 
 #[tokio::test]
@@ -224,13 +225,14 @@ async fn a_time_that_comes_later_opens_nothing_that_people_closed_and_breaks_no_
         let (status, answer) = world.admin.post_json(&format!("/warnings/{id}/actions"), step).await;
         assert_eq!(status, StatusCode::OK, "{action}: {answer}");
     }
-    let mails = told_by_mail(&world).await;
+    let mails = told_by_mail(&world, id).await;
+    assert_ne!(mails, "0");
     // In the evening the statement tells them.
     sent(&world, "b.xml", &message(53, &world.account, &FACTS[..3], true, Some(OPENING))).await;
     let all = world.admin.json("/warnings?kind=FUND-LARGE-SINGLE").await;
     assert_eq!(all["items"].as_array().unwrap().len(), 1, "{all}");
     assert_eq!(all["items"][0]["status"], "resolved", "{all}");
-    assert_eq!(told_by_mail(&world).await, mails, "nobody is told twice of the same thing");
+    assert_eq!(told_by_mail(&world, id).await, mails, "nobody is told twice of the same thing");
     let books = told(&world).await;
     assert_eq!(books["entries"][0][2], "2026-03-10T15:10:00+08:00", "{books}");
     let proof = format!("/b/proof/{}", world.credit_code);
