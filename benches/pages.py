@@ -21,6 +21,7 @@ PAGES = {
     "approvals": "/api/v1/approvals?limit=50",
     "register page": "/b/institutions",
     "watch page": "/b/escrow",
+    "league page": "/b/regions",
     "account page": "/b/escrow/{account}",
     "course page": "/b/courses",
     "approvals page": "/b/approvals",
@@ -40,7 +41,8 @@ SELECT c.tenant_id, c.id, c.institution_id, timestamptz '2025-04-01 00:00+08' + 
        'B' || g || '-' || c.n, 0, g % 10 <> 0, false, 10000 + g, 'prepayment', 1
 FROM generate_series(0, {ENTRIES // ACCOUNTS - 1}) g CROSS JOIN chosen c;
 UPDATE escrow_accounts a SET entry_count = {ENTRIES // ACCOUNTS}, balance_fen = 100000000, opening_fen = 0, opening_on = '2025-04-01',
-       last_booked_at = '2026-03-14', statement_on = '2026-03-16' FROM chosen c WHERE a.tenant_id = c.tenant_id AND a.id = c.id;
+       last_booked_at = '2026-03-14', statement_on = '2026-03-16', unearned_fen = 120000000, needed_fen = 120000000, minimum_fen = 24000000,
+       outflow_fen = 100000, runoff_on = '2026-05-01', flow_fen = array_fill(100000::bigint, ARRAY[63]), flow_on = '2026-03-16' FROM chosen c WHERE a.tenant_id = c.tenant_id AND a.id = c.id;
 INSERT INTO warnings (tenant_id, account_id, institution_id, kind, level, status, raised_at, evidence, history, policy_version, detected_at)
 SELECT tenant_id, id, institution_id, 'large_single', (ARRAY['blue', 'yellow', 'orange', 'red'])[n % 4 + 1],
        CASE WHEN n % 5 = 0 THEN 'resolved' ELSE 'raised' END, timestamptz '2026-03-01 00:00+08' + make_interval(mins => n::int),

@@ -10,6 +10,8 @@ pub mod approvals;
 pub mod audit;
 /// The command line.
 pub mod cli;
+/// Complaints of parents as evidence.
+pub mod complaints;
 /// What an operator may set.
 pub mod config;
 /// Course filings and the rules they are judged by.
@@ -20,6 +22,8 @@ pub mod db;
 pub mod demo;
 /// The workbench of an official.
 pub mod desk;
+/// The operator's own look: whether the service can work here, and whether what it keeps holds together.
+pub mod doctor;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
 /// Sign-in, sessions, tokens, and who may do what.

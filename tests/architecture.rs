@@ -87,7 +87,7 @@ fn sql_stands_in_stores_and_the_database_module_only() {
 }
 
 /// The features; `web`, `cli`, `jobs` and `demo` stand above them, `kernel`, `db` and the like below.
-const FEATURES: [&str; 14] = [
+const FEATURES: [&str; 15] = [
     "accounts",
     "identity",
     "audit",
@@ -97,6 +97,7 @@ const FEATURES: [&str; 14] = [
     "lists",
     "courses",
     "escrow",
+    "complaints",
     "proof",
     "ledger",
     "personal",

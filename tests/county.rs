@@ -24,6 +24,17 @@ fn money_is_neither_lost_nor_made_and_flights_are_seen() {
         let report: Value = serde_json::from_slice(&lived.stdout).unwrap();
         assert!(report["contracts"].as_u64().unwrap() > 20 && report["lessons"].as_u64().unwrap() > 20, "{report}");
         assert!(report["files"].as_u64().unwrap() > 50, "{report}");
+        let false_alarms = report["false_alarms"].as_object().unwrap();
+        assert!(!false_alarms.contains_key("ACCOUNT-NOT-FILED"), "seed {seed}: every school has filed: {report}");
+        let [changed] = &report["changes"].as_array().unwrap()[..] else { panic!("{report}") };
+        assert_eq!(changed["old_account"], "closed", "seed {seed}: the old account is empty: {changed}");
+        let told: Vec<&str> = changed["warnings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        for kind in
+            ["FUND-LARGE-SINGLE", "FUND-CUM-ROLLING", "FUND-WITHDRAW-UNMATCHED", "FUND-COVERAGE", "FUND-BELOW-MIN"]
+        {
+            let grave = |one: &&&str| one.starts_with(kind) && !one.ends_with(" blue");
+            assert_eq!(told.iter().find(grave), None, "seed {seed}: the change is no flight: {changed}");
+        }
         let flights = report["flights"].as_array().unwrap();
         assert_eq!(flights.len(), schools.parse::<usize>().unwrap() / 3, "{report}");
         for flight in flights {

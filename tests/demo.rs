@@ -73,7 +73,7 @@ async fn a_newcomer_signs_in_as_is_printed_and_sees_counties_with_live_warnings(
         .collect();
     assert!(names.len() >= 6, "{said:?}");
     let client = Client::new();
-    let mut levels = Vec::new();
+    let (mut levels, mut kinds) = (Vec::new(), std::collections::BTreeSet::new());
     for name in names {
         let login =
             client.post(format!("{address}/api/v1/auth/login")).json(&json!({"username": name, "password": password}));
@@ -81,14 +81,37 @@ async fn a_newcomer_signs_in_as_is_printed_and_sees_counties_with_live_warnings(
         assert_eq!(answer.status(), StatusCode::OK, "{name}");
         let token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
         if name.ends_with(".finance") {
-            let warnings = client.get(format!("{address}/api/v1/warnings?status=open")).bearer_auth(token);
+            let warnings = client.get(format!("{address}/api/v1/warnings?status=open")).bearer_auth(&token);
             let warnings: Value = warnings.send().await.unwrap().json().await.unwrap();
             levels.extend(
                 warnings["items"].as_array().unwrap().iter().map(|one| one["level"].as_str().unwrap().to_owned()),
             );
+            let told = warnings["items"].as_array().unwrap().iter();
+            kinds.extend(told.map(|one| one["kind"].as_str().unwrap().to_owned()));
+            let read = async |path: &str| -> Value {
+                let answer = client.get(format!("{address}/api/v1/{path}")).bearer_auth(&token).send().await.unwrap();
+                answer.json().await.unwrap()
+            };
+            let contracts = read("contracts?limit=100").await;
+            let contracts = contracts["items"].as_array().unwrap();
+            assert!(contracts.len() == 100, "families have signed and paid: {}", contracts.len());
+            let accounts = read("escrow/accounts?limit=50").await;
+            let accounts = accounts["items"].as_array().unwrap();
+            assert!(accounts.iter().all(|account| account["agreement_no"].is_string()), "all accounts are filed whole");
+            assert!(accounts.iter().any(|account| account["status"] == "emptying"), "a school changes its account");
         }
     }
     assert!(levels.contains(&"red".to_owned()) && levels.contains(&"orange".to_owned()), "{levels:?}");
+    for kind in [
+        "FUND-COVERAGE",
+        "FUND-WITHDRAW-UNMATCHED",
+        "FUND-UNUSUAL-COUNTERPARTY",
+        "FUND-OUTSIDE-ESCROW",
+        "TRAINING-LOAN",
+    ] {
+        assert!(kinds.contains(kind), "live warnings of several kinds: {kinds:?}");
+    }
+    assert!(!kinds.contains("ACCOUNT-NOT-FILED"), "{kinds:?}");
     let found = client.get(format!("{address}/api/v1/public/institutions?q=qmx")).send().await.unwrap();
     let found: Value = found.json().await.unwrap();
     assert!(!found["items"].as_array().unwrap().is_empty(), "a parent finds 启明星 by its initials");

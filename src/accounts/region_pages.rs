@@ -18,7 +18,7 @@ use crate::{
 
 /// The route of this page.
 pub fn routes() -> Vec<Route> {
-    vec![Route::get("/b/regions", Access::Official(Action::ReadRegister), || web::get().to(show))]
+    vec![Route::get("/b/bureaus", Access::Official(Action::ReadRegister), || web::get().to(show))]
 }
 
 /// A division right below, with everything within it.

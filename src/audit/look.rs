@@ -11,6 +11,9 @@ use crate::{
 /// The action of a look in the trail.
 pub const UNMASKED: &str = "personal.unmasked";
 
+/// The action of a look at a document that is evidence about a warning.
+pub const DOCUMENT_READ: &str = "document.read";
+
 /// Somebody sees personal data without its mask.
 #[derive(Debug, Clone)]
 pub struct Look<'a> {
@@ -29,8 +32,18 @@ pub struct Look<'a> {
 /// Records a look in the caller's transaction, in the trail of the bureau whose record it is and in that of the
 /// caller's own bureau. Whoever shows the data commits first and shows it then.
 pub async fn look(conn: &mut ScopedConn, caller: &Caller, look: Look<'_>) -> Result<(), DbError> {
+    look_as(conn, caller, UNMASKED, look).await
+}
+
+/// The same by another name: of what is read as it is, and counts against nobody's day.
+pub async fn look_as(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    action: &'static str,
+    look: Look<'_>,
+) -> Result<(), DbError> {
     let event = Event {
-        action: UNMASKED,
+        action,
         subject_kind: look.subject.0,
         subject_id: look.subject.1.to_owned(),
         institution: look.institution,

@@ -16,5 +16,5 @@ pub mod store;
 pub mod verify;
 mod words;
 
-pub use look::{Look, UNMASKED, look};
+pub use look::{DOCUMENT_READ, Look, UNMASKED, look, look_as};
 pub use model::Event;

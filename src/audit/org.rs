@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    UNMASKED,
+    DOCUMENT_READ, UNMASKED,
     shown::{self, Change},
     store::search::{self, EventRow, Found, Search},
     words,
@@ -22,7 +22,7 @@ use crate::{
 const ROWS: i64 = 30;
 
 /// Changes that an institution sees.
-const OPEN: [&str; 14] = [
+const OPEN: [&str; 21] = [
     "institution.added",
     "institution.changed",
     "list.changed",
@@ -31,6 +31,13 @@ const OPEN: [&str; 14] = [
     "course.approved",
     "course.returned",
     "escrow.account_filed",
+    "escrow.account_completed",
+    "escrow.branches_named",
+    "escrow.change_moved",
+    "escrow.change_withdrawn",
+    "escrow.account_in_use",
+    "escrow.account_emptying",
+    "escrow.account_closed",
     "escrow.entries_received",
     "warning.acknowledged",
     "warning.explained",
@@ -101,7 +108,7 @@ async fn home(
     let open = OPEN.iter().map(|action| (*action).to_owned()).collect();
     let search = Search {
         institutions: Some(vec![institution]),
-        actions: Some(if changes { open } else { vec![UNMASKED.to_owned()] }),
+        actions: Some(if changes { open } else { vec![UNMASKED.to_owned(), DOCUMENT_READ.to_owned()] }),
         before: query.before.unwrap_or_default(),
         limit: ROWS,
         ..Search::default()

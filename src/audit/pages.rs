@@ -26,7 +26,7 @@ use crate::{
     },
     identity::{Action, Caller, Role},
     kernel::clock::BEIJING,
-    web::{Access, Lang, Page, Problem, Query, Route, page::State},
+    web::{Access, Lang, Page, Problem, Query, Route, page::State, sheet::harmless},
 };
 
 /// Events a page, and a part of a file.
@@ -216,15 +216,6 @@ async fn one(
         page: &page,
         event: &event,
     })
-}
-
-/// A text that no spreadsheet program takes for a formula.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }
 
 const HEADINGS: [(&str, &str); 16] = [

@@ -41,9 +41,12 @@ pub struct Watch {
     /// Take in what is there and end
     #[arg(long)]
     once: bool,
-    /// Seconds between two looks; a file that is the same at two of them is whole
+    /// Seconds between two looks; a file that is still being written is not the same at both
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     every: u64,
+    /// Seconds for which nobody may have written to a file before it counts as whole
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(..=3600))]
+    rest: u64,
     #[command(flatten)]
     storage: Storage,
     #[command(flatten)]
@@ -59,7 +62,7 @@ pub fn run(command: Statements) -> CommandResult {
     super::runtime()?.block_on(async {
         let database = Database::open(&args.storage).await.map_err(Refusal::new)?;
         // Opening a database of its own may change whom this process runs as: the folders inside must be that user's.
-        let mut folder = Folder::open(&args.dir).map_err(Refusal::new)?;
+        let mut folder = Folder::open(&args.dir, Duration::from_secs(args.rest)).map_err(Refusal::new)?;
         let clock = args.service.clock();
         let state = AppState::new(&database, args.service, clock).map_err(Refusal::new)?;
         let mut terminated = signal(SignalKind::terminate()).map_err(Refusal::new)?;

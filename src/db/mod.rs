@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod cluster;
+mod gather;
 pub mod migrate;
 pub mod open;
 pub mod pools;
@@ -14,6 +15,7 @@ pub mod scope;
 pub mod trail;
 
 pub use auth::AuthConn;
+pub use gather::{BrokenOff, Gather};
 pub use open::{Database, OpenError};
 pub use pools::Pools;
 pub use scope::{DbError, Scope, ScopedConn};

@@ -5,6 +5,7 @@
 mod money;
 pub(crate) mod people;
 pub(crate) mod sheet;
+mod story;
 
 use chrono::{Days, NaiveDate};
 use rand::{SeedableRng, rngs::StdRng};
@@ -14,11 +15,15 @@ use crate::{
     approvals::{self, Verdict},
     courses::commands as courses,
     db::{DbError, Pools},
-    escrow::ingest::{self, IngestError},
+    escrow::{
+        EscrowError,
+        ingest::{self, IngestError},
+    },
     identity::{Actor, Caller, commands::AccountError},
     institutions::{self, RegisterError, commands::Direct, import::Limits},
-    kernel::{RegionCode, clock::BEIJING},
+    kernel::{Clock, RegionCode, clock::BEIJING},
     lists::{self, ListMove},
+    simulate::SimulationError,
     web::{AppState, app},
 };
 
@@ -48,6 +53,10 @@ pub enum DemoError {
     Course(#[from] courses::CourseError),
     #[error("demonstration statements: {0}")]
     Ingest(#[from] IngestError),
+    #[error("demonstration county: {0}")]
+    Story(Box<SimulationError>),
+    #[error("demonstration warnings: {0}")]
+    Warning(#[from] EscrowError),
     #[error("demonstration data: {0}")]
     Made(String),
     #[error(transparent)]
@@ -57,6 +66,12 @@ pub enum DemoError {
 impl From<serde_json::Error> for DemoError {
     fn from(error: serde_json::Error) -> Self {
         DemoError::Made(error.to_string())
+    }
+}
+
+impl From<SimulationError> for DemoError {
+    fn from(error: SimulationError) -> Self {
+        DemoError::Story(Box::new(error))
     }
 }
 
@@ -100,12 +115,15 @@ fn caller(state: &AppState, actor: &Actor) -> Caller {
 async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoError> {
     let today = state.clock.today();
     let main = county.to_string() == MAIN_COUNTY;
+    // The county that lives begins some weeks ago, and its clock goes on from there.
+    let story = state.at(Clock::fixed(story::first_morning(today)));
+    let then = if main { &story } else { state };
     let mut random = StdRng::seed_from_u64(u64::from(county.number()));
     let schools = sheet::schools(county, if main { 14 } else { 6 }, &mut random);
-    let officials = people::county(state, county, PASSWORD).await?;
-    let admin = caller(state, &officials.admin);
+    let officials = people::county(then, county, PASSWORD).await?;
+    let admin = caller(then, &officials.admin);
     courses::set_calendar(&state.pools, &admin, &school_calendar(today)).await?;
-    let text = sheet::csv(county, &schools, today);
+    let text = sheet::csv(county, &schools, then.clock.today());
     let direct = Direct {
         file_name: "机构台账.csv",
         bytes: text.as_bytes(),
@@ -118,38 +136,60 @@ async fn load_county(state: &AppState, county: RegionCode) -> Result<(), DemoErr
         return Err(DemoError::Made(format!("the register of {county} took {} of {}", report.accepted, schools.len())));
     }
     // The last school of each county stays off the list, and the one before waits for the second official.
-    let codes: Vec<&str> = schools.iter().map(|school| school.credit_code.as_str()).take(schools.len() - 1).collect();
-    let ids = institutions::ids_of_codes(&state.pools, &admin, &codes).await?;
-    let proposals = lists::commands::Proposals {
-        institutions: &ids,
-        step: ListMove::WhiteList,
-        ground: None,
-        reason: "许可证、登记与监管账户齐全",
-    };
-    let proposed = lists::commands::propose_many(&state.pools, &admin, proposals).await?;
-    let approver = caller(state, &officials.approver);
-    let desks = app::desks();
-    for id in proposed.ids.iter().take(proposed.ids.len().saturating_sub(1)) {
-        approvals::decide(&state.pools, &desks, &approver, *id, Verdict::Approve, "同意").await?;
+    let (listed, waiting) = schools.split_at(schools.len().saturating_sub(2));
+    let proposed = propose_listing(then, &admin, listed).await?;
+    let approver = caller(then, &officials.approver);
+    for id in proposed {
+        approvals::decide(&state.pools, &app::desks(), &approver, id, Verdict::Approve, "同意").await?;
     }
+    let mut members = Vec::new();
+    for school in schools.iter().take(if main { schools.len() } else { 2 }) {
+        let institution = id_of(state, &admin, school).await?;
+        members.push((institution, people::institution(then, county, school, institution, PASSWORD).await?));
+    }
+    if main {
+        story::live(&story, &officials, &schools, &members, today).await?;
+    }
+    let (admin, approver) = (caller(state, &officials.admin), caller(state, &officials.approver));
+    propose_listing(state, &admin, &waiting[..1.min(waiting.len())]).await?;
     if let (true, [.., fallen, _, outcast]) = (main, &schools[..]) {
         move_by_two(state, &admin, &approver, fallen, (ListMove::Suspend, None, "年检发现消防隐患，限期整改")).await?;
         let repeated = Some(lists::Ground::RepeatedViolations);
         move_by_two(state, &admin, &approver, outcast, (ListMove::Blacklist, repeated, "三次超时授课，拒不改正"))
             .await?;
     }
-    for school in schools.iter().take(if main { 6 } else { 2 }) {
-        let ids = institutions::ids_of_codes(&state.pools, &admin, &[school.credit_code.as_str()]).await?;
-        let [institution] = ids[..] else { return Err(DemoError::Made(school.name.clone())) };
-        let org = people::institution(state, county, school, institution, PASSWORD).await?;
-        file_courses(state, &caller(state, &org), &approver, school, today).await?;
+    for (school, (_, org)) in schools.iter().zip(&members).take(if main { 6 } else { 2 }) {
+        file_courses(state, &caller(state, org), &approver, school, today).await?;
+    }
+    if main {
+        return story::handle(state, &officials, &members).await;
     }
     let finance = caller(state, &officials.finance);
     for (at, school) in schools.iter().enumerate() {
-        let story = money::Story::of(main, at);
-        ingest::receive(state, &finance, money::statement(school, story, today, &mut random)?).await?;
+        let told = money::statement(school, money::Story::of(at), today, &mut random)?;
+        ingest::receive(state, &finance, told).await?;
     }
     Ok(())
+}
+
+/// The id of a school in the register.
+async fn id_of(state: &AppState, admin: &Caller, school: &sheet::School) -> Result<i64, DemoError> {
+    let ids = institutions::ids_of_codes(&state.pools, admin, &[school.credit_code.as_str()]).await?;
+    let [institution] = ids[..] else { return Err(DemoError::Made(school.name.clone())) };
+    Ok(institution)
+}
+
+/// Proposes schools for the white list; the proposals' ids.
+async fn propose_listing(state: &AppState, admin: &Caller, schools: &[sheet::School]) -> Result<Vec<i64>, DemoError> {
+    let codes: Vec<&str> = schools.iter().map(|school| school.credit_code.as_str()).collect();
+    let ids = institutions::ids_of_codes(&state.pools, admin, &codes).await?;
+    let proposals = lists::commands::Proposals {
+        institutions: &ids,
+        step: ListMove::WhiteList,
+        ground: None,
+        reason: "许可证、登记与监管账户齐全",
+    };
+    Ok(lists::commands::propose_many(&state.pools, admin, proposals).await?.ids)
 }
 
 /// One step of the lists, proposed by one official and decided by the other.

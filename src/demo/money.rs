@@ -1,4 +1,4 @@
-//! Demonstration statements: honest schools, and some that are emptying their accounts.
+//! Demonstration statements: of counties that are looked at from afar: honest schools, and one with a large withdrawal.
 
 use chrono::{Datelike, Days, NaiveDate};
 use rand::{Rng, rngs::StdRng};
@@ -13,27 +13,14 @@ use crate::escrow::ingest::{Delivery, Incoming, Target};
 pub enum Story {
     /// Fees in, weekly releases in step with the lessons.
     Honest,
-    /// One withdrawal of two fifths of the balance, yesterday.
-    Grab,
-    /// More than half of it, yesterday.
-    Flight,
-    /// A quarter, three days ago.
+    /// A quarter of the balance leaves at once, three days ago.
     Large,
-    /// An eighth every other day of the last week.
-    Drain,
 }
 
 impl Story {
-    /// The story of the `at`-th school; the main county shows one of each.
-    pub fn of(main: bool, at: usize) -> Story {
-        match (main, at) {
-            (true, 1) => Story::Grab,
-            (true, 3) => Story::Flight,
-            (true, 5) => Story::Large,
-            (true, 7) => Story::Drain,
-            (false, 2) => Story::Large,
-            _ => Story::Honest,
-        }
+    /// The story of the `at`-th school of a county.
+    pub fn of(at: usize) -> Story {
+        if at == 2 { Story::Large } else { Story::Honest }
     }
 }
 
@@ -101,11 +88,5 @@ pub fn statement(school: &School, story: Story, today: NaiveDate, random: &mut S
 
 /// How many per cent leave on the day so many days ago.
 fn withdrawal(story: Story, days_ago: i64) -> Option<i64> {
-    match (story, days_ago) {
-        (Story::Grab, 1) => Some(40),
-        (Story::Flight, 1) => Some(62),
-        (Story::Large, 3) => Some(24),
-        (Story::Drain, 1 | 3 | 5 | 7) => Some(12),
-        _ => None,
-    }
+    (story == Story::Large && days_ago == 3).then_some(24)
 }

@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// A fictitious school.
+#[derive(Debug, Clone)]
 pub struct School {
     pub name: String,
     pub credit_code: String,

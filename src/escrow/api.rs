@@ -8,10 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     api_policy, balances, bank_fees,
-    commands::{self, Filing, Handled, Handling},
+    commands::{self, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
-    ingest::{self, Delivery, Incoming, IngestError, Push, Received, Target},
-    model::{Status, Step, account_number},
+    evidence::{self, api::Asked},
+    filing::{self, Filing},
+    ingest::{self, IngestError, Push, Pushed, Received, Target},
+    model::{Status, account_number},
     oversight, shown,
     statement::Format,
     store::{
@@ -41,6 +43,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/escrow/accounts/{id}", Access::May(ReadEscrow), || web::get().to(read_account)),
         Route::get("/api/v1/escrow/accounts/{id}/entries", Access::May(ReadEscrow), || web::get().to(list_entries)),
         Route::get("/api/v1/escrow/accounts/{id}/balances", Access::May(ReadEscrow), || web::get().to(list_balances)),
+        Route::post("/api/v1/escrow/accounts/{id}/withdrawal", Access::May(FileAccount), || {
+            web::post().to(withdraw_account)
+        }),
         Route::post("/api/v1/escrow/accounts/{id}/statements", Access::May(UploadStatement), || {
             web::post().to(add_statement)
         }),
@@ -50,7 +55,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
     routes.extend(api_policy::routes());
+    routes.extend(evidence::api::routes());
     routes.extend(oversight::webhook::api::routes());
+    routes.extend(oversight::sms::api::routes());
     routes
 }
 
@@ -63,6 +70,10 @@ struct FilingRequest {
     mode: String,
     agreement_no: String,
     payee_account: String,
+    /// The branches that it serves; `[]` for the whole institution.
+    branches: Option<Vec<String>>,
+    /// The day from which it takes the place of the account in use.
+    in_use_from: Option<String>,
 }
 
 async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>) -> Result<HttpResponse, Problem> {
@@ -74,14 +85,23 @@ async fn file_account(state: State, caller: Caller, input: Input<FilingRequest>)
         mode: &request.mode,
         agreement_no: &request.agreement_no,
         payee_account: &request.payee_account,
+        branches: request.branches.clone(),
+        in_use_from: request.in_use_from.as_deref().unwrap_or_default(),
     };
-    let id = commands::file_account(&state, &caller, &filing).await?;
+    let filed = filing::file(&state, &caller, &filing).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let account = of_range(&mut conn, id).await?;
+    let account = of_range(&mut conn, filed.id).await?;
     conn.commit().await?;
-    Ok(HttpResponse::Created()
-        .insert_header(("location", format!("/api/v1/escrow/accounts/{id}")))
+    let mut answer = if filed.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(answer
+        .insert_header(("location", format!("/api/v1/escrow/accounts/{}", filed.id)))
         .json(document(&state, &caller, account)?))
+}
+
+/// POST /api/v1/escrow/accounts/{id}/withdrawal
+async fn withdraw_account(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+    filing::withdraw(&state, &caller, *id).await?;
+    read_account(state, caller, id).await
 }
 
 /// An account as the caller may read it.
@@ -205,8 +225,8 @@ async fn add_statement(
         ..Wishes::default()
     };
     let mut taken = Vec::new();
-    for (name, bytes) in uploads.files {
-        taken.extend(upload::take_in(&state, &caller, &name, bytes, &wishes).await?);
+    for (name, content) in uploads.files {
+        taken.extend(upload::take_in(&state, &caller, &name, content, &wishes).await?);
     }
     answer_taken(taken)
 }
@@ -269,13 +289,10 @@ async fn push(
         // As for one that is not there at all.
         return Err(IngestError::UnknownAccount(Some(number)).into());
     }
-    let statement = Incoming { account: Some(number.clone()), entries, ..Incoming::default() };
-    let delivery = Delivery::pushed(sha256, Target::Number(number), statement);
-    let received = ingest::receive(&state, &caller, delivery).await?;
-    if received.iter().any(|part| !part.warnings.is_empty()) {
-        oversight::after_delivery(&state, caller.actor.tenant, &received, caller.now).await;
+    let part = ingest::push(&state, Pushed::new(caller.clone(), number, sha256, entries)?).await?;
+    if !part.warnings.is_empty() {
+        oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
-    let part = received.into_iter().next().ok_or_else(Problem::internal)?;
     let receipts: Vec<_> = refs
         .into_iter()
         .map(|bank_ref| {
@@ -307,28 +324,16 @@ async fn list_warnings(state: State, caller: Caller, query: Query<WarningQuery>)
     Ok(paging.items(rows, |warning| warning.id.to_string(), shape).into())
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ActionRequest {
-    action: Step,
-    #[serde(default)]
-    comment: String,
-    /// The version of the warning that the caller has read; one that has changed since is refused with 409.
-    version: Option<i32>,
-    /// The post of the colleague, for `hand_over`.
-    to: Option<i64>,
-}
-
 async fn act(
+    request: HttpRequest,
+    payload: web::Payload,
     state: State,
     desks: web::Data<Desks>,
     caller: Caller,
     id: web::Path<i64>,
-    input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let request = &input.0;
-    let handling =
-        Handling { step: request.action, comment: &request.comment, version: request.version, to: request.to };
+    let Asked { action, comment, version, to, conclusion, files, limit } = Asked::read(&request, payload).await?;
+    let handling = Handling { step: action, comment: &comment, version, to, conclusion, files: (&files, limit) };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;
@@ -345,10 +350,17 @@ async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResp
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
+    let attached = evidence::store::of_warnings(&mut conn, warning.tenant_id, &[warning.id]).await?;
     conn.commit().await?;
+    let gap = shown::gap_of(&warning).filter(|_| warning.resolved_at.is_none());
+    let held: Vec<_> = gap.into_iter().flat_map(|(after, before)| oversight::undetermined(after, before)).collect();
     let mut document = serde_json::to_value(WarningDocument::of(warning, &state.calendar, caller.today()))
         .map_err(|_| Problem::internal())?;
-    document["actions"] = json!(done.into_iter().map(ActionDocument::from).collect::<Vec<_>>());
+    // What cannot be judged while it is open, and between which days.
+    document["undetermined"] = json!(held);
+    let own = caller.actor.role.is_institution();
+    let shape = |action| ActionDocument::of(action, &attached, own);
+    document["actions"] = json!(done.into_iter().map(shape).collect::<Vec<_>>());
     Ok(HttpResponse::Ok().json(document))
 }
 

@@ -20,7 +20,7 @@ pub struct Input {
 }
 
 /// The inputs in the order in which a person reads them: field of the evidence, name in Chinese, in English.
-const NAMES: [(&str, &str, &str); 60] = [
+const NAMES: [(&str, &str, &str); 61] = [
     ("value", "测得", "Measured"),
     ("threshold", "预警线", "Threshold"),
     ("at", "发生时间", "When"),
@@ -51,10 +51,15 @@ const NAMES: [(&str, &str, &str); 60] = [
     ("balance_at_start_fen", "期初余额", "Balance at its start"),
     ("credits_fen", "期内转入", "Paid in during it"),
     ("base_fen", "期内可用资金", "Money at hand in it"),
-    ("exempt_fen", "其中退费、冲正（不计入）", "Refunds and reversals, not counted"),
+    (
+        "exempt_fen",
+        "其中退费、冲正、转入本机构其他监管账户（不计入）",
+        "Refunds, reversals and moves to own escrow accounts, not counted",
+    ),
     ("matched_fen", "其中有划拨单的", "Covered by release orders"),
     ("matched_bp", "有划拨单的占比", "Share covered by orders"),
     ("released_fen", "本周期已划拨", "Released in the period"),
+    ("elsewhere_fen", "本周期从其他监管账户划拨", "Released in the period from other accounts"),
     ("earned_fen", "本周期确认消课", "Lessons confirmed in the period"),
     ("carried_fen", "上期结转", "Carried over"),
     ("consumable_fen", "可划拨金额", "What may be released"),
@@ -262,6 +267,55 @@ fn flow_formula(written: &str) -> (&str, &str) {
         ),
         other => (other, other),
     }
+}
+
+/// The provision that a kind of warning rests on. National provisions name no figures: the thresholds are parameters of policy.
+pub fn law(lang: Lang, kind: &str) -> &'static str {
+    let (zh, en) = match kind {
+        "FUND-LARGE-SINGLE" | "FUND-CUM-ROLLING" => {
+            ("教监管函〔2021〕2号（大额资金异动）", "教监管函〔2021〕2号 (large movements)")
+        }
+        "FUND-STRUCTURING" => (
+            "教监管函〔2021〕2号（大额资金异动、预收费限额）",
+            "教监管函〔2021〕2号 (large movements, limits of prepayment)",
+        ),
+        "FUND-BELOW-MIN" => ("教监管函〔2021〕2号（最低余额）", "教监管函〔2021〕2号 (minimum balance)"),
+        "FUND-WITHDRAW-UNMATCHED" => {
+            ("教监管函〔2021〕2号（划拨与授课进度同步、同比例）", "教监管函〔2021〕2号 (released in step with lessons)")
+        }
+        "FUND-COVERAGE" => (
+            "教监管函〔2021〕2号（应托管、尽托管；风险保证金）",
+            "教监管函〔2021〕2号 (all fees under supervision; deposits)",
+        ),
+        "FUND-RUNOFF-DATE" => ("教监管函〔2021〕2号（风险监测预警）", "教监管函〔2021〕2号 (risks watched for)"),
+        "FEED-SILENT" | "STMT-GAP" | "STMT-CHAIN-BREAK" => {
+            ("教监管函〔2021〕2号（银行报送账户信息）", "教监管函〔2021〕2号 (the bank reports)")
+        }
+        "FUND-UNUSUAL-COUNTERPARTY" => (
+            "教监管函〔2021〕2号（专用账户、备案的自有账户）",
+            "教监管函〔2021〕2号 (one dedicated and one filed own account)",
+        ),
+        "PREPAY-OVER-CAP" => (
+            "教监管函〔2021〕2号；教监管〔2022〕4号（3 个月、60 课时、5,000 元）",
+            "教监管函〔2021〕2号; 教监管〔2022〕4号 (3 months, 60 units, ¥5,000)",
+        ),
+        "FUND-OUTSIDE-ESCROW" => {
+            ("教监管函〔2021〕2号（预收费全部进入监管账户）", "教监管函〔2021〕2号 (all fees into escrow)")
+        }
+        "TRAINING-LOAN" => (
+            "中办发〔2021〕40号（双减意见）；教监管函〔2021〕2号（不得使用培训贷）",
+            "中办发〔2021〕40号; 教监管函〔2021〕2号 (no loans for training)",
+        ),
+        "REFUND-BACKLOG" => (
+            "校外培训机构财务管理暂行办法（2023）；GF-2021-2604（退费）",
+            "校外培训机构财务管理暂行办法 (2023); GF-2021-2604 (refunds)",
+        ),
+        "ACCOUNT-NOT-FILED" => {
+            ("教监管函〔2021〕2号（账户和协议备案）", "教监管函〔2021〕2号 (account and agreement on file)")
+        }
+        _ => ("教监管函〔2021〕2号（预收费监管）", "教监管函〔2021〕2号 (prepayments supervised)"),
+    };
+    lang.t(zh, en)
 }
 
 /// The balance at or below which the warning was raised, in fen: the line of the chart.

@@ -3,7 +3,11 @@
 use askama::Template;
 
 use super::{
-    brief, model::Step, oversight::store::telling::Colleague, shown::ShownWarning, store::warnings::Action as Done,
+    brief,
+    model::{Conclusion, Step},
+    oversight::store::telling::Colleague,
+    shown::ShownWarning,
+    store::warnings::Action as Done,
 };
 use crate::web::{FieldError, Page, Problem, show};
 
@@ -17,8 +21,16 @@ pub(super) struct Refused<'a> {
 impl Refused<'_> {
     /// The id of the field that an error speaks of.
     pub fn anchor(&self, error: &FieldError) -> String {
-        let field = if error.path == "to" { "to" } else { "comment" };
-        format!("{field}-{}", self.warning)
+        format!("{}-{}", field_of(error), self.warning)
+    }
+}
+
+/// The field of the form that an error speaks of.
+pub(super) fn field_of(error: &FieldError) -> &'static str {
+    match error.path.as_str() {
+        "to" => "to",
+        "file" => "file",
+        _ => "comment",
     }
 }
 
@@ -72,6 +84,17 @@ impl Card<'_> {
         }
     }
 
+    /// Whether it can be closed, and said what was found.
+    fn may_close(&self) -> bool {
+        self.w.open.contains(&Step::Resolve)
+    }
+
+    /// What may be found, each with its word.
+    fn conclusions(&self) -> [(&'static str, &'static str); 2] {
+        [Conclusion::Founded, Conclusion::Unfounded]
+            .map(|one| (one.into(), brief::conclusion_word(self.page.lang, one)))
+    }
+
     /// What follows from the steps that cannot be taken back.
     fn follows(&self) -> Vec<&'static str> {
         let (page, warning) = (self.page, self.w);
@@ -113,7 +136,7 @@ impl Card<'_> {
     /// What is to be mended of a field.
     fn errors(&self, field: &str) -> Vec<&FieldError> {
         let own = self.refused.iter().filter(|refused| refused.warning == self.w.warning.id);
-        own.flat_map(|refused| &refused.errors).filter(|error| (error.path == "to") == (field == "to")).collect()
+        own.flat_map(|refused| &refused.errors).filter(|error| field_of(error) == field).collect()
     }
 
     fn typed(&self) -> &str {

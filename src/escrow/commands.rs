@@ -1,162 +1,32 @@
-//! What people change: an account is filed, a warning is handled.
+//! What people change about a warning.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     desk::{Closing, steps_of},
     detector::Level,
     error::EscrowError,
-    model::{self, Mode, Status, Step, account_number, due_workdays, needs_two},
-    oversight::store::telling::{self, Colleague},
-    store::{
-        accounts::{self, NewAccount},
-        warnings::{self, Standing, Warning},
+    evidence::{
+        self,
+        store::{NewDocument, Whereto},
     },
+    model::{self, Conclusion, Status, Step, due_workdays, needs_two},
+    oversight::store::telling::{self, Colleague},
+    store::warnings::{self, Standing, Warning},
 };
 use crate::{
     approvals::{self, ApprovalError, Draft, Kind},
     audit::{self, Event},
     db::{DbError, ScopedConn},
     identity::{Action, Caller, may, roles},
-    kernel::{Calendar, CreditCode, Private},
+    kernel::Calendar,
     lists::{self, ListError, ListMove, Proposal},
     policies::{self, InForce},
-    public,
-    web::{AppState, FieldError},
+    web::{AppState, FieldError, attached::Sent},
 };
 
 /// Longest comment in characters.
 const COMMENT_MAX: usize = 2000;
-/// Longest name of a bank, and longest number, in characters.
-const TEXT_MAX: usize = 100;
-
-/// An account as filed, not yet checked.
-#[derive(Debug, Clone, Default)]
-pub struct Filing<'a> {
-    pub credit_code: &'a str,
-    pub bank: &'a str,
-    pub account: &'a str,
-    pub mode: &'a str,
-    pub agreement_no: &'a str,
-    pub payee_account: &'a str,
-}
-
-/// A filing whose fields are right.
-struct Checked {
-    credit_code: CreditCode,
-    account_no: String,
-    payee_account: String,
-    mode: Mode,
-}
-
-fn check(filing: &Filing<'_>) -> Result<Checked, Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let mut wrong = |path: &str, rule: &str, zh: &str, en: &str| errors.push(FieldError::new(path, rule, zh, en));
-    let code = filing.credit_code.parse::<CreditCode>().ok();
-    if code.is_none() {
-        wrong(
-            "credit_code",
-            "ADM-USCC-VALID",
-            "统一社会信用代码不对，应为 18 位且校验位正确",
-            "not a valid unified social credit code of 18 characters",
-        );
-    }
-    let (account_no, payee_account) = (account_number(filing.account), account_number(filing.payee_account));
-    for (path, number) in [("account", &account_no), ("payee_account", &payee_account)] {
-        if !(8..=40).contains(&number.len()) {
-            wrong(
-                path,
-                "FUND-ACCOUNT-UNIQUE",
-                "账号应为 8 至 40 位数字或字母",
-                "an account number has 8 to 40 digits or letters",
-            );
-        }
-    }
-    if payee_account == account_no && !account_no.is_empty() {
-        wrong(
-            "payee_account",
-            "FUND-ACCOUNT-UNIQUE",
-            "划拨收款账户须与监管账户不同",
-            "releases go to another account than the escrow account itself",
-        );
-    }
-    for (path, text) in [("bank", filing.bank), ("agreement_no", filing.agreement_no)] {
-        if text.trim().is_empty() || text.chars().count() > TEXT_MAX {
-            wrong(path, "FUND-MODE", "请填写，不超过 100 字", "fill this in, 100 characters at most");
-        }
-    }
-    let mode = filing.mode.parse::<Mode>().ok();
-    if mode.is_none() {
-        wrong("mode", "FUND-MODE", "请选择银行托管或风险保证金", "choose custody or risk_deposit");
-    }
-    match (code, mode) {
-        (Some(credit_code), Some(mode)) if errors.is_empty() => {
-            Ok(Checked { credit_code, account_no, payee_account, mode })
-        }
-        _ => Err(errors),
-    }
-}
-
-/// FUND-MODE: a province may allow one way of supervision alone.
-fn not_allowed(mode: Mode) -> FieldError {
-    let (zh, en) = match mode {
-        Mode::Custody => (
-            "按上级规定，本地不采用银行托管，请改选风险保证金并附相应协议",
-            "custody is not allowed here by the policy in force; choose risk_deposit and file the agreement for it",
-        ),
-        Mode::RiskDeposit => (
-            "按上级规定，本地不采用风险保证金，请改选银行托管并附相应协议",
-            "a risk deposit is not allowed here by the policy in force; choose custody and file the agreement for it",
-        ),
-    };
-    FieldError::new("mode", "FUND-MODE", zh, en)
-}
-
-/// Files an institution's dedicated account (FUND-MODE, FUND-ACCOUNT-UNIQUE); returns its id. Its name is the
-/// institution's registered name. An institution's user files for no other institution.
-pub async fn file_account(state: &AppState, caller: &Caller, filing: &Filing<'_>) -> Result<i64, EscrowError> {
-    if !may(caller.actor.role, Action::FileAccount) {
-        return Err(EscrowError::Forbidden);
-    }
-    let checked = check(filing).map_err(EscrowError::Invalid)?;
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
-    if !in_force.holds(policies::ESCROW_MODES, checked.mode.into()) {
-        return Err(EscrowError::Invalid(vec![not_allowed(checked.mode)]));
-    }
-    let holder = accounts::holder(&mut conn, checked.credit_code.as_str()).await?.ok_or(EscrowError::NotFound)?;
-    let payee_account = Private::new(checked.payee_account);
-    let account = NewAccount {
-        institution: holder.id,
-        bank: filing.bank.trim(),
-        account_no: &checked.account_no,
-        account_name: &holder.name,
-        mode: checked.mode.into(),
-        agreement_no: filing.agreement_no.trim(),
-        payee_account: &payee_account,
-    };
-    let id = match accounts::add(&mut conn, &account, caller.now).await {
-        Err(DbError::Diesel(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-            return Err(EscrowError::AccountTaken);
-        }
-        other => other?,
-    };
-    let event = Event {
-        action: "escrow.account_filed",
-        subject_kind: "escrow_account",
-        subject_id: id.to_string(),
-        institution: Some(holder.id),
-        after: Some(json!({"bank": account.bank, "account_no": account.account_no, "mode": checked.mode,
-                           "agreement_no": account.agreement_no, "payee_account": account.payee_account})),
-        ..Event::default()
-    };
-    audit::store::record(&mut conn, caller, event).await?;
-    // Parents are told which account to pay into.
-    public::publish(&mut conn, holder.id, caller.now).await?;
-    conn.commit().await?;
-    Ok(id)
-}
 
 /// A step about a warning.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +37,10 @@ pub struct Handling<'a> {
     pub version: Option<i32>,
     /// The post of the colleague to whom it is handed over.
     pub to: Option<i64>,
+    /// Files that bear it out, each of at most so many bytes.
+    pub files: (&'a [Sent], usize),
+    /// Of who closes it, where they say so; no other step has one.
+    pub conclusion: Option<Conclusion>,
 }
 
 /// What became of a step.
@@ -186,13 +60,15 @@ pub async fn handle(
     id: i64,
     handling: Handling<'_>,
 ) -> Result<Handled, EscrowError> {
-    let Handling { step, comment, version, to } = handling;
+    let Handling { step, comment, version, to, files, conclusion } = handling;
+    let conclusion = conclusion.filter(|_| step == Step::Resolve);
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
         return Err(EscrowError::Forbidden);
     }
-    let comment = checked_comment(step, comment)?;
+    let (comment, files) = checked(step, comment, files)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let documents = evidence::sealed(&mut conn, files).await?;
     if step == Step::Resolve {
         // Proposals before what they are about, in which order deciding locks them, too.
         approvals::give_way(&mut conn, caller, Kind::CloseWarning, &[id.to_string()]).await?;
@@ -208,7 +84,12 @@ pub async fn handle(
     }
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if step == Step::Resolve && needs_two(&in_force, level) {
-        let id = propose_closing(&mut conn, caller, &warning, comment).await?;
+        let id = propose_closing(&mut conn, caller, &warning, (comment, conclusion)).await?;
+        if !documents.is_empty() {
+            // The colleague who decides reads them beside the warning.
+            let note = format!("提议办结，附材料：{comment}");
+            act(&mut conn, caller, &warning, (Step::Note, None, before), (&note, &documents)).await?;
+        }
         warnings::notify(&mut conn).await?;
         conn.commit().await?;
         return Ok(Handled { warning, proposed: Some(id) });
@@ -228,13 +109,13 @@ pub async fn handle(
         resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
     };
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
+    warnings::conclude(&mut conn, id, conclusion.map(Into::into)).await?;
     let comment = match &colleague {
         Some(colleague) if comment.is_empty() => format!("移交给{}", colleague.display_name),
         Some(colleague) => format!("移交给{}：{comment}", colleague.display_name),
         None => comment.to_owned(),
     };
-    warnings::add_action(&mut conn, caller, &warning, step.into(), &comment).await?;
-    record(&mut conn, caller, &warning, step, (status, level), &comment).await?;
+    act(&mut conn, caller, &warning, (step, conclusion, (status, level)), (&comment, &documents)).await?;
     if let Some(colleague) = &colleague {
         tell_colleague(state, &mut conn, caller, &warning, colleague).await?;
     }
@@ -244,6 +125,22 @@ pub async fn handle(
     warnings::notify(&mut conn).await?;
     conn.commit().await?;
     Ok(Handled { warning, proposed: None })
+}
+
+/// Writes what was done about a warning, with what is attached to it and its audit event.
+async fn act(
+    conn: &mut ScopedConn,
+    caller: &Caller,
+    warning: &Warning,
+    (step, conclusion, now): (Step, Option<Conclusion>, (Status, Level)),
+    (comment, documents): (&str, &[NewDocument]),
+) -> Result<(), DbError> {
+    let name = <&str>::from(step);
+    let action = warnings::add_action(conn, caller, warning, name, comment).await?;
+    let (institution, internal) = (warning.institution_id, warnings::is_internal(name));
+    let to = Whereto { warning: warning.id, action, institution, internal };
+    let attached = evidence::attach(conn, caller, to, documents).await?;
+    record(conn, caller, warning, (step, attached, conclusion), now, comment).await
 }
 
 /// The colleague to whom a warning is handed over.
@@ -287,7 +184,7 @@ async fn propose_closing(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    comment: &str,
+    (comment, conclusion): (&str, Option<Conclusion>),
 ) -> Result<i64, EscrowError> {
     let payload = Closing {
         account: warning.account_id,
@@ -296,6 +193,7 @@ async fn propose_closing(
         level: warning.level.clone(),
         status: warning.status.clone(),
         steps: steps_of(warning),
+        conclusion,
     };
     let draft = Draft {
         subject: warning.id.to_string(),
@@ -323,24 +221,29 @@ pub(super) async fn propose_suspension(
     }
 }
 
-fn checked_comment(step: Step, comment: &str) -> Result<&str, EscrowError> {
+/// What is wrong with the text and with the files, all at once.
+fn checked<'c>(
+    step: Step,
+    comment: &'c str,
+    (files, limit): (&[Sent], usize),
+) -> Result<(&'c str, Vec<evidence::Checked>), EscrowError> {
+    match (checked_comment(step, comment), evidence::checked(files, limit)) {
+        (Ok(comment), Ok(files)) => Ok((comment, files)),
+        (comment, files) => {
+            Err(EscrowError::Invalid([comment.err(), files.err()].into_iter().flatten().flatten().collect()))
+        }
+    }
+}
+
+fn checked_comment(step: Step, comment: &str) -> Result<&str, Vec<FieldError>> {
     let comment = comment.trim();
     let length = comment.chars().count();
+    let wrong = |zh: &str, en: &str| Err(vec![FieldError::new("comment", "comment", zh, en)]);
     if length > COMMENT_MAX {
-        return Err(EscrowError::Invalid(vec![FieldError::new(
-            "comment",
-            "comment",
-            "说明不超过 2000 字",
-            "2000 characters at most",
-        )]));
+        return wrong("说明不超过 2000 字", "2000 characters at most");
     }
     if length == 0 && step.needs_comment() {
-        return Err(EscrowError::Invalid(vec![FieldError::new(
-            "comment",
-            "comment",
-            "请写明情况或理由",
-            "say what was found, or why",
-        )]));
+        return wrong("请写明情况或理由", "say what was found, or why");
     }
     Ok(comment)
 }
@@ -353,7 +256,7 @@ pub(super) async fn record(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    step: Step,
+    (step, attached, conclusion): (Step, Option<Value>, Option<Conclusion>),
     now: (Status, Level),
     comment: &str,
 ) -> Result<(), DbError> {
@@ -368,13 +271,20 @@ pub(super) async fn record(
     };
     // What officials say among themselves does not stand in the institution's own trail.
     let among_officials = matches!(step, Step::Note | Step::HandOver);
+    let mut after = json!({"status": now.0, "level": now.1});
+    if let Some(attached) = attached {
+        after["documents"] = attached;
+    }
+    if let Some(conclusion) = conclusion {
+        after["conclusion"] = json!(conclusion);
+    }
     let event = Event {
         action,
         subject_kind: "warning",
         subject_id: warning.id.to_string(),
         institution: warning.institution_id.filter(|_| !among_officials),
         before: Some(json!({"status": warning.status, "level": warning.level})),
-        after: Some(json!({"status": now.0, "level": now.1})),
+        after: Some(after),
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(conn, caller, event).await
@@ -383,46 +293,6 @@ pub(super) async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn filing() -> Filing<'static> {
-        Filing {
-            credit_code: "52331002MJY0000011",
-            bank: "台州银行椒江支行",
-            account: "6230 5500 1203 0091 264",
-            mode: "custody",
-            agreement_no: "TG-2026-001",
-            payee_account: "33105001",
-        }
-    }
-
-    #[test]
-    fn a_filing_is_checked_field_by_field() {
-        let code = valid_code();
-        let right = Filing { credit_code: &code, ..filing() };
-        assert_eq!(check(&right).map(|checked| checked.account_no).ok().as_deref(), Some("6230550012030091264"));
-        for (path, wrong) in [
-            ("credit_code", Filing { credit_code: "123", ..right.clone() }),
-            ("account", Filing { account: "1234567", ..right.clone() }),
-            ("payee_account", Filing { payee_account: "", ..right.clone() }),
-            ("payee_account", Filing { payee_account: "6230550012030091264", ..right.clone() }),
-            ("bank", Filing { bank: "  ", ..right.clone() }),
-            ("agreement_no", Filing { agreement_no: "", ..right.clone() }),
-            ("mode", Filing { mode: "escrow", ..right.clone() }),
-        ] {
-            let errors = check(&wrong).err().unwrap_or_default();
-            assert_eq!(errors.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(), [path]);
-        }
-    }
-
-    /// The sample code with whatever check character makes it valid.
-    fn valid_code() -> String {
-        let body = "52331002MJY000001";
-        "0123456789ABCDEFGHJKLMNPQRTUWXY"
-            .chars()
-            .map(|check| format!("{body}{check}"))
-            .find(|code| code.parse::<CreditCode>().is_ok())
-            .unwrap()
-    }
 
     #[test]
     fn every_step_but_seeing_and_handing_over_needs_a_reason() {

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::{
+    chart::span,
     ingest::REPEAT_DAYS,
-    shown::{ShownEntry, span},
+    shown::ShownEntry,
     store::{
         accounts::Account,
         entries::{self, Entry},

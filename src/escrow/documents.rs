@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::evidence::{Attachment, api::DocumentView};
 use super::store::{
     accounts::Account,
     entries::Entry,
@@ -20,7 +21,7 @@ pub(super) fn local(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     at.with_timezone(&BEIJING)
 }
 
-/// An account. What rests on contracts is null until there are any.
+/// An account. What rests on contracts is null until there are any, and what nobody can say is null, too.
 #[derive(Debug, Serialize)]
 pub struct AccountDocument {
     id: i64,
@@ -34,13 +35,20 @@ pub struct AccountDocument {
     /// Null where a sheet named the account and nobody has filed these two. An official reads the payee's mask.
     agreement_no: Option<String>,
     payee_account: Option<String>,
+    /// `upcoming` waits for its day, `emptying` had a successor and holds money still.
     status: String,
+    /// None named: the whole institution.
+    branches: Vec<String>,
+    in_use_from: Option<NaiveDate>,
+    /// The first day on which its successor is in use.
+    in_use_until: Option<NaiveDate>,
     balance_fen: i64,
     entries: i64,
     last_booked_at: Option<DateTime<FixedOffset>>,
     statement_on: Option<NaiveDate>,
     unearned_fen: Option<i64>,
     coverage_bp: Option<i64>,
+    minimum_fen: Option<i64>,
     runoff_on: Option<NaiveDate>,
 }
 
@@ -60,13 +68,17 @@ impl AccountDocument {
             agreement_no: account.agreement_no,
             payee_account: payee.map(|payee| if own { payee.expose().to_owned() } else { payee.masked() }),
             status: account.status,
+            branches: account.branches,
+            in_use_from: account.in_use_from,
+            in_use_until: account.in_use_until,
             balance_fen: account.balance_fen,
             entries: account.entry_count,
             last_booked_at: account.last_booked_at.map(local),
             statement_on: account.statement_on,
-            unearned_fen: None,
-            coverage_bp: None,
-            runoff_on: None,
+            unearned_fen: account.figures.unearned_fen,
+            coverage_bp: account.figures.coverage_bp(),
+            minimum_fen: account.figures.minimum_fen,
+            runoff_on: account.figures.runoff_on,
         })
     }
 }
@@ -157,6 +169,7 @@ pub struct WarningDocument {
     resolved_at: Option<DateTime<FixedOffset>>,
     resolved_by: Option<String>,
     handler: Option<String>,
+    conclusion: Option<String>,
     /// When the statements were found to connect again; the reconciliation is to be signed.
     mended_at: Option<DateTime<FixedOffset>>,
     /// The last day of which the bank has said anything of the account.
@@ -195,6 +208,7 @@ impl WarningDocument {
             resolved_at: warning.resolved_at.map(local),
             resolved_by: warning.resolved_by,
             handler: warning.handler,
+            conclusion: warning.conclusion,
             mended_at: warning.mended_at.map(local),
             data_on: warning.data_on,
             stale,
@@ -211,11 +225,15 @@ pub struct ActionDocument {
     actor: String,
     role: String,
     at: DateTime<FixedOffset>,
+    documents: Vec<DocumentView>,
 }
 
-impl From<Action> for ActionDocument {
-    fn from(action: Action) -> ActionDocument {
+impl ActionDocument {
+    /// An action with what is attached to it, as the institution reads it (`own`), or as an official does.
+    pub fn of(action: Action, attached: &[Attachment], own: bool) -> ActionDocument {
+        let of_it = attached.iter().filter(|document| document.action == action.id);
         ActionDocument {
+            documents: of_it.map(|document| DocumentView::of(document, own)).collect(),
             action: action.action,
             comment: action.comment,
             actor: action.actor_name,

@@ -1,6 +1,8 @@
 //! Why an account is not filed or a warning not handled.
 
-use super::model::Refusal;
+use actix_web::http::StatusCode;
+
+use super::{filing::Differing, model::Refusal};
 use crate::{
     approvals::ApprovalError,
     db::DbError,
@@ -16,12 +18,24 @@ pub enum EscrowError {
     Forbidden,
     #[error("some fields are wrong")]
     Invalid(Vec<FieldError>),
-    #[error("the bureau has this account number on file already, or the institution has an account in use")]
+    #[error("the bureau has this account number on file already")]
     AccountTaken,
+    #[error("the institution has an account in use; another one takes its place from a day on")]
+    InUse,
+    #[error("the institution has no account in use whose place the new one could take")]
+    NothingToChange,
+    #[error("the institution changes its account already")]
+    ChangeUnderWay,
+    #[error("no change of account that waits for its day, or money is in the new one already")]
+    NotWithdrawn,
+    #[error("the account is filed otherwise")]
+    Differs(Vec<Differing>),
     #[error("the warning cannot take this step")]
     Refused(Refusal),
     #[error("the warning has changed since it was read")]
     Changed,
+    #[error("the document was erased")]
+    Erased,
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     #[error(transparent)]
@@ -36,14 +50,49 @@ impl From<EscrowError> for Problem {
             EscrowError::Invalid(errors) => Problem::invalid(errors),
             EscrowError::AccountTaken => Problem::conflict(
                 "escrow/account-taken",
-                "这个账号已备案，或机构已有在用的监管账户（一家机构只用一个，FUND-ACCOUNT-UNIQUE）。请核对账号。",
-                "This account number is on file already, or the institution has an account in use (one at a time, FUND-ACCOUNT-UNIQUE). Check the number.",
+                "这个账号已由其他机构备案，或已经销户（FUND-ACCOUNT-UNIQUE）。请核对账号。",
+                "This account number is another institution's, or one that was closed (FUND-ACCOUNT-UNIQUE). Check the number.",
             ),
+            EscrowError::InUse => Problem::conflict(
+                "escrow/account-in-use",
+                "机构已有在用的监管账户（一家机构只用一个，FUND-ACCOUNT-UNIQUE）。更换账户请写明启用日（in_use_from）。",
+                "The institution has an account in use (one at a time, FUND-ACCOUNT-UNIQUE). To change it, give the first day of the new one (in_use_from).",
+            ),
+            EscrowError::NothingToChange => Problem::conflict(
+                "escrow/nothing-to-change",
+                "机构还没有在用的监管账户，首个账户备案后立即启用，不写启用日。",
+                "The institution has no account in use: its first one is in use at once, without a day.",
+            ),
+            EscrowError::ChangeUnderWay => Problem::conflict(
+                "escrow/change-under-way",
+                "监管账户正在变更，原账户转清后才能再次变更。",
+                "The account is being changed already; another change may follow once the old one is empty.",
+            ),
+            EscrowError::NotWithdrawn => Problem::conflict(
+                "escrow/not-withdrawn",
+                "只有尚未启用、也没有流水的新账户可以撤回。",
+                "Only a change whose day has not come, and whose account has no entries, can be taken back.",
+            ),
+            EscrowError::Differs(fields) => {
+                let mut problem = Problem::conflict(
+                    "escrow/filed-otherwise",
+                    "这个账户已备案，内容与本次不同，没有改动。",
+                    "The account is on file with other contents; nothing was changed.",
+                );
+                problem.errors = fields.iter().map(Differing::told).collect();
+                problem
+            }
             EscrowError::Refused(refusal) => refused(refusal),
             EscrowError::Changed => Problem::conflict(
                 "warnings/changed",
                 "这条预警刚有变化，请看过最新内容再办理。",
                 "The warning has changed since you read it. Look at it again, then act.",
+            ),
+            EscrowError::Erased => Problem::new(
+                StatusCode::GONE,
+                "warnings/document-erased",
+                "这个文件已按要求删除，只留下大小和 SHA-256。",
+                "This file was erased; its size and its SHA-256 are all that is left.",
             ),
             EscrowError::Approval(ApprovalError::AlreadyPending) => Problem::conflict(
                 "warnings/closing-proposed",

@@ -1,6 +1,10 @@
 //! The watch page's live part: the same fragment that the page holds, sent anew whenever warnings of the range change.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, http::header::ContentEncoding};
 use bytes::Bytes;
@@ -22,6 +26,13 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LIFE: Duration = Duration::from_secs(300);
 /// Several changes at once are one piece of news.
 const GATHER: Duration = Duration::from_millis(50);
+/// Between two pieces of news, however much happens.
+const PACE: Duration = Duration::from_millis(400);
+/// So often it is looked whether anything is another than was sent, which nobody told of: a day that began, a lesson that was booked.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// A comment, which says nothing.
+const QUIET: &[u8] = b": \n\n";
 
 struct Line {
     state: AppState,
@@ -30,8 +41,11 @@ struct Line {
     query: WatchQuery,
     news: Receiver<i32>,
     heartbeat: Interval,
+    look: Interval,
     end: Instant,
-    first: bool,
+    /// When something was sent last, and a hash of it; `None` before.
+    sent: Option<(Instant, u64)>,
+    hasher: RandomState,
 }
 
 /// The answer: `event: warnings` with the fragment, at once and after each change.
@@ -44,8 +58,10 @@ pub fn answer(state: &AppState, caller: Caller, page: Page, query: WatchQuery) -
         page,
         query,
         heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
+        look: interval_at(now + LOOK, LOOK),
         end: now + LIFE,
-        first: true,
+        sent: None,
+        hasher: RandomState::new(),
     };
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -59,16 +75,18 @@ pub fn answer(state: &AppState, caller: Caller, page: Page, query: WatchQuery) -
 
 impl Line {
     async fn next(&mut self) -> Option<Bytes> {
-        if std::mem::take(&mut self.first) {
+        if self.sent.is_none() {
             return Some(self.fragment().await);
         }
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(self.end) => return None,
-                _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": \n\n")),
+                _ = self.heartbeat.tick() => return Some(Bytes::from_static(QUIET)),
+                _ = self.look.tick() => return Some(self.fragment().await),
                 news = self.news.recv() => match news {
                     Ok(tenant) if self.concerns(tenant) => {
-                        sleep(GATHER).await;
+                        let since = self.sent.map_or(PACE, |(at, _)| at.elapsed());
+                        sleep(GATHER.max(PACE.saturating_sub(since))).await;
                         while self.news.try_recv().is_ok() {}
                         return Some(self.fragment().await);
                     }
@@ -86,20 +104,26 @@ impl Line {
         (lo..=hi).contains(&tenant)
     }
 
-    /// The fragment as an event; a comment when it could not be made, so that the line lives on until the next news.
-    async fn fragment(&self) -> Bytes {
+    /// The fragment as an event; a comment when it is what was sent before, or could not be made, so that the line lives on until the
+    /// next news.
+    async fn fragment(&mut self) -> Bytes {
         let made = async {
             let mut conn = self.caller.actor.scope().begin(&self.state.pools).await?;
-            let watch =
-                Watch::read(&mut conn, &self.query, (self.state.calendar.as_ref(), self.caller.today())).await?;
+            let watch = Watch::read(&mut conn, &self.query, &self.caller, &self.state.calendar).await?;
             conn.commit().await?;
             watch.fragment(&self.page)
         };
         match made.await {
-            Ok(html) => event("warnings", &html),
+            Ok(html) => {
+                let hash = self.hasher.hash_one(&html);
+                let same = self.sent.is_some_and(|(_, sent)| sent == hash);
+                self.sent = Some((Instant::now(), hash));
+                if same { Bytes::from_static(QUIET) } else { event("warnings", &html) }
+            }
             Err(problem) => {
                 tracing::warn!(%problem, "an open watch page could not be told of news");
-                Bytes::from_static(b": \n\n")
+                self.sent.get_or_insert((Instant::now(), 0));
+                Bytes::from_static(QUIET)
             }
         }
     }

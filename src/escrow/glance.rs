@@ -48,10 +48,11 @@ impl Glance {
 
 /// The state of escrow in the caller's range, with at most `limit` rows.
 pub async fn glance(conn: &mut ScopedConn, lang: Lang, limit: i64) -> Result<Glance, DbError> {
-    let counts = warnings::counts(conn).await?;
+    let range = conn.scope().range();
+    let counts = warnings::counts(conn, range).await?;
     let of = |level: &str| counts.iter().filter(|count| count.level == level).map(|count| count.subjects).sum::<i64>();
-    let extent = accounts::extent(conn).await?;
-    let rows = warnings::watch(conn, None, "", limit).await?;
+    let extent = accounts::extent(conn, range).await?;
+    let rows = warnings::watch(conn, range, None, "", limit).await?;
     Ok(Glance {
         red: of("red"),
         orange: of("orange"),

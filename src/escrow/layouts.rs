@@ -1,7 +1,10 @@
 //! What the columns of a bank's exports mean, once an official has said so: remembered for the bureau, used by every way in.
 //!
-//! A layout belongs to a bank and a header row. A file is read by those of its account's bank first; of other banks' only
-//! where they agree, because the same header may mean another thing elsewhere.
+//! A layout belongs to a bank and a header row. A file is read by those of its account's bank first, then by the names that
+//! are known to everybody, and last by those of other banks where they agree: the same header may mean another thing
+//! elsewhere.
+
+use std::cmp::Reverse;
 
 use serde_json::json;
 
@@ -45,23 +48,27 @@ pub async fn bank_of(conn: &mut ScopedConn, target: Option<&Target>) -> Result<O
     }
 }
 
-/// Those of `bank` first; of one header row with several meanings elsewhere, none.
+/// Those of `bank` first, the branch's own before the whole bank's; of one header row with several meanings elsewhere, none.
 fn chosen(layouts: Vec<Layout>, bank: Option<&str>) -> Vec<Layout> {
     let is_own = |layout: &Layout| bank.is_some_and(|bank| same_bank(bank, &layout.bank));
-    let (own, others): (Vec<Layout>, Vec<Layout>) = layouts.into_iter().partition(is_own);
+    let (mut own, others): (Vec<Layout>, Vec<Layout>) = layouts.into_iter().partition(is_own);
+    own.sort_by_key(|layout| (Some(layout.bank.as_str()) != bank, Reverse(layout.bank.len())));
     let settled = |layout: &&Layout| {
         let same = |other: &&Layout| other.fingerprint() == layout.fingerprint();
         let roles = |one: &Layout| one.columns.iter().map(|column| column.role).collect::<Vec<_>>();
         others.iter().filter(same).all(|other| roles(other) == roles(layout))
     };
-    let others: Vec<Layout> = others.iter().filter(settled).cloned().collect();
+    let others = others.iter().filter(settled).map(|layout| Layout { foreign: true, ..layout.clone() });
+    let others: Vec<Layout> = others.collect();
     own.into_iter().chain(others).collect()
 }
 
-/// A branch and its bank are one: 台州银行椒江支行, 台州银行.
+/// A branch and its bank are one: 台州银行椒江支行, 台州银行. 中国 is no bank.
 fn same_bank(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
-    !one.is_empty() && !other.is_empty() && (one.starts_with(other) || other.starts_with(one))
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let is_bank = ["银行", "社", "bank", "Bank", "BANK"].iter().any(|end| short.ends_with(end));
+    one == other && !one.is_empty() || is_bank && long.starts_with(short)
 }
 
 /// What keeps a layout from being remembered.
@@ -139,15 +146,33 @@ mod tests {
         let of = |bank: &str, roles: [Option<_>; 3]| Layout::of(bank, &header, &roles);
         let (one, other) = ([Some(Date), Some(Amount), Some(Balance)], [Some(Date), Some(Balance), Some(Amount)]);
         let (taizhou, jiaojiang) = (of("台州银行", one), of("椒江农商行", other));
+        let branch = of("台州银行椒江支行", other);
+        let foreign = |layout: &Layout| Layout { foreign: true, ..layout.clone() };
+        let (from_taizhou, from_jiaojiang) = (foreign(&taizhou), foreign(&jiaojiang));
         for (case, known, bank, expected) in [
-            ("its own", vec![&taizhou, &jiaojiang], Some("台州银行椒江支行"), vec![&taizhou, &jiaojiang]),
-            ("its own, given last", vec![&jiaojiang, &taizhou], Some("台州银行"), vec![&taizhou, &jiaojiang]),
-            ("one of another bank", vec![&taizhou], Some("工商银行"), vec![&taizhou]),
+            ("its own", vec![&taizhou, &jiaojiang], Some("台州银行椒江支行"), vec![&taizhou, &from_jiaojiang]),
+            ("its own, given last", vec![&jiaojiang, &taizhou], Some("台州银行"), vec![&taizhou, &from_jiaojiang]),
+            ("the branch before its bank", vec![&taizhou, &branch], Some("台州银行椒江支行"), vec![&branch, &taizhou]),
+            ("one of another bank", vec![&taizhou], Some("工商银行"), vec![&from_taizhou]),
             ("two that contradict each other", vec![&taizhou, &jiaojiang], None, vec![]),
-            ("one, of an unknown account", vec![&jiaojiang], None, vec![&jiaojiang]),
+            ("one, of an unknown account", vec![&jiaojiang], None, vec![&from_jiaojiang]),
         ] {
             let found = chosen(known.into_iter().cloned().collect(), bank);
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_bank_and_its_branch_are_one_and_a_country_is_no_bank() {
+        for (one, other, same) in [
+            ("台州银行", "台州银行椒江支行", true),
+            ("台州银行椒江支行", "台州银行", true),
+            ("台州银行椒江支行", "台州银行温岭支行", false),
+            ("中国", "中国农业银行", false),
+            ("中国银行", "中国农业银行", false),
+            ("", "", false),
+        ] {
+            assert_eq!(same_bank(one, other), same, "{one} and {other}");
         }
     }
 

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{
     EscrowError, brief,
-    commands::{self, Filing, Handling},
+    commands::{self, Handling},
     corrections,
     model::Step,
     pages::{mode_word, tie_words},
@@ -19,6 +19,7 @@ use crate::{
     identity::{Action, Caller},
     web::{
         Access, FieldError, Page, Problem, Route, SafeForm,
+        attached::Attached,
         page::{Note, State, see_other},
         show,
     },
@@ -30,7 +31,6 @@ const STEPS: &[Step] = &[Step::Explain];
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/org/escrow", Access::May(Action::ExplainWarning), || web::get().to(home)),
-        Route::post("/org/escrow/accounts", Access::May(Action::FileAccount), || web::post().to(post_account)),
         Route::post("/org/escrow/warnings/{id}", Access::May(Action::ExplainWarning), || web::post().to(post_answer)),
     ]
 }
@@ -45,10 +45,10 @@ struct Own {
     older: Vec<ShownEntry>,
 }
 
-/// A form that was not right, as it was typed. `warning` is `None` for the filing of an account.
+/// An answer that was not right, as it was typed.
 #[derive(Default)]
 struct Refused {
-    warning: Option<i64>,
+    warning: i64,
     form: SafeForm,
     errors: Vec<FieldError>,
 }
@@ -70,28 +70,41 @@ impl OrgPage<'_> {
     }
 
     fn may_file(&self) -> bool {
-        self.page.may(Action::FileAccount) && self.own.iter().all(|own| own.account.status != "active")
+        self.page.may(Action::FileAccount)
     }
 
-    fn errors(&self, path: &str) -> Vec<&FieldError> {
-        self.refused.errors.iter().filter(|error| self.refused.warning.is_none() && error.path == path).collect()
+    /// Whether an account is on file by its number alone.
+    fn lacks_filing(&self, account: &Account) -> bool {
+        account.status == "active" && !account.is_filed()
+    }
+
+    fn standing(&self, account: &Account) -> &'static str {
+        let lang = self.page.lang;
+        match account.status.as_str() {
+            "upcoming" => lang.t("待启用", "waits for its day"),
+            "emptying" => lang.t("待转清", "to be emptied"),
+            "closed" if account.in_use_until.is_none() => lang.t("未启用", "never in use"),
+            "closed" => lang.t("已转清", "empty"),
+            _ => lang.t("在用", "in use"),
+        }
     }
 
     fn errors_of(&self, id: &i64) -> Vec<&FieldError> {
-        self.refused.errors.iter().filter(|_| self.refused.warning == Some(*id)).collect()
+        self.refused.errors.iter().filter(|e| self.refused.warning == *id && e.path != "file").collect()
     }
 
-    fn typed(&self, name: &str) -> &str {
-        self.refused.form.get(name)
+    /// What is to be mended of the files of an answer.
+    fn file_errors_of(&self, id: &i64) -> Vec<&FieldError> {
+        self.refused.errors.iter().filter(|e| self.refused.warning == *id && e.path == "file").collect()
     }
 
     fn typed_of(&self, id: &i64) -> &str {
-        if self.refused.warning == Some(*id) { self.refused.form.get("comment") } else { "" }
+        if self.refused.warning == *id { self.refused.form.get("comment") } else { "" }
     }
 
     /// The id of the field that an error of the page speaks of.
     fn anchor(&self, error: &FieldError) -> String {
-        self.refused.warning.map_or_else(|| error.path.clone(), |id| format!("comment-{id}"))
+        format!("{}-{}", error.path, self.refused.warning)
     }
 
     fn mode(&self, mode: &str) -> &'static str {
@@ -123,13 +136,6 @@ fn note(page: &Page) -> Option<Note> {
             page.t(
                 "教育局已能看到，由其决定下一步；需要时可以再补充。",
                 "The bureau sees it at once and decides what follows; you may add to it.",
-            ),
-        ),
-        "filed" => (
-            page.t("监管账户已备案", "The escrow account is filed"),
-            page.t(
-                "家长在公开页面看到这个账户，缴费只进此账户。",
-                "Parents see it on the public page; take fees into this account only.",
             ),
         ),
         _ => return None,
@@ -166,50 +172,22 @@ async fn render(
     page.render_as(status, &OrgPage { page: &page, own: &own, whole: &whole, refused: &refused })
 }
 
-/// POST /org/escrow/accounts
-async fn post_account(
-    request: HttpRequest,
-    state: State,
-    caller: Caller,
-    form: SafeForm,
-) -> Result<HttpResponse, Problem> {
-    let institution = caller.actor.institution.ok_or_else(Problem::not_found)?;
-    let mut conn = caller.actor.scope().begin(&state.pools).await?;
-    let credit_code = accounts::own_code(&mut conn, institution).await?.ok_or_else(Problem::not_found)?;
-    conn.commit().await?;
-    let filing = Filing {
-        credit_code: &credit_code,
-        bank: form.get("bank"),
-        account: form.get("account"),
-        mode: form.get("mode"),
-        agreement_no: form.get("agreement_no"),
-        payee_account: form.get("payee_account"),
-    };
-    let errors = match commands::file_account(&state, &caller, &filing).await {
-        Ok(_) => return Ok(see_other("/org/escrow?done=filed")),
-        Err(EscrowError::Invalid(errors)) => errors,
-        Err(error @ EscrowError::AccountTaken) => {
-            let problem = Problem::from(error);
-            vec![FieldError::new("account", "FUND-ACCOUNT-UNIQUE", problem.detail_zh, problem.detail_en)]
-        }
-        Err(error) => return Err(error.into()),
-    };
-    render(&request, &state, &caller, Refused { warning: None, form, errors }).await
-}
-
 /// POST /org/escrow/warnings/{id}
 async fn post_answer(
     request: HttpRequest,
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    form: SafeForm,
+    sent: Attached,
 ) -> Result<HttpResponse, Problem> {
-    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None };
+    let Attached { form, files, limit } = sent;
+    let files = (files.as_slice(), limit);
+    let comment = form.get("comment");
+    let handling = Handling { step: Step::Explain, comment, version: None, to: None, conclusion: None, files };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {
-            render(&request, &state, &caller, Refused { warning: Some(*id), form, errors }).await
+            render(&request, &state, &caller, Refused { warning: *id, form, errors }).await
         }
         Err(error) => Err(error.into()),
     }

@@ -8,11 +8,14 @@ use askama::Template;
 use super::{
     EscrowError, bank_fees, brief,
     card::{Card, Refused},
+    chart::Chart,
     commands::{self, Handled, Handling},
     corrections::{self, Correction, PossibleRepeat, Tie},
+    day_page,
     detector::WarningKind,
-    documents::Balance,
-    draft_pages, entries_file, layout_pages,
+    draft_pages, entries_file, evidence,
+    figures::{Figures, share_bp, words},
+    filing, layout_pages, league,
     model::Step,
     org,
     oversight::{self, Undetermined, store::telling::Colleague},
@@ -20,9 +23,11 @@ use super::{
     store::{
         accounts::{self, Account, Statement},
         entries::{self, Counterparty},
+        siblings,
         warnings::Action as Done,
     },
-    upload_pages, watch,
+    upload_pages,
+    watch::{self, WatchQuery},
 };
 use crate::{
     approvals::ApprovalError,
@@ -30,7 +35,8 @@ use crate::{
     kernel::{Finding, Private, clock, private::AccountNumber},
     ledger::{self, Glance},
     web::{
-        Access, Lang, Page, Problem, Route, SafeForm,
+        Access, Lang, Page, Problem, Route,
+        attached::Attached,
         page::{Note, State, see_other},
         show,
     },
@@ -45,18 +51,23 @@ pub fn routes() -> Vec<Route> {
     use Action::{HandleWarning, ReadEscrow};
     // Routes are tried one after another: names come before what stands for an account.
     let mut routes = oversight::pages::routes();
+    routes.extend(filing::pages::routes());
     routes.extend(upload_pages::routes());
     routes.extend(draft_pages::routes());
     routes.extend(layout_pages::routes());
     routes.extend([
         Route::get("/b/escrow", Access::Official(ReadEscrow), || web::get().to(watch::page)),
+        Route::get("/b/escrow/accounts.csv", Access::Official(ReadEscrow), || web::get().to(watch::export)),
         Route::get("/b/escrow/events", Access::Official(ReadEscrow), || web::get().to(watch::events)),
         Route::post("/b/escrow/warnings/{id}", Access::Official(HandleWarning), || web::post().to(post_warning)),
         Route::get("/b/escrow/{account_id}/entries.xlsx", Access::Official(ReadEscrow), || {
             web::get().to(entries_workbook)
         }),
+        Route::get("/b/escrow/{account_id}/days/{day}", Access::Official(ReadEscrow), || web::get().to(day_page::show)),
         Route::get("/b/escrow/{account_id}", Access::Official(ReadEscrow), || web::get().to(account_page)),
     ]);
+    routes.extend(evidence::pages::routes());
+    routes.extend(league::routes());
     routes.extend(org::routes());
     routes
 }
@@ -74,7 +85,7 @@ struct AccountPage<'a> {
     older: &'a [ShownEntry],
     corrections: Vec<Correction>,
     repeats: Vec<PossibleRepeat>,
-    points: &'a [Balance],
+    course: &'a Chart,
     chart: String,
     counterparties: Vec<Counterparty>,
     payee: Option<Private<AccountNumber>>,
@@ -84,6 +95,9 @@ struct AccountPage<'a> {
     may_unmask: bool,
     statements: &'a [Statement],
     may_upload: bool,
+    may_file: bool,
+    /// What the institution's other accounts hold, and what is between them.
+    elsewhere_fen: i64,
     /// Whether a colleague could be asked to suspend the listing.
     may_propose: bool,
     refused: Option<&'a Refused<'a>>,
@@ -128,10 +142,33 @@ impl AccountPage<'_> {
         self.undetermined.iter().map(said).collect()
     }
 
-    /// The share of what is owed in lessons that the balance covers, in basis points; `None` where nothing is owed.
-    fn coverage_bp(&self) -> Option<i64> {
-        let owed = self.ledger.as_ref().map(|ledger| ledger.unearned_fen).filter(|owed| *owed > 0)?;
-        i64::try_from(i128::from(self.account.balance_fen) * 10_000 / i128::from(owed)).ok()
+    fn money(&self, fen: &Option<i64>) -> String {
+        words::money(self.page.lang, *fen)
+    }
+
+    fn coverage(&self) -> String {
+        // Money on its way to the institution's other account covers what is owed as well.
+        let held_fen = self.account.figures.held_fen.map(|held| held.saturating_add(self.elsewhere_fen));
+        words::coverage(self.page.lang, &Figures { held_fen, ..self.account.figures.clone() })
+    }
+
+    fn lasting(&self) -> (String, String) {
+        words::lasting(self.page.lang, self.account.figures.lasting(), self.page.today())
+    }
+
+    fn silent(&self) -> String {
+        words::silent(self.page.lang, self.account.figures.silent_days(self.page.today()))
+    }
+
+    /// The share of all that was paid that one recipient got, in basis points.
+    fn share(&self, paid_fen: &i64) -> Option<i64> {
+        share_bp((*paid_fen).into(), self.course.paid_fen.into())
+    }
+
+    /// What others got than those listed.
+    fn to_others(&self) -> i64 {
+        let listed = self.counterparties.iter().fold(0_i64, |sum, one| sum.saturating_add(one.paid_fen));
+        self.course.paid_fen.saturating_sub(listed)
     }
 
     fn held_kind(&self, held: &Undetermined) -> &'static str {
@@ -155,11 +192,6 @@ impl AccountPage<'_> {
         }
     }
 
-    /// The table beneath the chart: fewer points than the line, the latest first.
-    fn table(&self) -> Vec<&Balance> {
-        self.points.iter().rev().step_by(self.points.len().div_ceil(20).max(1)).collect()
-    }
-
     /// The other half of a reversal, in words.
     fn tie(&self, entry: &ShownEntry) -> Option<String> {
         tie_words(self.page, entry.tie.as_ref()?)
@@ -167,6 +199,17 @@ impl AccountPage<'_> {
 
     fn mode(&self) -> &'static str {
         mode_word(self.page, &self.account.mode)
+    }
+
+    /// How the account stands where it is not the one in use.
+    fn standing(&self) -> Option<&'static str> {
+        match self.account.status.as_str() {
+            "upcoming" => Some(self.page.lang.t("待启用", "Waits for its day")),
+            "emptying" => Some(self.page.lang.t("待转清", "To be emptied")),
+            "closed" if self.account.in_use_until.is_none() => Some(self.page.lang.t("未启用", "Never in use")),
+            "closed" => Some(self.page.lang.t("已转清", "Empty")),
+            _ => None,
+        }
     }
 }
 
@@ -272,13 +315,14 @@ async fn render_account(
     corrections::mark(&mut latest, &corrections);
     corrections::mark(&mut older, &corrections);
     let repeats = corrections::repeats_of(&mut conn, &account, page.today()).await?;
-    let points = shown::balances_of(&mut conn, &account, page.today()).await?;
-    let from = clock::midnight(shown::span(&account, page.today()).0);
+    let course = Chart::read(&mut conn, &account, page.today()).await?;
+    let from = clock::midnight(course.from);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
     let fees = bank_fees::no_fee(entries::bank_fees(&mut conn, account.tenant_id, account.id, from).await?);
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
     let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
+    let elsewhere_fen = siblings::held_elsewhere(&mut conn, &account).await?;
     let ledger = ledger::glance(&mut conn, (account.tenant_id, account.institution_id), page.today()).await?;
     conn.commit().await?;
     let template = AccountPage {
@@ -291,14 +335,16 @@ async fn render_account(
         older: &older,
         corrections,
         repeats,
-        points: &points,
-        chart: shown::chart(&page, &points, &warnings),
+        chart: course.json(&page, &account, &warnings),
+        course: &course,
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),
         payee: account.payee(state.pools.vault())?,
         ledger,
         may_unmask: page.may(Action::UnmaskPersonal),
         statements: &statements,
         may_upload: own && may(caller.actor.role, Action::UploadStatement),
+        may_file: own && may(caller.actor.role, Action::FileAccount),
+        elsewhere_fen,
         may_propose: own && may(caller.actor.role, Action::ProposeListing),
         refused,
         colleagues: &colleagues,
@@ -313,8 +359,9 @@ async fn post_warning(
     state: State,
     caller: Caller,
     id: web::Path<i64>,
-    form: SafeForm,
+    sent: Attached,
 ) -> Result<HttpResponse, Problem> {
+    let Attached { form, files, limit } = sent;
     let Ok(step) = form.get("action").parse::<Step>() else {
         return Err(Problem::bad_request("没有选办理动作。", "Choose what to do."));
     };
@@ -323,11 +370,19 @@ async fn post_warning(
         comment: form.get("comment"),
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
+        files: (&files, limit),
+        conclusion: form.get("conclusion").parse().ok(),
     };
-    // The page on which the form stood: an account's, or the warning's own.
+    // The page on which the form stood: an account's, the watch page, or the warning's own.
+    let watch = form.get("watch");
     let account = form.get("account").parse::<i64>().ok();
     let errors = match commands::handle(&state, &caller, *id, handling).await {
         Ok(Handled { proposed: Some(id), .. }) => return Ok(see_other(&format!("/b/approvals/{id}?done=proposed"))),
+        Ok(Handled { .. }) if !watch.is_empty() => {
+            let query = WatchQuery::read(watch);
+            let here = query.going_on(query.after());
+            return Ok(see_other(&format!("/b/escrow?{here}&done={step}")));
+        }
         Ok(Handled { .. }) => {
             let back = account.map_or_else(|| format!("/b/escrow/warnings/{id}"), |id| format!("/b/escrow/{id}"));
             return Ok(see_other(&format!("{back}?done={step}")));

@@ -1,19 +1,17 @@
 //! Accounts, warnings and entries made ready for a page.
 
-use chrono::{Days, NaiveDate};
-use serde_json::{Value, json};
+use chrono::NaiveDate;
 
 use super::{
-    balances,
     basis::{self, Input},
     brief,
     corrections::Tie,
     detector,
-    documents::Balance,
+    evidence::{self, Attachment},
     model::{self, Status, Step},
     oversight::{self, Undetermined},
     store::{
-        accounts::Account,
+        accounts::{self, Account},
         entries::{self, Entry},
         warnings::{self, Action, Warning},
     },
@@ -27,13 +25,14 @@ use crate::{
         clock::{self, BEIJING},
     },
     policies,
+    proof::{self, Match},
     web::{Lang, Page},
 };
 
-/// Days that the chart and the recipients look back.
-const LOOK_BACK_DAYS: u64 = 180;
 /// Latest entries shown.
 const ENTRIES_MAX: i64 = 20;
+/// Entries of one day shown; the others are in the file.
+pub const DAY_MAX: i64 = 500;
 
 /// One entry with the balance after it.
 pub struct ShownEntry {
@@ -42,6 +41,8 @@ pub struct ShownEntry {
     pub balance_fen: Option<i64>,
     /// Whether it raised or joined a warning.
     pub fired: bool,
+    /// How it compares with the ledger.
+    pub matched: Match,
     /// Where the one who looks may ask to see what is masked of it.
     pub unmask: Option<String>,
     /// The other half of a reversal.
@@ -51,14 +52,14 @@ pub struct ShownEntry {
 impl ShownEntry {
     fn of(account: &Account, entry: Entry, balance_fen: Option<i64>, fired: bool, caller: &Caller) -> ShownEntry {
         if caller.actor.role.is_institution() {
-            return ShownEntry { entry, balance_fen, fired, unmask: None, tie: None };
+            return ShownEntry { entry, balance_fen, fired, matched: Match::Unproven, unmask: None, tie: None };
         }
         let masked = entry.clone().masked();
         let hidden = masked != entry && may(caller.actor.role, identity::Action::UnmaskPersonal);
         let id = format!("{}.{}", account.id, entry.bank_ref);
         let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
         let unmask = hidden.then(|| format!("/b/unmask?kind=entry&id={id}"));
-        ShownEntry { entry: masked, balance_fen, fired, unmask, tie: None }
+        ShownEntry { entry: masked, balance_fen, fired, matched: Match::Unproven, unmask, tie: None }
     }
 
     /// The local day.
@@ -70,6 +71,17 @@ impl ShownEntry {
     pub fn clock(&self) -> String {
         let local = self.entry.booked_at.with_timezone(&BEIJING);
         if self.entry.has_time() { local.format("%H:%M").to_string() } else { String::new() }
+    }
+
+    /// The tag of how it compares with the ledger.
+    pub fn match_tag(&self, page: &Page) -> String {
+        let (class, icon, word) = match self.matched {
+            Match::Agrees => ("ok", "check", page.t("相符", "Agrees")),
+            Match::Differs(kind) => ("warn", "triangle", page.t(kind.words().0, kind.words().1)),
+            Match::Explained(_) => ("info", "message", page.t("已说明", "Explained")),
+            Match::Unproven => ("wait", "clock", page.t("未核对", "Not compared")),
+        };
+        format!(r#"<span class="tag tag--{class}">{}{word}</span>"#, page.icon(icon))
     }
 
     /// What the bank wrote.
@@ -88,6 +100,8 @@ pub struct ShownWarning {
     pub warning: Warning,
     pub claim: String,
     pub formula: String,
+    /// The provision behind it.
+    pub law: &'static str,
     pub inputs: Vec<Input>,
     /// Days since what it was judged by.
     pub age_days: Option<i64>,
@@ -95,6 +109,12 @@ pub struct ShownWarning {
     pub stale: bool,
     pub steps: Vec<detector::Step>,
     pub actions: Vec<Action>,
+    /// What is attached to them.
+    pub documents: Vec<Attachment>,
+    /// The one who looks belongs to the institution.
+    own: bool,
+    /// The one who looks may erase what is attached.
+    pub may_erase: bool,
     /// Steps that the one who looks may take.
     pub open: Vec<Step>,
     /// Closing it takes two officials.
@@ -113,6 +133,22 @@ impl ShownWarning {
     /// Whether the statements connect again and the reconciliation is to be signed.
     pub fn is_to_sign(&self) -> bool {
         self.is_open() && self.warning.mended_at.is_some()
+    }
+
+    /// The documents of one action.
+    pub fn attached(&self, action: &Action) -> Vec<&Attachment> {
+        self.documents.iter().filter(|document| document.action == action.id).collect()
+    }
+
+    /// Where a document is read.
+    pub fn file(&self, document: &Attachment) -> String {
+        let desk = if self.own { "org" } else { "b" };
+        format!("/{desk}/escrow/warnings/{}/documents/{}", self.warning.id, document.id)
+    }
+
+    /// What a document is called; nothing once it was erased.
+    pub fn named(&self, document: &Attachment) -> Option<String> {
+        document.called(self.own)
     }
 
     pub fn is_open(&self) -> bool {
@@ -140,11 +176,15 @@ fn warning(
     ShownWarning {
         claim: brief::claim(lang, &warning.kind, &warning.evidence),
         formula: basis::formula(lang, &warning.evidence),
+        law: basis::law(lang, &warning.kind),
         inputs: basis::inputs(lang, &warning.evidence),
         age_days: basis::at(&warning.evidence).map(|at| (today - at.date_naive()).num_days().max(0)),
         stale: warning.is_stale(calendar, today),
         steps: serde_json::from_value(warning.history.clone()).unwrap_or_default(),
         actions,
+        documents: Vec::new(),
+        own: false,
+        may_erase: false,
         open,
         needs_two: false,
         closing: None,
@@ -190,6 +230,13 @@ pub async fn shown(
     let actions = warnings::actions_of(conn, tenant, &ids).await?;
     let mut shown: Vec<ShownWarning> =
         rows.into_iter().map(|row| warning(lang, row, &actions, steps, (calendar, caller.today()))).collect();
+    let mut documents = evidence::store::of_warnings(conn, tenant, &ids).await?;
+    let may_erase = tenant == caller.actor.tenant && may(caller.actor.role, identity::Action::ServeDataSubject);
+    for one in &mut shown {
+        let (of_it, others) = documents.into_iter().partition(|document| document.warning == one.warning.id);
+        documents = others;
+        (one.documents, one.own, one.may_erase) = (of_it, caller.actor.role.is_institution(), may_erase);
+    }
     if steps.contains(&Step::Resolve) && shown.iter().any(ShownWarning::is_open) {
         let in_force = policies::in_force(conn, tenant, caller.today()).await?;
         let ids: Vec<String> = shown.iter().map(|one| one.warning.id.to_string()).collect();
@@ -248,51 +295,48 @@ pub async fn entries_of(
         Some((from, until)) => entries::by_refs(conn, account.tenant_id, account.id, &missing, from, until).await?,
         None => Vec::new(),
     };
-    let older = older.into_iter().map(|entry| ShownEntry::of(account, entry, None, true, caller)).collect();
+    let older: Vec<ShownEntry> =
+        older.into_iter().map(|entry| ShownEntry::of(account, entry, None, true, caller)).collect();
+    let (mut latest, mut older) = (latest, older);
+    compare(conn, account, &mut latest).await?;
+    compare(conn, account, &mut older).await?;
     Ok((latest, older))
 }
 
-/// The start of the span that the chart shows, and its last day.
-pub fn span(account: &Account, today: NaiveDate) -> (NaiveDate, NaiveDate) {
-    let last = account.last_booked_at.map(clock::day);
-    let to = last.max(account.statement_on).unwrap_or(today);
-    let from = to.checked_sub_days(Days::new(LOOK_BACK_DAYS)).unwrap_or(to);
-    // Before the first statement there is nothing to show.
-    (account.opening_on.map_or(from, |opening| opening.clamp(from, to)), to)
+/// Notes of entries how they compare with the ledger.
+async fn compare(conn: &mut ScopedConn, account: &Account, shown: &mut [ShownEntry]) -> Result<(), DbError> {
+    let days = || shown.iter().map(ShownEntry::day);
+    let Some(span) = days().min().zip(days().max()) else { return Ok(()) };
+    let matches = proof::matches(conn, (account.tenant_id, account.institution_id), span).await?;
+    let statements: Vec<i64> = shown.iter().map(|one| one.entry.statement_id).collect();
+    let came = accounts::received(conn, account.tenant_id, &statements).await?;
+    for one in shown {
+        let came = came.get(&one.entry.statement_id).copied();
+        one.matched = matches.of(one.day(), account.id, &one.entry.bank_ref, came);
+    }
+    Ok(())
 }
 
-/// The chart's points.
-pub async fn balances_of(conn: &mut ScopedConn, account: &Account, today: NaiveDate) -> Result<Vec<Balance>, DbError> {
-    let (from, to) = span(account, today);
-    let movements = entries::days(conn, account.tenant_id, account.id, clock::midnight(from)).await?;
-    Ok(balances::thinned(&balances::by_day(account.balance_fen, &movements, from, to)))
-}
-
-/// The balance at which the gravest open warning was raised.
-fn line(page: &Page, shown: &ShownWarning) -> Option<Value> {
-    let fen = basis::line_fen(&shown.warning.kind, &shown.warning.evidence)?;
-    let text = format!("{} {}", page.t("预警线", "Threshold"), page.yuan(fen));
-    Some(json!({"value": fen, "text": text, "lv": shown.warning.level}))
-}
-
-/// The chart's data block. `<` is escaped, so that nothing in it can end the block.
-pub fn chart(page: &Page, points: &[Balance], shown: &[ShownWarning]) -> String {
-    let by_day: serde_json::Map<String, Value> =
-        points.iter().map(|point| (point.date.to_string(), Value::from(point.balance_fen))).collect();
-    let at = |warning: &ShownWarning| {
-        let day = clock::day(warning.warning.raised_at);
-        // Points may be days apart: the mark stands on the first one that shows the change.
-        points.iter().find(|point| point.date >= day).map(|point| {
-            json!({"day": point.date, "value": point.balance_fen, "lv": warning.warning.level, "pos": "top",
-                   "text": crate::web::show::level_word(page.lang, &warning.warning.level)})
-        })
-    };
-    let marks: Vec<Value> = shown.iter().filter(|warning| warning.is_open()).filter_map(at).rev().collect();
-    let lines: Vec<Value> =
-        shown.iter().find(|warning| warning.is_open()).and_then(|w| line(page, w)).into_iter().collect();
-    let words = json!({"balance": page.t("账户余额", "Balance"), "forecast": page.t("预警", "Warning"),
-                       "need": page.t("应留存额", "Required balance"), "today": page.t("今天", "Today")});
-    let facts = json!({"days": points.iter().map(|point| point.date).collect::<Vec<_>>(), "today": page.today(), "unit": "fen",
-                       "balance": by_day, "forecast": {}, "need": {}, "marks": marks, "lines": lines, "words": words});
-    facts.to_string().replace('<', "\\u003c")
+/// The entries of one local day, the latest first, each with the balance after it.
+pub async fn entries_of_day(
+    conn: &mut ScopedConn,
+    account: &Account,
+    day: NaiveDate,
+    end_fen: i64,
+    caller: &Caller,
+) -> Result<Vec<ShownEntry>, DbError> {
+    let until = clock::midnight(day.succ_opt().unwrap_or(day));
+    let rows = entries::between(conn, (account.tenant_id, account.id), clock::midnight(day), until, DAY_MAX).await?;
+    let fired = warnings::fired(conn, account.tenant_id, account.id).await?;
+    let known = account.opening_on.is_none_or(|on| on <= day);
+    let mut balance = end_fen;
+    let mut shown = Vec::with_capacity(rows.len());
+    for entry in rows {
+        let after = balance;
+        balance = balance.saturating_sub(entry.effect_fen());
+        let fired = fired.contains(&entry.bank_ref);
+        shown.push(ShownEntry::of(account, entry, known.then_some(after), fired, caller));
+    }
+    compare(conn, account, &mut shown).await?;
+    Ok(shown)
 }

@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     drafts,
-    ingest::{self, Delivery, IngestError, Received, Target},
+    ingest::{self, Delivery, IngestError, LargeFile, Received, Target},
     layouts, oversight,
     statement::{self, Document, Format, Layout, Limits, Member, StatementError},
 };
 use crate::{
     db::DbError,
     identity::{Action, Caller, may},
-    web::{AppState, Problem},
+    web::{AppState, Problem, upload::Content},
 };
 
 /// What is done with a table whose columns are not understood.
@@ -67,13 +67,20 @@ pub async fn take_in(
     state: &AppState,
     caller: &Caller,
     name: &str,
-    bytes: Vec<u8>,
+    content: impl Into<Content>,
     wishes: &Wishes,
 ) -> Result<Vec<Taken>, IngestError> {
     if !may(caller.actor.role, Action::UploadStatement) {
         return Err(IngestError::Forbidden);
     }
     let mut limits = limits(state);
+    let bytes = match content.into() {
+        Content::Bytes(bytes) => bytes,
+        Content::Spooled(file) => match flowed(state, caller, name, file, wishes).await? {
+            Flowed::Over(fate) => return Ok(vec![Taken { name: name.to_owned(), fate }]),
+            Flowed::Whole(bytes) => bytes,
+        },
+    };
     let unpacked = {
         let limits = limits.clone();
         tokio::task::spawn_blocking(move || statement::members(bytes, &limits)).await
@@ -82,19 +89,69 @@ pub async fn take_in(
         Ok(members) => members,
         Err(error) => return Ok(vec![Taken { name: name.to_owned(), fate: Fate::Refused(error.into()) }]),
     };
-    let layouts = match &wishes.layout {
-        Some(layout) => vec![layout.clone()],
-        None => layouts::for_reading(state, caller, wishes.target.as_ref()).await?,
-    };
+    // What was told just now goes first; the other sheets of a workbook are read by what is remembered.
+    let told = wishes.layout.clone().into_iter();
+    let layouts: Vec<Layout> = told.chain(layouts::for_reading(state, caller, wishes.target.as_ref()).await?).collect();
     let mut taken = Vec::with_capacity(members.len());
+    // The workbooks of a zip share what one file may unpack to.
+    let (most, mut left) = (limits.max_bytes_unpacked, limits.max_bytes_unpacked);
     for member in members {
         let name = member.name.as_ref().map_or_else(|| name.to_owned(), |member| format!("{name}: {member}"));
+        let claim = member.claimed_bytes().and_then(|claimed| {
+            let too_many = || StatementError::too_many_unpacked(most);
+            left = left.checked_sub(claimed.unwrap_or_default()).ok_or_else(too_many)?;
+            Ok(claimed.unwrap_or(most))
+        });
+        limits.max_bytes_unpacked = match claim {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                taken.push(Taken { name, fate: Fate::Refused(error.into()) });
+                continue;
+            }
+        };
         let reading = Reading { name: name.clone(), member, layouts: layouts.clone(), limits: limits.clone() };
         let (fate, entries) = one(state, caller, reading, wishes).await?;
         limits.max_entries = limits.max_entries.saturating_sub(entries);
         taken.push(Taken { name, fate });
     }
     Ok(taken)
+}
+
+/// What became of a file that lies on the disk.
+enum Flowed {
+    Over(Fate),
+    /// It has to be read as a whole.
+    Whole(Vec<u8>),
+}
+
+/// Takes a file that lies on the disk in while it is read, where that can be.
+async fn flowed(
+    state: &AppState,
+    caller: &Caller,
+    name: &str,
+    file: std::fs::File,
+    wishes: &Wishes,
+) -> Result<Flowed, IngestError> {
+    let large = LargeFile {
+        name: name.to_owned(),
+        file,
+        format: wishes.format,
+        target: wishes.target.clone(),
+        accept_unbalanced: wishes.accept_unbalanced,
+    };
+    match ingest::flow(state, caller, &limits(state), &large).await {
+        Ok(Some(received)) => {
+            oversight::after_delivery(state, caller.actor.tenant, &received, caller.now).await;
+            Ok(Flowed::Over(Fate::Kept(received)))
+        }
+        Ok(None) => {
+            let whole = tokio::task::spawn_blocking(move || Content::Spooled(large.file).read()).await;
+            let whole = whole.map_err(|e| DbError::Pool(e.to_string()))?;
+            Ok(Flowed::Whole(whole.map_err(|e| DbError::Pool(e.to_string()))?))
+        }
+        Err(error @ IngestError::Db(_)) => Err(error),
+        Err(error) => Ok(Flowed::Over(Fate::Refused(error))),
+    }
 }
 
 /// What is said of a refusal, in Chinese and in English: each fault once, with its place.

@@ -48,6 +48,8 @@ pub enum Action {
     HandleWarning,
     /// Answer a warning on the institution's behalf.
     ExplainWarning,
+    /// Record what parents complain of, and say what became of it.
+    HandleComplaint,
     /// Set the address to which the bureau's warnings are sent.
     KeepWebhook,
     /// Approve a refund that the rules settle, or take it back.
@@ -133,6 +135,7 @@ pub const fn roles(action: Action) -> &'static [Role] {
         }
         Action::HandleWarning => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::ExplainWarning => &[InstitutionAdmin, InstitutionStaff],
+        Action::HandleComplaint => &[BureauAdmin, Approver, Inspector, FinanceOfficer],
         Action::KeepWebhook => &[BureauAdmin],
         Action::HandleRefund => &[BureauAdmin, Approver, FinanceOfficer, InstitutionAdmin, InstitutionStaff],
         Action::DecideRefund => &[BureauAdmin, Approver, FinanceOfficer],
@@ -208,6 +211,7 @@ mod tests {
                 Action::DecideRelease,
                 Action::ProposeListing,
                 Action::HandleWarning,
+                Action::HandleComplaint,
                 Action::SettleLesson,
                 Action::ImportInstitutions,
                 Action::UploadStatement,

@@ -43,7 +43,7 @@ pub async fn run(state: AppState) {
             return;
         }
     };
-    let ways = outbox::Ways { mailer, webhooks, secrets: state.secrets.clone() };
+    let ways = outbox::Ways { mailer, webhooks, secrets: state.secrets.clone(), vault: state.pools.vault().clone() };
     tokio::spawn(keep_trail(state.clone()));
     tokio::spawn(oversee(state.clone()));
     tokio::spawn(prove(state.clone()));

@@ -37,7 +37,7 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 /// Why a call did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error("the bureau has set no address any more, or its secret does not open")]
+    #[error("the bureau has set no address any more, the officer is off duty, or a seal does not open")]
     NoReceiver,
     #[error("the address may not be called: {0}")]
     Address(#[from] address::AddressError),

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     audit::{self, Event},
+    complaints,
     db::{DbError, Pools, ScopedConn},
+    escrow,
     identity::{Action, Caller, may},
     institutions,
     kernel::{
@@ -161,6 +163,18 @@ const IN_USE: Basis = Basis {
     zh: "账号在用，履行职责所必需（《个人信息保护法》第十三条第一款第三项）；停用后可删除",
     en: "The account is in use and needed for official duties (PIPL art. 13); it goes once the account is disabled",
 };
+const ON_DUTY: Basis = Basis {
+    zh: "值班人员的号码，履行职责所必需；在“短信提醒”页移出值班名单即删除",
+    en: "The number of an officer on duty, needed for official duties; it goes when taken off duty at “Short messages”",
+};
+const COMPLAINT: Basis = Basis {
+    zh: "投诉线索的来源，按《档案法》随案卷保存，机构看不到",
+    en: "Where a complaint came from, kept with its file by the Archives Law; the institution never sees it",
+};
+const EVIDENCE: Basis = Basis {
+    zh: "办理预警的材料，按《档案法》随案卷保存；误传的由管理员在预警页单独删除",
+    en: "Evidence about a warning, kept with its file by the Archives Law; one sent by mistake is erased by itself on the warning's page",
+};
 const TRAIL: Basis = Basis {
     zh: "操作日志只留遮盖后的内容，按《网络安全法》《数据安全法》保存，不得删改",
     en: "The trail holds masks alone and is kept unchanged by the Cybersecurity Law and the Data Security Law",
@@ -231,6 +245,20 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
                 MONEY,
             ));
         }
+    }
+    if person.by == By::Phone {
+        let what = ("短信值班名单", "Officers on duty for short messages");
+        for holder in escrow::on_duty(conn, &digests).await? {
+            found.push(Place::kept(what, holder, person.normal.clone(), person.masked(), ON_DUTY));
+        }
+        let what = ("投诉人电话", "Telephone of who complained");
+        for record in complaints::kept_about(conn, &digests).await? {
+            found.push(Place::kept(what, record, person.normal.clone(), person.masked(), COMPLAINT));
+        }
+    }
+    for document in escrow::documents_named(conn, |name| person.is_in(name)).await? {
+        let what = ("预警材料的文件名", "Name of a document about a warning");
+        found.push(Place::kept(what, document, person.normal.clone(), person.masked(), EVIDENCE));
     }
     if matches!(person.by, By::Phone | By::Account) {
         for kept in ledger::kept_about(conn, &digests).await? {

@@ -6,6 +6,7 @@
 //! by one official and adopted by another (`approvals`).
 
 pub mod api;
+mod back_test_part;
 pub mod commands;
 mod desk;
 mod error;
@@ -18,8 +19,8 @@ mod store;
 mod words;
 
 use chrono::NaiveDate;
+use deadpool_postgres::Client;
 use diesel_async::AsyncPgConnection;
-use tokio_postgres::Client;
 
 pub use commands::{Setting, propose};
 pub use desk::PolicyDesk;

@@ -1,13 +1,13 @@
 //! SQL of policy values.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use deadpool_postgres::Client;
 use diesel::{
     QueryableByName, sql_query,
     sql_types::{Array, BigInt, Date, Integer, Jsonb, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value as Json;
-use tokio_postgres::Client;
 
 use super::{
     model::{Parameter, Row, Value},
@@ -92,7 +92,8 @@ pub async fn of_chain_on(conn: &mut AsyncPgConnection, tenant: i32) -> Result<Ve
 /// The same inside a scoped transaction of the ingest role.
 pub async fn of_chain_by(client: &Client, tenant: i32) -> Result<Vec<Row>, DbError> {
     let sql = format!("{COLUMNS} WHERE tenant_id = ANY($1)");
-    let rows = client.query(&sql, &[&chain_of(tenant)]).await?;
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &[&chain_of(tenant)]).await?;
     let stored = rows.into_iter().map(|row| Stored {
         tenant_id: row.get(0),
         id: row.get(1),

@@ -4,6 +4,7 @@
 //! kept. Proven nightly and on demand. Not here: warnings (W4 and W12 are the detector's and oversight's).
 
 pub mod commands;
+mod matches;
 mod model;
 pub mod pages;
 mod rules;
@@ -11,3 +12,4 @@ mod seal;
 mod store;
 
 pub use commands::{ProofError, nightly};
+pub use matches::{Match, Matches, matches};

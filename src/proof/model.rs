@@ -10,7 +10,7 @@ pub struct Entry {
     pub bank_ref: String,
     pub credit: bool,
     pub amount_fen: i64,
-    /// As the detector's kinds are called.
+    /// As the detector's kinds are called; `own_transfer` for what moves between the institution's own accounts.
     pub kind: String,
     pub order_ref: Option<String>,
 }

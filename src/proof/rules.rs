@@ -99,9 +99,9 @@ fn about(entry: &Entry, kind: Kind, ledger_fen: i64) -> Item {
     }
 }
 
-/// Interest, charges, reversals and the school's own top-ups belong to no contract.
+/// Interest, charges, reversals, the school's own top-ups and what moves between its own accounts belong to no contract.
 fn is_the_banks_own(kind: &str) -> bool {
-    matches!(kind, "interest" | "bank_fee" | "reversal" | "top_up")
+    matches!(kind, "interest" | "bank_fee" | "reversal" | "top_up" | "own_transfer")
 }
 
 /// Whether the bank's time to book is over. In a year without a holiday notice any day counts as a workday: the proof is

@@ -142,7 +142,9 @@ async fn entries(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Res
     }
     let (from, until) = bounds(day);
     let rows: Vec<Row> = sql_query(
-        "SELECT account_id, booked_at, bank_ref, credit, amount_fen, kind, order_ref FROM entries \
+        "SELECT account_id, booked_at, bank_ref, credit, amount_fen, CASE WHEN EXISTS (SELECT FROM own_transfers t \
+         WHERE t.tenant_id = entries.tenant_id AND t.state <> 'missing' AND ((t.from_account, t.bank_ref) = (entries.account_id, entries.bank_ref) \
+           OR (t.to_account, t.to_ref) = (entries.account_id, entries.bank_ref))) THEN 'own_transfer' ELSE kind END AS kind, order_ref FROM entries \
          WHERE tenant_id = $1 AND account_id IN (SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2) \
          AND booked_at >= $3 AND booked_at < $4 ORDER BY account_id, booked_at, bank_ref",
     )

@@ -80,10 +80,10 @@ async fn one(
         let (zh, en) = words::code_error(&code, error);
         Problem::bad_request(zh, en)
     })?;
-    let records = search::records(&reader, &state.pools, code.as_str()).await?;
+    let today = state.clock.today();
+    let records = search::records(&reader, &state.pools, code.as_str(), today).await?;
     let chosen = records.iter().find(|record| place.region.is_empty() || record.detail.region == place.region);
     let record = chosen.ok_or_else(Problem::not_found)?;
-    let today = state.clock.today();
     Ok(HttpResponse::Ok().json(RecordView {
         detail: &record.detail,
         licence_state: record.detail.licence.state(today),

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 
 use super::{
-    model::{Account, Card, Course, Decision, Detail, Instructor, Licence, ListStatus, Listing, Slot},
+    model::{Account, Card, Course, Decision, Detail, Instructor, Licence, ListStatus, Listing, NextAccount, Slot},
     store::publish::Facts,
 };
 use crate::kernel::{RegionCode, mask};
@@ -46,6 +46,7 @@ pub(super) fn detail(facts: &Facts) -> Result<Detail, serde_json::Error> {
         },
         courses: filings.iter().map(course).collect(),
         escrow: facts.account.clone().map(serde_json::from_value::<Account>).transpose()?,
+        next_escrow: facts.next_account.clone().map(serde_json::from_value::<NextAccount>).transpose()?,
     })
 }
 
@@ -70,6 +71,7 @@ pub(super) fn card(detail: &Detail) -> Card {
         fee_min_fen: fees().min(),
         fee_max_fen: fees().max(),
         escrow_account: detail.escrow.is_some(),
+        coverage: detail.escrow.as_ref().and_then(|account| account.coverage),
     }
 }
 

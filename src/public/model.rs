@@ -76,6 +76,9 @@ pub struct Card {
     pub fee_min_fen: Option<i64>,
     pub fee_max_fen: Option<i64>,
     pub escrow_account: bool,
+    /// Absent unless the bureau publishes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// All that is published about an institution.
@@ -101,6 +104,18 @@ pub struct Detail {
     pub courses: Vec<Course>,
     /// The account to pay into; `null` when none is filed.
     pub escrow: Option<Account>,
+    /// The account that takes its place, and from when on; `null` when none is filed.
+    #[serde(default)]
+    pub next_escrow: Option<NextAccount>,
+}
+
+impl Detail {
+    /// As it is read on a day: from its first day on the next account is the one to pay into.
+    pub fn turn(&mut self, today: NaiveDate) {
+        if let Some(next) = self.next_escrow.take_if(|next| next.from <= today) {
+            self.escrow = Some(next.account);
+        }
+    }
 }
 
 /// The licence to run a school (办学许可证).
@@ -210,6 +225,41 @@ pub struct Account {
     pub account_name: String,
     /// `custody` (银行托管) or `risk_deposit` (风险保证金).
     pub mode: String,
+    /// The branches that pay into it; none named means all.
+    #[serde(default)]
+    pub branches: Vec<String>,
+    /// Absent unless the bureau publishes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+/// The account that fees go to from a day on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAccount {
+    pub from: NaiveDate,
+    #[serde(flatten)]
+    pub account: Account,
+}
+
+/// Which share of families' prepaid money lies in escrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Of all that is owed in lessons, rounded down; 10,000 where all of it is there.
+    pub share_bp: i32,
+    /// The day of the bank's statement that it holds for.
+    pub on: NaiveDate,
+}
+
+impl Coverage {
+    /// Whole per cent, rounded down.
+    pub fn percent(self) -> i32 {
+        self.share_bp / 100
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_whole(self) -> bool {
+        self.share_bp >= 10_000
+    }
 }
 
 /// Whether the money of an institution is being watched.

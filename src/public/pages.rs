@@ -241,7 +241,7 @@ async fn institution(
     // What is no code, and what nobody published, is explained by the page of verification.
     let elsewhere = || Ok(see_other(&super::verify::address(&code)));
     let Ok(credit_code) = code.parse::<CreditCode>() else { return elsewhere() };
-    let records = search::records(&reader, &state.pools, credit_code.as_str()).await?;
+    let records = search::records(&reader, &state.pools, credit_code.as_str(), state.clock.today()).await?;
     let chosen = records.iter().find(|record| record.detail.region == place.region).or_else(|| records.first());
     let Some(record) = chosen else { return elsewhere() };
     let detail = &record.detail;
@@ -341,6 +341,7 @@ mod tests {
             fee_min_fen: None,
             fee_max_fen: None,
             escrow_account: false,
+            coverage: None,
         }
     }
 

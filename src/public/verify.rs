@@ -89,7 +89,7 @@ async fn verify(
     let code: String = normalise(&typed).chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
     let parsed = code.parse::<CreditCode>();
     let records = match parsed {
-        Ok(code) => search::records(&reader, &state.pools, code.as_str()).await?,
+        Ok(code) => search::records(&reader, &state.pools, code.as_str(), state.clock.today()).await?,
         Err(_) => Vec::new(),
     };
     let record = records.first();

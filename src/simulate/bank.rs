@@ -102,6 +102,11 @@ impl Account {
         true
     }
 
+    /// Its number.
+    pub fn number(&self) -> &str {
+        &self.number
+    }
+
     /// How many movements are on a statement so far.
     pub fn reported(&self) -> u32 {
         self.reported

@@ -8,18 +8,20 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use chrono::Datelike;
 use chrono::{DateTime, Days, NaiveDate, Utc, Weekday};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, rngs::StdRng};
 
 use super::{
     Plan, SimulationError,
-    bank::{Account, File, Order},
+    bank::{File, Order},
+    change::Accounts,
     report::{self, Report},
-    store::{self, Expected},
+    setup::Pace,
+    store,
     world::{self, Fact, Owner, World, instant},
 };
 use crate::{
     db::Scope,
-    demo::{people, sheet},
+    doctor,
     escrow::{
         self, EscrowError,
         commands::{self, Handling},
@@ -27,8 +29,7 @@ use crate::{
         upload::{self, Fate, Wishes},
     },
     identity::{Actor, Caller},
-    institutions::{self, commands::Direct, import::Limits},
-    kernel::{Fen, Private, RegionCode},
+    kernel::{Fault, Fen, Private},
     ledger::{
         commands::{contracts, lessons, parents, payments},
         model::{Basis, Product, Terms},
@@ -39,96 +40,66 @@ use crate::{
     web::AppState,
 };
 
-/// The county that lives.
-const COUNTY: &str = "331002";
-/// Of its accounts, which nobody signs in with.
-const PASSWORD: &str = "nobody signs in here 2026";
 /// One step in so many breaks off, one in so many is repeated.
 const BREAKS: u32 = 40;
 const REPEATS: u32 = 30;
-/// Days between two store of all that money obeys.
+/// Days between two looks at all that the books obey.
 const CHECK_EVERY: u64 = 7;
 
 /// A school of the county as the service knows it.
-struct Member {
-    admin: Caller,
-    institution: i64,
-    name: String,
-    code: String,
-    account: Account,
+pub(super) struct Member {
+    pub(super) admin: Caller,
+    pub(super) institution: i64,
+    pub(super) name: String,
+    pub(super) code: String,
+    pub(super) accounts: Accounts,
+    /// Whether its bank writes MT940.
+    pub(super) uses_mt940: bool,
+    /// Where its releases go.
+    pub(super) payee: String,
     /// Files on their way.
-    files: Vec<File>,
+    pub(super) files: Vec<File>,
     /// What the bank is told to pay.
-    orders: Vec<Order>,
+    pub(super) orders: Vec<Order>,
     /// Contracts by number, and the end of the latest lesson of each.
-    contracts: BTreeMap<String, i64>,
-    latest: BTreeMap<String, DateTime<Utc>>,
+    pub(super) contracts: BTreeMap<String, i64>,
+    pub(super) latest: BTreeMap<String, DateTime<Utc>>,
+    /// Who paid last on each contract.
+    pub(super) payers: BTreeMap<String, String>,
     /// The last day of the latest release.
-    released_to: NaiveDate,
+    pub(super) released_to: NaiveDate,
 }
+
+/// Days at the end of a story whose nights are all lived, and of which the banks report daily; before them, about weekly.
+const LAST_NIGHTS: i64 = 6;
+const REPORTS_EVERY: i64 = 5;
+/// In a story one parent in so many answers; silence confirms the other lessons.
+const ANSWERS: usize = 5;
 
 /// A county under way.
 pub struct Drive<'a> {
-    state: &'a AppState,
-    plan: Plan,
-    world: World,
-    members: Vec<Member>,
-    finance: Caller,
-    official: Caller,
+    pub(super) state: &'a AppState,
+    pub(super) plan: Plan,
+    pub(super) world: World,
+    pub(super) members: Vec<Member>,
+    pub(super) finance: Caller,
+    pub(super) official: Caller,
     /// Breaks, repeats and what the banks do to their files.
-    random: StdRng,
-    told: report::Told,
+    pub(super) random: StdRng,
+    pub(super) pace: Pace,
+    /// The last day of which the banks reported.
+    pub(super) reported_on: NaiveDate,
+    pub(super) told: report::Told,
 }
 
-impl<'a> Drive<'a> {
-    /// Sets the county up in an empty database; the state's clock must be one that can be set.
-    pub async fn begin(state: &'a AppState, plan: Plan) -> Result<Drive<'a>, SimulationError> {
-        state.clock.set(instant(plan.from, 7, 0).to_utc());
-        let county: RegionCode = COUNTY.parse().map_err(|_| SimulationError::Made("county"))?;
-        let officials = people::county(state, county, PASSWORD).await?;
-        let mut random = StdRng::seed_from_u64(plan.seed ^ 0x5eed);
-        let schools = sheet::schools(county, plan.schools, &mut random);
-        let text = sheet::csv(county, &schools, plan.from);
-        let admin = caller(state, &officials.admin, "setup");
-        let direct = Direct {
-            file_name: "机构台账.csv",
-            bytes: text.as_bytes(),
-            region: county,
-            partial: false,
-            limits: Limits::default(),
-        };
-        institutions::commands::import(&state.pools, &admin, &direct).await?;
-        let world = World::new(&plan);
-        let mut members = Vec::with_capacity(schools.len());
-        for (at, school) in schools.iter().enumerate() {
-            let ids = institutions::ids_of_codes(&state.pools, &admin, &[school.credit_code.as_str()]).await?;
-            let [institution] = ids[..] else { return Err(SimulationError::Made("school")) };
-            let actor = people::institution(state, county, school, institution, PASSWORD).await?;
-            members.push(Member {
-                admin: caller(state, &actor, "school"),
-                institution,
-                name: school.name.clone(),
-                code: school.credit_code.clone(),
-                account: Account::new(&school.account, at % 2 == 1),
-                files: Vec::new(),
-                orders: Vec::new(),
-                contracts: BTreeMap::new(),
-                latest: BTreeMap::new(),
-                released_to: plan.from - Days::new(1),
-            });
-        }
-        let finance = caller(state, &officials.finance, "bank-file");
-        let official = caller(state, &officials.admin, "bureau");
-        Ok(Drive { state, plan, world, members, finance, official, random, told: report::Told::default() })
-    }
-
+impl Drive<'_> {
     /// Lives all days; `told` hears of each that is over. The report says what came of it.
     pub async fn run(mut self, mut told: impl FnMut(NaiveDate)) -> Result<Report, SimulationError> {
         let days: Vec<NaiveDate> =
             self.plan.from.iter_days().take(usize::try_from(self.plan.days).unwrap_or_default()).collect();
         for (count, day) in days.iter().enumerate() {
             self.live(*day).await?;
-            if (count as u64 + 1).is_multiple_of(CHECK_EVERY) {
+            if self.pace == Pace::Soak && (count as u64 + 1).is_multiple_of(CHECK_EVERY) {
                 self.check(*day).await?;
             }
             told(*day);
@@ -138,44 +109,66 @@ impl<'a> Drive<'a> {
         self.check(last).await?;
         let warnings = store::warnings(&self.state.pools, self.official.actor.tenant).await?;
         let institutions: Vec<i64> = self.members.iter().map(|member| member.institution).collect();
-        Ok(Report::of(&self.plan, &self.world.schools, &institutions, &warnings, self.told))
+        let mut report = Report::of(&self.plan, &self.world.schools, &institutions, &warnings, self.told);
+        for changed in &mut report.changes {
+            let Some(institution) = institutions.get(changed.school) else { continue };
+            changed.old_account =
+                store::old_account(&self.state.pools, self.official.actor.tenant, *institution).await?;
+        }
+        Ok(report)
     }
 
-    fn at(&self, caller: &Caller, now: DateTime<Utc>) -> Caller {
+    pub(super) fn at(&self, caller: &Caller, now: DateTime<Utc>) -> Caller {
         Caller { now, ..caller.clone() }
     }
 
     async fn live(&mut self, day: NaiveDate) -> Result<(), SimulationError> {
+        let morning = instant(day, 8, 0).to_utc();
+        self.state.clock.set(morning);
+        if self.world.schools.iter().any(|school| school.changes_on.is_some()) {
+            self.change(day, morning).await?;
+        }
         let evening = instant(day, 21, 0).to_utc();
         self.state.clock.set(evening);
         for at in 0..self.members.len() {
             let facts = self.world.facts(at, day);
             self.tell(at, evening, &facts).await?;
-            let balance = self.members[at].account.balance_fen;
+            let balance = self.members[at].accounts.in_use.balance_fen;
             let orders = std::mem::take(&mut self.members[at].orders);
             let mut left = Vec::new();
             for order in orders {
-                if !self.members[at].account.carry_out(&order, day) {
+                if !self.members[at].accounts.in_use.carry_out(&order, day) {
                     left.push(order);
                 }
             }
-            let after = self.members[at].account.balance_fen.min(balance);
-            for booking in self.world.bookings(at, day, &facts, after) {
-                self.members[at].account.book(booking);
-            }
+            let after = self.members[at].accounts.in_use.balance_fen.min(balance);
+            let bookings = self.world.bookings(at, day, &facts, after);
+            self.members[at].accounts.book(&self.world.schools[at], day, bookings);
             self.members[at].orders = left;
         }
         let night = instant(day, 23, 30).to_utc();
         self.state.clock.set(night);
-        if self.state.calendar.is_workday(day) != Some(false) {
+        let left = (self.plan.from + Days::new(u64::from(self.plan.days)) - day).num_days();
+        let reports = match self.pace {
+            Pace::Soak => true,
+            Pace::Story => left <= LAST_NIGHTS || (day - self.reported_on).num_days() >= REPORTS_EVERY,
+        };
+        let reports = reports && self.state.calendar.is_workday(day) != Some(false);
+        if reports {
+            self.reported_on = day;
             for at in 0..self.members.len() {
-                let files = self.members[at].account.report(day, &mut self.random);
-                self.members[at].files.extend(files);
+                self.report(at, day);
             }
         }
         self.deliver(day, night).await?;
         if day.weekday() == Weekday::Mon {
             self.release(day, night).await?;
+        }
+        if self.pace == Pace::Story && left > LAST_NIGHTS && !reports {
+            return Ok(());
+        }
+        if self.pace == Pace::Story {
+            self.answer_honest(night).await?;
         }
         let (state, tenant) = (self.state, self.official.actor.tenant);
         self.step(|| async move { Ok(escrow::oversight::sweep_bureau(state, tenant, night).await.map(drop)?) }).await?;
@@ -184,12 +177,23 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
+    /// The banks' statements of a school's accounts.
+    fn report(&mut self, at: usize, day: NaiveDate) {
+        let Member { accounts, files, .. } = &mut self.members[at];
+        for account in accounts.all() {
+            files.extend(account.report(day, &mut self.random));
+        }
+    }
+
     /// Does a step, now and then broken off before and repeated after; it must give the same however often it is done.
     async fn step<F, W>(&mut self, work: F) -> Result<(), SimulationError>
     where
         F: Fn() -> W,
         W: Future<Output = Result<(), SimulationError>>,
     {
+        if self.pace == Pace::Story {
+            return work().await;
+        }
         if self.random.gen_ratio(1, BREAKS) {
             let patience = Duration::from_micros(self.random.gen_range(50..5_000));
             self.told.breaks += u32::from(tokio::time::timeout(patience, work()).await.is_err());
@@ -212,16 +216,19 @@ impl<'a> Drive<'a> {
                     let new = as_handed_in(contract);
                     let pools = self.state.pools.clone();
                     let (new, by) = (&new, &caller);
-                    self.step(|| {
-                        let pools = pools.clone();
-                        async move { Ok(contracts::record(&pools, by, new).await.map(drop)?) }
-                    })
-                    .await?;
+                    if self.pace == Pace::Soak {
+                        self.step(|| {
+                            let pools = pools.clone();
+                            async move { Ok(contracts::record(&pools, by, new).await.map(drop)?) }
+                        })
+                        .await?;
+                    }
                     let known = contracts::record(&pools, by, new).await?;
                     self.members[at].contracts.insert(contract.number.clone(), known.id);
                 }
                 Fact::Paid(payment) => {
                     let Some(id) = self.members[at].contracts.get(&payment.contract).copied() else { continue };
+                    self.members[at].payers.insert(payment.contract.clone(), payment.payer());
                     let new = payments::NewPayment {
                         receipt_no: payment.receipt.clone(),
                         paid_at: payment.at.to_utc(),
@@ -249,8 +256,9 @@ impl<'a> Drive<'a> {
             let (state, session, by) = (self.state, &session, &caller);
             self.step(|| async move { Ok(lessons::tell(&state.pools, by, session).await.map(drop)?) }).await?;
         }
-        for fact in facts {
+        for (place, fact) in facts.iter().enumerate() {
             match fact {
+                Fact::Answered { disputes: false, .. } if self.pace == Pace::Story && place % ANSWERS != 0 => {}
                 Fact::Answered { contract, disputes } => self.answer(at, contract, *disputes, now).await?,
                 Fact::RefundAsked { contract, on } => self.refund(at, contract, *on, &caller).await?,
                 _ => {}
@@ -291,8 +299,14 @@ impl<'a> Drive<'a> {
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
         };
-        let acting = refund::Acting { act: refunds::model::Act::Approve, comment: "家长退学", version: None };
-        match refund::act(self.state, caller, asked, acting).await {
+        // The school's only person asked; an official of the bureau decides.
+        let acting = refund::Acting {
+            act: refunds::model::Act::Approve,
+            comment: "家长退学，已核对付款凭证",
+            charged_units: None,
+            version: None,
+        };
+        match refund::act(self.state, &self.at(&self.official, caller.now), asked, acting).await {
             Ok(()) => {}
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
@@ -301,7 +315,7 @@ impl<'a> Drive<'a> {
         let mut conn = Scope::system(caller.actor.tenant).begin(&self.state.pools).await?;
         let order = store::refund_order(&mut conn, asked).await?;
         conn.commit().await?;
-        let name = format!("家长{contract}");
+        let name = self.members[at].payers.get(contract).cloned().unwrap_or_default();
         self.members[at].orders.push(Order { order_ref: order.0, amount_fen: order.1, name, account: None });
         Ok(())
     }
@@ -344,7 +358,7 @@ impl<'a> Drive<'a> {
                 order_ref: order.order_ref,
                 amount_fen: order.amount_fen,
                 name: member.name.clone(),
-                account: None,
+                account: Some(member.payee.clone()),
             });
         }
         Ok(())
@@ -355,8 +369,14 @@ impl<'a> Drive<'a> {
         let official = self.at(&self.official, now);
         let (state, official) = (self.state, &official);
         for id in store::to_sign(&state.pools, official.actor.tenant).await? {
-            let signing =
-                Handling { step: Step::Resolve, comment: "银行补报与账面一致", version: None, to: None };
+            let signing = Handling {
+                step: Step::Resolve,
+                comment: "银行补报与账面一致",
+                version: None,
+                to: None,
+                files: (&[], 0),
+                conclusion: None,
+            };
             self.step(|| async move {
                 match commands::handle(state, official, id, signing).await {
                     Err(EscrowError::Db(error)) => Err(error.into()),
@@ -394,8 +414,7 @@ impl<'a> Drive<'a> {
     /// What is still on its way arrives.
     async fn deliver_all(&mut self, last: NaiveDate) -> Result<(), SimulationError> {
         for at in 0..self.members.len() {
-            let files = self.members[at].account.report(last, &mut self.random);
-            self.members[at].files.extend(files);
+            self.report(at, last);
         }
         let arrived = last + Days::new(10);
         let now = instant(last, 23, 45).to_utc();
@@ -403,24 +422,28 @@ impl<'a> Drive<'a> {
         self.deliver(arrived, now).await
     }
 
-    /// Everything that money obeys, school by school.
+    /// Everything that the books obey, and what the banks know of each account.
     async fn check(&self, day: NaiveDate) -> Result<(), SimulationError> {
         let tenant = self.official.actor.tenant;
+        let mut first: Option<Fault> = None;
+        let mut told = |fault: Fault| {
+            first.get_or_insert(fault);
+        };
+        doctor::bureau(self.state, tenant, self.state.clock.now(), &mut told, &mut |_| {}).await?;
+        if let Some(fault) = first {
+            return Err(SimulationError::Fault { day, fault });
+        }
         let mut conn = Scope::system(tenant).begin(&self.state.pools).await?;
-        for member in &self.members {
-            let all_delivered = member.files.is_empty();
-            let expected = Expected {
-                balance_fen: all_delivered.then_some(member.account.reported_fen()),
-                entries: all_delivered.then_some(i64::from(member.account.reported())),
-            };
-            store::school(&mut conn, member.institution, &expected, day).await?;
+        for member in self.members.iter().filter(|member| member.files.is_empty()) {
+            let (fen, entries) = member.accounts.reported();
+            store::school(&mut conn, member.institution, (fen, i64::from(entries)), day).await?;
         }
         conn.commit().await?;
         Ok(())
     }
 }
 
-fn caller(state: &AppState, actor: &Actor, request: &str) -> Caller {
+pub(super) fn caller(state: &AppState, actor: &Actor, request: &str) -> Caller {
     Caller { actor: actor.clone(), request_id: format!("simulated-{request}"), now: state.clock.now() }
 }
 

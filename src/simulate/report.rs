@@ -44,6 +44,17 @@ pub struct Flight {
     pub seen: Vec<Seen>,
 }
 
+/// An honest school that changed its account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    pub school: usize,
+    pub on: NaiveDate,
+    /// How the old account stands in the end: `closed` once it is empty.
+    pub old_account: Option<String>,
+    /// Kind and level of the warnings about the school, which are false alarms.
+    pub warnings: Vec<String>,
+}
+
 /// A kind of warning at honest schools.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct FalseAlarms {
@@ -63,6 +74,7 @@ pub struct Report {
     #[serde(flatten)]
     pub told: Told,
     pub flights: Vec<Flight>,
+    pub changes: Vec<Changed>,
     /// By kind, over all honest schools.
     pub false_alarms: BTreeMap<String, FalseAlarms>,
 }
@@ -70,10 +82,14 @@ pub struct Report {
 impl Report {
     /// Puts it together; `institutions` are the schools' ids in the service.
     pub fn of(plan: &Plan, schools: &[School], institutions: &[i64], warnings: &[Warning], told: Told) -> Report {
-        let mut flights = Vec::new();
+        let (mut flights, mut changes) = (Vec::new(), Vec::new());
         let mut false_alarms: BTreeMap<String, FalseAlarms> = BTreeMap::new();
         for (school, institution) in schools.iter().zip(institutions) {
             let own = warnings.iter().filter(|warning| warning.institution_id == *institution);
+            if let Some(on) = school.changes_on {
+                let warnings = own.clone().map(|warning| format!("{} {}", warning.kind, warning.level)).collect();
+                changes.push(Changed { school: school.at, on, old_account: None, warnings });
+            }
             match school.flees_on.filter(|_| is_dishonest(school.owner)) {
                 Some(flees_on) => flights.push(Flight {
                     school: school.at,
@@ -94,7 +110,16 @@ impl Report {
                 }
             }
         }
-        Report { seed: plan.seed, from: plan.from, days: plan.days, schools: plan.schools, told, flights, false_alarms }
+        Report {
+            seed: plan.seed,
+            from: plan.from,
+            days: plan.days,
+            schools: plan.schools,
+            told,
+            flights,
+            changes,
+            false_alarms,
+        }
     }
 }
 

@@ -79,6 +79,17 @@ pub struct Payment {
     pub outside: Option<&'static str>,
 }
 
+impl Payment {
+    fn is_lent(&self) -> bool {
+        self.channel == "loan"
+    }
+
+    /// Whom the bank names.
+    pub fn payer(&self) -> String {
+        if self.is_lent() { LENDER.to_owned() } else { format!("家长{}", self.contract) }
+    }
+}
+
 /// A contract under way.
 #[derive(Debug, Clone)]
 struct Course {
@@ -96,6 +107,8 @@ pub struct School {
     pub owner: Owner,
     /// The day on which it shuts its doors; `None` for an honest one.
     pub flees_on: Option<NaiveDate>,
+    /// The day from which it uses another account.
+    pub changes_on: Option<NaiveDate>,
     /// What it charges for a unit.
     unit_fen: i64,
     courses: Vec<Course>,
@@ -146,7 +159,7 @@ impl World {
         let bad = DISHONEST.len().min(plan.schools / 3);
         // Which kinds a small county shows depends on the seed.
         let first = random.gen_range(0..DISHONEST.len());
-        let schools = (0..plan.schools)
+        let mut schools: Vec<School> = (0..plan.schools)
             .map(|at| {
                 let owner = if at < bad { DISHONEST[(first + at) % DISHONEST.len()] } else { Owner::Honest };
                 let share = random.gen_range(60..=90);
@@ -155,6 +168,7 @@ impl World {
                     at,
                     owner,
                     flees_on: (owner != Owner::Honest).then_some(flight),
+                    changes_on: None,
                     unit_fen: random.gen_range(60..=160) * 100,
                     courses: Vec::new(),
                     contracts: 0,
@@ -162,7 +176,24 @@ impl World {
                 }
             })
             .collect();
+        // The last one, which is honest, changes its account in the middle.
+        if let Some(last) = schools.last_mut().filter(|last| last.owner == Owner::Honest) {
+            last.changes_on = Some(plan.from + Days::new(u64::from(plan.days) / 2));
+        }
         World { schools, random, pupils: 0 }
+    }
+
+    /// Gives the schools their parts: whoever is named is dishonest and flees on a day, and all others are honest; one may
+    /// change its account.
+    #[must_use]
+    pub fn cast(mut self, flights: &[(usize, Owner, NaiveDate)], changes: Option<(usize, NaiveDate)>) -> World {
+        for school in &mut self.schools {
+            let part = flights.iter().find(|(at, ..)| *at == school.at);
+            school.owner = part.map_or(Owner::Honest, |(_, owner, _)| *owner);
+            school.flees_on = part.map(|(_, _, on)| *on);
+            school.changes_on = changes.filter(|(at, _)| *at == school.at).map(|(_, on)| on);
+        }
+        self
     }
 
     /// What a school and its parents do on a day.
@@ -266,13 +297,13 @@ impl World {
         });
         let mut balance_fen = balance_fen;
         for payment in paid {
-            let lent = payment.channel == "loan";
+            let lent = payment.is_lent();
             balance_fen += payment.amount_fen;
             booked.push(Booking {
                 at: payment.at,
                 credit: true,
                 amount_fen: payment.amount_fen,
-                name: if lent { LENDER.to_owned() } else { format!("家长{}", payment.receipt) },
+                name: payment.payer(),
                 account: None,
                 remittance: format!("{} {}", payment.receipt, if lent { "分期放款" } else { "学费" }),
             });

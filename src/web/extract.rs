@@ -22,7 +22,7 @@ fn body_max(request: &HttpRequest) -> usize {
 }
 
 /// The character U+0000 is text to nobody, and the database does not keep it.
-fn without_nul(path: &str, text: &str) -> Result<(), Problem> {
+pub(super) fn without_nul(path: &str, text: &str) -> Result<(), Problem> {
     if !text.contains('\0') {
         return Ok(());
     }

@@ -241,8 +241,12 @@ fn leave(mut response: ServiceResponse<BoxBody>, state: &AppState, request_id: &
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(HeaderName::from_static("strict-transport-security"), year);
     }
+    // A file that somebody sent has a stricter one of its own.
+    if !headers.contains_key("content-security-policy") {
+        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        headers.insert(HeaderName::from_static("content-security-policy"), policy);
+    }
     for (name, value) in [
-        ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),

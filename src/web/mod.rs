@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod attached;
 pub mod auth;
 pub mod client;
 pub mod extract;
@@ -18,6 +19,7 @@ pub mod problem;
 pub mod routes;
 mod security_txt;
 pub mod session;
+pub mod sheet;
 pub mod show;
 pub mod sign_in;
 pub mod signed;

@@ -174,6 +174,11 @@ impl Page {
         show::time(self.lang, at.plain(), self.today)
     }
 
+    /// Day and time of day of the request in Beijing, in full, as it stands on paper.
+    pub fn stamp(&self) -> String {
+        self.now.with_timezone(&crate::kernel::clock::BEIJING).format("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// `12.34 %` of basis points.
     pub fn percent(&self, bp: impl Plain<i64>) -> String {
         show::percent(bp.plain())
@@ -304,15 +309,17 @@ impl Page {
                 vec![
                     (Action::ReadRegister, entry("/b", "home", "工作台", "Workbench")),
                     (Action::ReadRegister, entry("/b/approvals", "list-check", "双人复核", "Approvals")),
-                    (Action::ReadRegister, entry("/b/regions", "map", "下级单位", "Bureaus below")),
+                    (Action::ReadRegister, entry("/b/bureaus", "building", "下级单位", "Bureaus below")),
                 ],
             ),
             (
                 self.lang.t("监管", "Supervision"),
                 vec![
                     (Action::ReadEscrow, entry("/b/escrow", "bank", "资金监管", "Escrow watch")),
+                    (Action::ReadEscrow, entry("/b/regions", "map", "区域与排行", "Regions")),
                     (Action::ReadEscrow, entry("/b/ledger", "refund", "合同台账", "Contracts")),
                     (Action::ReadEscrow, entry("/b/proof", "list-check", "三方核对", "Three-way proof")),
+                    (Action::HandleComplaint, entry("/b/complaints", "message", "投诉线索", "Complaints")),
                     (Action::ReadRegister, entry("/b/courses", "check", "课程审批", "Courses")),
                     (Action::ReadRegister, entry("/b/institutions", "building", "机构档案", "Institutions")),
                     (Action::ImportInstitutions, entry("/b/imports", "download", "表格导入", "Import")),
@@ -341,7 +348,7 @@ impl Page {
             may(actor.role, action)
                 && match entry.href {
                     "/b/approvals" => !actor.sees_a_part(),
-                    "/b/regions" => actor.tenant % 100 == 0,
+                    "/b/bureaus" => actor.tenant % 100 == 0,
                     _ => true,
                 }
         };

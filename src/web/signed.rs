@@ -60,7 +60,7 @@ pub async fn machine(
     let now = state.clock.now();
     let recognised = machine::recognise(&state.pools, &state.secrets, headers(request), now).await?;
     let body = extract::body(payload, limit).await?;
-    let machine = machine::authenticate(&state.pools, recognised, headers(request), &body, now).await?;
+    let machine = machine::authenticate(&state.pools, &state.nonces, recognised, headers(request), &body, now).await?;
     Ok((machine, body))
 }
 

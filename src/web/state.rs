@@ -2,10 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     config::Service,
-    db::{Database, Pools},
+    db::{Database, Gather, Pools},
+    escrow::ingest::Pushes,
     identity::{
+        machine::Nonces,
         oidc::Oidc,
         sign_in::{self, Doorway},
         tokens::Tokens,
@@ -15,6 +19,9 @@ use crate::{
 };
 
 use super::{live::Live, once::UnderWay, pace::Pace};
+
+/// Deliveries whose consequences are looked up at once.
+const DELIVERIES_AT_ONCE: usize = 256;
 
 /// Shared by all workers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +38,12 @@ pub struct AppState {
     pub service: Arc<Service>,
     /// Writes with an `Idempotency-Key` that are not over yet.
     pub under_way: UnderWay,
+    /// Accounts that something was delivered for, by bureau, and when: what follows from it is looked up together.
+    pub deliveries: Gather<i32, (Vec<i64>, DateTime<Utc>), ()>,
+    /// Nonces of signed requests on their way in.
+    pub nonces: Nonces,
+    /// Pushes of banks on their way in.
+    pub pushes: Pushes,
     /// The data directory.
     pub directory: PathBuf,
     /// Passkeys bound to the service's address, where it is a name.
@@ -70,9 +83,18 @@ impl AppState {
             calendar: Arc::new(calendar),
             service: Arc::new(service),
             under_way: UnderWay::default(),
+            deliveries: Gather::new(DELIVERIES_AT_ONCE, 1),
+            nonces: Nonces::default(),
+            pushes: Pushes::default(),
             directory: database.directory.clone(),
             public_url: public_url.into(),
         })
+    }
+
+    /// The same service by another clock.
+    #[must_use]
+    pub fn at(&self, clock: Clock) -> AppState {
+        AppState { clock, ..self.clone() }
     }
 
     /// The address under which people reach the service, without a slash at the end.

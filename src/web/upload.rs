@@ -1,6 +1,12 @@
 //! Uploaded files, within the operator's limit, with the form fields that came along.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    fs::File,
+    future::Future,
+    io::{self, Read, Seek, Write},
+    path::Path,
+    pin::Pin,
+};
 
 use actix_multipart::Multipart;
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
@@ -38,11 +44,76 @@ fn broken(error: impl std::fmt::Display) -> Problem {
     )
 }
 
+/// From this size on an upload that may lie on the disk does.
+const SPOOLED_FROM: usize = 16 << 20;
+
+/// What is in a file.
+#[derive(Debug)]
+pub enum Content {
+    Bytes(Vec<u8>),
+    /// On the disk, where it has no name and goes with its reader.
+    Spooled(File),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Content {
+        Content::Bytes(bytes)
+    }
+}
+
+impl Content {
+    /// All of it, in memory.
+    pub fn read(self) -> io::Result<Vec<u8>> {
+        match self {
+            Content::Bytes(bytes) => Ok(bytes),
+            Content::Spooled(mut file) => {
+                let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or_default());
+                file.rewind()?;
+                file.read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Where a file goes that comes in.
+struct Sink {
+    content: Content,
+    len: usize,
+}
+
+impl Sink {
+    /// For a file of so many bytes, in memory unless there is a folder for what is large.
+    fn new(expected: usize, folder: Option<&Path>) -> Result<Sink, Problem> {
+        let content = match folder.filter(|_| expected >= SPOOLED_FROM) {
+            Some(folder) => Content::Spooled(tempfile::tempfile_in(folder).map_err(|error| no_room(&error))?),
+            // A buffer that grew with it would be copied, and its memory taken, twice.
+            None => Content::Bytes(Vec::with_capacity(expected)),
+        };
+        Ok(Sink { content, len: 0 })
+    }
+
+    fn add(&mut self, chunk: &[u8]) -> Result<(), Problem> {
+        self.len += chunk.len();
+        match &mut self.content {
+            Content::Bytes(bytes) => bytes.extend_from_slice(chunk),
+            Content::Spooled(file) => file.write_all(chunk).map_err(|error| no_room(&error))?,
+        }
+        Ok(())
+    }
+}
+
+/// The disk took no more: a fault of ours, told in the log.
+fn no_room(error: &io::Error) -> Problem {
+    tracing::error!(%error, "an upload could not be kept on the disk");
+    Problem::internal()
+}
+
 /// A multipart form with one file or several.
 #[derive(Debug)]
 pub struct Uploads {
     /// Names, without any folder, and contents; none is empty, and there is at least one.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(String, Content)>,
     /// The other fields.
     pub form: SafeForm,
 }
@@ -53,7 +124,10 @@ impl FromRequest for Uploads {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { read_all(&request, payload, FILES_MAX).await })
+        Box::pin(async move {
+            let folder = request.app_data::<web::Data<AppState>>().map(|state| state.directory.clone());
+            read_all(&request, payload, FILES_MAX, folder.as_deref()).await
+        })
     }
 }
 
@@ -61,8 +135,9 @@ impl FromRequest for Uploads {
 const FILES_MAX: usize = 200;
 
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem> {
-    let Uploads { mut files, form } = read_all(request, payload, 1).await?;
-    let (file_name, bytes) = files.pop().ok_or_else(no_file)?;
+    let Uploads { mut files, form } = read_all(request, payload, 1, None).await?;
+    let (file_name, content) = files.pop().ok_or_else(no_file)?;
+    let bytes = content.read().map_err(|error| no_room(&error))?;
     Ok(Upload { file_name, bytes, form })
 }
 
@@ -73,14 +148,20 @@ fn no_file() -> Problem {
     )
 }
 
-async fn read_all(request: &HttpRequest, payload: Payload, files_max: usize) -> Result<Uploads, Problem> {
+/// `folder`: where a large file may lie.
+async fn read_all(
+    request: &HttpRequest,
+    payload: Payload,
+    files_max: usize,
+    folder: Option<&Path>,
+) -> Result<Uploads, Problem> {
     let limit = request.app_data::<web::Data<AppState>>().map_or(FIELD_MAX, |state| state.max_upload());
     let declared = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit.saturating_add(FIELD_MAX)) {
         return Err(extract::too_large(limit));
     }
     let mut multipart = Multipart::new(request.headers(), payload);
-    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut files: Vec<(String, Sink)> = Vec::new();
     let mut left = limit;
     let mut fields = Vec::new();
     while let Some(field) = multipart.next().await {
@@ -88,32 +169,37 @@ async fn read_all(request: &HttpRequest, payload: Payload, files_max: usize) -> 
         let name = field.name().unwrap_or_default().to_owned();
         let file_name = field.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
         let limit_here = if file_name.is_some() { left } else { FIELD_MAX };
-        // Nearly all of a request is its file. A buffer that grew with it would be copied, and its memory taken, twice.
+        // Nearly all of a request is its file.
         let expected =
             if file_name.is_some() && files.is_empty() { declared.unwrap_or_default().min(limit) } else { 0 };
-        let mut bytes = Vec::with_capacity(expected);
+        let mut sink = Sink::new(expected, folder.filter(|_| file_name.is_some()))?;
         while let Some(chunk) = field.next().await {
             let chunk = chunk.map_err(broken)?;
-            if bytes.len() + chunk.len() > limit_here {
+            if sink.len + chunk.len() > limit_here {
                 return Err(extract::too_large(if file_name.is_some() { limit } else { FIELD_MAX }));
             }
-            bytes.extend_from_slice(&chunk);
+            sink.add(&chunk)?;
         }
-        match file_name {
-            Some(file_name) if files.len() < files_max => {
+        match (file_name, sink) {
+            (Some(file_name), sink) if files.len() < files_max => {
                 let bare = file_name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(200).collect();
-                left = left.saturating_sub(bytes.len());
-                files.push((bare, bytes));
+                left = left.saturating_sub(sink.len);
+                files.push((bare, sink));
             }
-            Some(_) if files_max == 1 => return Err(broken("一次只传一个文件 one file at a time")),
-            Some(_) => return Err(broken(format!("一次最多 {files_max} 个文件 at most {files_max} files at a time"))),
-            None if fields.len() < FIELDS_MAX => fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
-            None => return Err(broken("too many fields")),
+            (Some(_), _) if files_max == 1 => return Err(broken("一次只传一个文件 one file at a time")),
+            (Some(_), _) => {
+                return Err(broken(format!("一次最多 {files_max} 个文件 at most {files_max} files at a time")));
+            }
+            (None, Sink { content: Content::Bytes(bytes), .. }) if fields.len() < FIELDS_MAX => {
+                fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            }
+            (None, _) => return Err(broken("too many fields")),
         }
     }
     let form = SafeForm::from_pairs(fields);
     let header = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
     extract::check_csrf(request, header.or(Some(form.get("_csrf"))))?;
-    files.retain(|(_, bytes)| !bytes.is_empty());
+    let files: Vec<(String, Content)> =
+        files.into_iter().filter(|(_, sink)| sink.len > 0).map(|(name, sink)| (name, sink.content)).collect();
     if files.is_empty() { Err(no_file()) } else { Ok(Uploads { files, form }) }
 }

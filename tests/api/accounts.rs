@@ -545,21 +545,21 @@ async fn an_upper_level_sees_which_bureaus_below_it_are_at_work() {
     world.list().await;
     let city = app().user("bureau_admin", city_of(world.county)).await;
     let province = app().user("province_officer", "130000".parse().unwrap()).await;
-    let page = city.page("/b/regions").await;
+    let page = city.page("/b/bureaus").await;
     let name = world.county.name().unwrap();
     let line = &page[page.find(&world.county.to_string()).unwrap()..];
     let line = &line[..line.find("</tr>").unwrap()];
     assert!(line.contains("已开通") && line.matches(">1<").count() == 2, "one institution, listed: {line}");
-    assert!(page.contains(name) && page.contains("href=\"/b/regions\""), "the navigation leads there");
-    let page = province.page("/b/regions").await;
-    assert!(page.contains(&format!("href=\"/b/regions?of={}\"", city_of(world.county))), "{page}");
-    assert!(province.page(&format!("/b/regions?of={}", city_of(world.county))).await.contains(name));
+    assert!(page.contains(name) && page.contains("href=\"/b/bureaus\""), "the navigation leads there");
+    let page = province.page("/b/bureaus").await;
+    assert!(page.contains(&format!("href=\"/b/bureaus?of={}\"", city_of(world.county))), "{page}");
+    assert!(province.page(&format!("/b/bureaus?of={}", city_of(world.county))).await.contains(name));
     for (who, path) in [
-        (&city, "/b/regions?of=130000".to_owned()),
-        (&city, "/b/regions?of=331000".to_owned()),
-        (&city, "/b/regions?of=139999".to_owned()),
-        (&city, format!("/b/regions?of={}", world.county)),
-        (&world.admin, "/b/regions".to_owned()),
+        (&city, "/b/bureaus?of=130000".to_owned()),
+        (&city, "/b/bureaus?of=331000".to_owned()),
+        (&city, "/b/bureaus?of=139999".to_owned()),
+        (&city, format!("/b/bureaus?of={}", world.county)),
+        (&world.admin, "/b/bureaus".to_owned()),
     ] {
         assert_eq!(who.get(&path).await.status(), StatusCode::NOT_FOUND, "{path} as {}", who.name);
     }

@@ -121,6 +121,7 @@ const TOLD: &[(&str, &[&str])] = &[
     ("school_calendars", &["school_calendar"]),
     ("escrow_accounts", &["escrow_account"]),
     ("entries", &["escrow_account"]),
+    ("own_transfers", &["escrow_account"]),
     ("statements", &["escrow_account", "statement"]),
     ("proof_days", &["proof"]),
     ("proof_items", &["proof"]),
@@ -137,9 +138,14 @@ const TOLD: &[(&str, &[&str])] = &[
     // Of what banks pushed.
     ("feed_days", &[]),
     ("warning_actions", &["warning"]),
+    ("warning_documents", &["warning"]),
+    ("complaints", &["complaint"]),
     ("webhooks", &["webhook"]),
+    ("sms_gateways", &["sms"]),
+    ("duty_phones", &["sms"]),
     // Drawn from facts whose changes are told.
     ("public_institutions", &[]),
+    ("published_coverage", &[]),
     ("outbox", &[]),
     // Of the technique: each is used once or goes by itself, and none says anything about anybody.
     ("refresh_tokens", &[]),

@@ -17,7 +17,14 @@ use crate::{
 
 fn command(world: &World, folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mingjian"));
-    command.args(["statements", "watch"]).arg(folder).args(["--region", &world.county.to_string(), "--every", "1"]);
+    command.args(["statements", "watch"]).arg(folder).args([
+        "--region",
+        &world.county.to_string(),
+        "--every",
+        "1",
+        "--rest",
+        "0",
+    ]);
     command.args(more).arg("--data").arg(&app().data).env("MINGJIAN_CLOCK", NOW).stdin(Stdio::null());
     command
 }
@@ -128,7 +135,7 @@ async fn broken_off_between_any_two_steps_nothing_is_lost_and_nothing_doubled() 
     fs::rename(root.join("done").join(&name), root.join(".taking").join(&name)).unwrap();
     // The reason written, and the file not moved yet.
     put(root.join(".taking/坏.xml"), "<Document>");
-    put(root.join("refused/坏.xml.txt"), "half a reason");
+    put(root.join("refused/.坏.xml.txt.tmp"), "half a reason");
     let (_, lines) = once(&world, root, &[]);
     assert!(lines.iter().any(|line| line["file"] == name.as_str() && line["duplicates"] == 1), "{lines:?}");
     assert_eq!(files(&root.join("refused")), ["坏.xml", "坏.xml.txt"]);

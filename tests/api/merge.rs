@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    app::World,
+    app::{World, app},
     samples::{OPENING, camt},
 };
 
@@ -52,8 +52,19 @@ fn message(kind: u32, account: &str, facts: &[Fact], timed: bool, opening: Optio
             true => format!("<DtTm>{day}T{:02}:{:02}:00+08:00</DtTm>", minute / 60, minute % 60),
             false => format!("<Dt>{day}</Dt>"),
         };
+        // A report in the hour knows the movement; the day's statement knows whom, what for, and that it was a reversal.
+        let whole = kind == 53;
+        let reversal = if whole && *reference == "M5" { "<RvslInd>true</RvslInd>" } else { "" };
+        let side = if *fen < 0 { "Cdtr" } else { "Dbtr" };
+        let text = match (whole, kind) {
+            (true, _) => format!(
+                "<NtryDtls><TxDtls><RltdPties><{side}><Nm>对方{reference}有限公司</Nm></{side}></RltdPties><RmtInf><Ustrd>往来款 {reference}</Ustrd></RmtInf></TxDtls></NtryDtls>"
+            ),
+            (_, 54) => "<NtryDtls><TxDtls><RmtInf><Ustrd>往来款</Ustrd></RmtInf></TxDtls></NtryDtls>".to_owned(),
+            _ => String::new(),
+        };
         format!(
-            "<Ntry><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>{}</CdtDbtInd><Sts>BOOK</Sts><BookgDt>{booked}</BookgDt><AcctSvcrRef>{reference}</AcctSvcrRef></Ntry>",
+            "<Ntry><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>{}</CdtDbtInd>{reversal}<Sts>BOOK</Sts><BookgDt>{booked}</BookgDt><AcctSvcrRef>{reference}</AcctSvcrRef>{text}</Ntry>",
             yuan(*fen, "."),
             mark(*fen)
         )
@@ -109,13 +120,24 @@ async fn told(world: &World) -> Value {
     let id = world.account_id().await;
     let account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
     let entries = world.admin.json(&format!("/escrow/accounts/{id}/entries?limit=100")).await;
-    let shape = |e: &Value| json!([e["bank_ref"], e["booked_on"], e["booked_at"], e["direction"], e["amount_fen"]]);
+    let fields = [
+        "bank_ref",
+        "booked_on",
+        "booked_at",
+        "direction",
+        "amount_fen",
+        "reversal",
+        "counterparty_name",
+        "remittance",
+    ];
+    let shape = |e: &Value| Value::from_iter(fields.map(|field| e[field].clone()));
     let entries: Vec<Value> = entries["items"].as_array().unwrap().iter().map(shape).collect();
     let warnings = world.admin.json("/warnings").await;
     let shape =
         |w: &Value| json!([w["kind"], w["level"], w["status"], w["raised_at"], w["bank_ref"], w["evidence"]["value"]]);
     // One that later facts no longer bear out, and a gap that was filled, tell of the order in which they came.
-    let stands = |w: &&Value| w["status"] != "withdrawn" && !(w["kind"] == "STMT-GAP" && w["status"] == "resolved");
+    let is_filled = |w: &Value| w["kind"] == "STMT-GAP" && (w["status"] == "resolved" || w["mended_at"].is_string());
+    let stands = |w: &&Value| w["status"] != "withdrawn" && !is_filled(w);
     let mut warnings: Vec<Value> = warnings["items"].as_array().unwrap().iter().filter(stands).map(shape).collect();
     warnings.sort_by_key(Value::to_string);
     json!({"balance": account["balance_fen"], "entries": entries, "warnings": warnings})
@@ -163,10 +185,61 @@ async fn intraday_and_end_of_day_are_one_truth_in_any_order_split_and_repetition
         let books = told(&world).await;
         assert_eq!(books["entries"].as_array().unwrap().len(), FACTS.len(), "{order:?}");
         assert_eq!(books["balance"], json!(before(FACTS.len())), "{order:?}");
+        let of =
+            |bank_ref: &str| books["entries"].as_array().unwrap().iter().find(|entry| entry[0] == bank_ref).unwrap();
+        assert_eq!(of("M5")[5], true, "a reversal is one wherever it is told: {order:?}");
+        assert_eq!((&of("M4")[6], &of("M4")[7]), (&json!("对方M4有限公司"), &json!("往来款 M4")), "{order:?}");
         assert!(!books["warnings"].as_array().unwrap().is_empty(), "something left the account");
         let (known, how) = first.get_or_insert_with(|| (books.clone(), order.clone()));
         assert_eq!(*known, books, "{how:?} and {order:?}");
     }
+}
+
+/// How many mails are under way or sent about a warning.
+async fn told_by_mail(world: &World, warning: &Value) -> String {
+    let of = format!("tenant_id = {} AND idempotency_key LIKE 'warning:{warning}:%'", world.county);
+    app().run_sql(&format!("SELECT count(*)::text FROM outbox WHERE {of}")).await
+}
+
+#[tokio::test]
+async fn a_time_that_comes_later_opens_nothing_that_people_closed_and_breaks_no_tie() {
+    let world = World::new().await;
+    let contract = json!({
+        "contract_no": "HT-1", "subject": "初中数学", "basis": "units", "pupil": "王小明", "signed_on": "2026-03-02",
+        "price_fen": 480_000, "units_bought": 40, "first_lesson_on": "2026-03-03", "last_lesson_on": "2026-05-31",
+    });
+    let (status, made) = world.org.post_json("/contracts", contract).await;
+    assert!(status.is_success(), "{made}");
+    let paid = json!({"receipt_no": "SJ-1", "paid_at": "2026-03-10T10:00:00+08:00", "amount_fen": 480_000, "channel": "bank_transfer"});
+    let (status, answer) = world.org.post_json(&format!("/contracts/{}/payments", made["id"]), paid).await;
+    assert!(status.is_success(), "{answer}");
+    let before = [("2026-03-09", 600, 100, "M0")];
+    sent(&world, "0.xml", &message(53, &world.account, &before, false, Some(OPENING - 100))).await;
+    // At noon the day's movements are known without their times.
+    sent(&world, "a.xml", &message(52, &world.account, &FACTS[..3], false, None)).await;
+    let open = world.admin.json("/warnings?status=raised&kind=FUND-LARGE-SINGLE").await;
+    let warning = &open["items"][0];
+    let (id, level) = (&warning["id"], warning["level"].as_str().unwrap());
+    assert_ne!(level, "red", "one official closes it: {open}");
+    for (action, comment) in [("acknowledge", "已看"), ("resolve", "装修款，合同已核对")] {
+        let step = json!({"action": action, "comment": comment});
+        let (status, answer) = world.admin.post_json(&format!("/warnings/{id}/actions"), step).await;
+        assert_eq!(status, StatusCode::OK, "{action}: {answer}");
+    }
+    let mails = told_by_mail(&world, id).await;
+    assert_ne!(mails, "0");
+    // In the evening the statement tells them.
+    sent(&world, "b.xml", &message(53, &world.account, &FACTS[..3], true, Some(OPENING))).await;
+    let all = world.admin.json("/warnings?kind=FUND-LARGE-SINGLE").await;
+    assert_eq!(all["items"].as_array().unwrap().len(), 1, "{all}");
+    assert_eq!(all["items"][0]["status"], "resolved", "{all}");
+    assert_eq!(told_by_mail(&world, id).await, mails, "nobody is told twice of the same thing");
+    let books = told(&world).await;
+    assert_eq!(books["entries"][0][2], "2026-03-10T15:10:00+08:00", "{books}");
+    let proof = format!("/b/proof/{}", world.credit_code);
+    world.admin.submit(&proof, &[]).await;
+    let page = world.admin.page(&format!("{proof}?month=2026-03")).await;
+    assert!(!page.contains("缴费收据 SJ-1"), "the receipt is borne out wherever in its day the entry stands: {page}");
 }
 
 const TABLE: &str = "交易日期,收入,支出,对方户名,摘要";
@@ -196,6 +269,13 @@ async fn a_day_delivered_again_under_another_date_is_found() {
     assert!(repeats.iter().all(|r| r["booked_on"] == "2026-03-09" && r["like_on"] == "2026-03-06"), "{moved}");
     let page = world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await;
     assert!(page.contains("疑似重复") && page.contains("id=\"repeats\""), "{page}");
+    // The same day once more, now with its times: nobody's reference tells that it is one.
+    let timed = "交易时间,收入,支出,对方户名,摘要\n2026-03-09 10:11:12,,1234.00,某文具店,办公用品\n";
+    let noon = sent(&world, "b.csv", timed).await;
+    assert_eq!((&noon["inserted"], &noon["repeats"][0]["like_on"]), (&json!(1), &json!("2026-03-09")), "{noon}");
+    let page = world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await;
+    let repeats = page.split("id=\"repeats\"").nth(1).unwrap();
+    assert!(repeats.matches("办公用品").count() >= 2, "{repeats}");
     // Beyond the bound it is another month's bill.
     let late = sent(&world, "a.csv", &day("20260220")).await;
     assert_eq!(late["repeats"], json!([]), "{late}");

@@ -121,6 +121,10 @@ async fn nobody_gets_in_where_the_tables_do_not_let_them() {
                 continue;
             }
             let Some(expected) = expected(route, attacker) else { continue };
+            if target::LEAVES_A_TRACE.contains(&route.path) && matches!(expected, Expected::Seen | Expected::SeenOrNot)
+            {
+                continue;
+            }
             let tries = target.requests(route, attacker.role);
             for request in tries {
                 let answer = attacker.send(&request).await;
@@ -160,7 +164,7 @@ async fn the_same_requests_work_for_those_who_may() {
     let target = Target::new().await;
     // Not what strangers are sent by mail, what asks another service, and what only bureaus above have.
     let apart =
-        |route: &Route| route.access == Access::Anyone && route.path.contains('{') || route.path == "/b/regions";
+        |route: &Route| route.access == Access::Anyone && route.path.contains('{') || route.path == "/b/bureaus";
     let reads = routes().into_iter().filter(|route| route.method == Method::GET.as_str() && !apart(route));
     let mut wrong = Vec::new();
     for route in reads {

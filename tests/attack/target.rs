@@ -86,6 +86,9 @@ impl Target {
         let proof = app().run_sql(&differs).await;
         let warnings = world.admin.json("/warnings").await;
         let warning = warnings["items"][0]["id"].to_string();
+        // Another one, so that the first is still to be seen.
+        let answered = warnings["items"][1]["id"].to_string();
+        let (document, phone, complaint) = papers(&world, &answered).await;
         let other_institution = credit_code(world.county, 90_001);
         let import = imported(&world, &other_institution).await;
         let (layout, waiting) = asked_about(&world).await;
@@ -131,12 +134,17 @@ impl Target {
             ("approval", approval["id"].to_string()),
             ("account", account),
             ("warning", warning),
+            ("answered", answered),
+            ("document", document),
+            ("phone", phone),
+            ("complaint", complaint),
             ("import", import),
             ("layout", layout),
             ("waiting", waiting),
             // Everybody has these of their own: parameters have names, a bureau's events are numbered from 1.
             ("parameter", "course.makeup_day".to_owned()),
             ("event", "1".to_owned()),
+            ("day", "2026-03-17".to_owned()),
             ("passkey", "AAAA".to_owned()),
         ]);
         let secrets = vec![
@@ -185,7 +193,11 @@ impl Target {
                 ("refunds", "id") => "refund",
                 ("releases", "id") => "release",
                 ("accounts", "id") | ("escrow", "account_id") => "account",
+                ("warnings", "id") if route.path.contains("{document}") => "answered",
                 ("warnings", "id") => "warning",
+                ("documents", "document") => "document",
+                ("phones", "id") => "phone",
+                ("complaints", "id") => "complaint",
                 ("layouts", "id") => "layout",
                 ("drafts", "id") => "waiting",
                 ("imports", "id") => "import",
@@ -196,6 +208,7 @@ impl Target {
                 ("keys", "key") => "key",
                 ("requests" | "access", "id") => "request",
                 ("policies", "parameter") => "parameter",
+                ("days", "day") => "day",
                 ("audit", "seq") => "event",
                 ("passkeys", "id") => "passkey",
                 // What anyone may ask for: an asset, an invitation, a new password, a provider.
@@ -320,6 +333,19 @@ impl Target {
             "/api/v1/escrow/accounts" => Body::Json(json!({
                 "credit_code": code, "bank": "攻击银行", "account": "999999999", "mode": "custody", "agreement_no": "A1",
                 "payee_account": "888888888"})),
+            "/b/escrow/accounts/{credit_code}" | "/org/escrow/accounts" => form(&[
+                ("bank", "台州银行"),
+                ("account", self.world.account.as_str()),
+                ("mode", "custody"),
+                ("agreement_no", "A1"),
+                ("payee_account", "888888888"),
+            ]),
+            "/b/escrow/warnings/{id}/documents/{document}/erase" => form(&[("reason", "攻击演练")]),
+            "/b/escrow/sms" => form(&[("action", "add"), ("holder", "攻击"), ("phone", "13900009999")]),
+            "/api/v1/sms" => Body::Json(json!({"url": "https://8.8.8.8/attack", "template": "攻击"})),
+            "/api/v1/sms/phones" => Body::Json(json!({"name": "攻击", "phone": "13900008888"})),
+            "/b/complaints" => form(&[("credit_code", code), ("kind", "training_loan"), ("received_on", "2026-03-17")]),
+            "/b/complaints/{id}" => form(&[("to", "refuted"), ("reason", "攻击")]),
             "/b/escrow/layouts/{id}" => form(&[("sure", "yes")]),
             "/b/escrow/drafts/{id}" => form(&[("action", "discard"), ("sure", "yes")]),
             "/b/escrow/webhook" => form(&[("action", "set"), ("url", "https://8.8.8.8/attack")]),
@@ -423,20 +449,31 @@ pub const BODY_NAMES_THE_TARGET: [&str; 6] = [
 ];
 
 /// The same, of forms and files: what they name and the caller's bureau does not have is said to be wrong there, with 422.
-pub const SAYS_WHAT_IS_NOT_THERE: [&str; 5] =
-    ["/api/v1/users", "/b/users/new", "/api/v1/institutions/import", "/b/escrow/upload", "/b/lists/propose"];
+pub const SAYS_WHAT_IS_NOT_THERE: [&str; 6] = [
+    "/b/complaints",
+    "/api/v1/users",
+    "/b/users/new",
+    "/api/v1/institutions/import",
+    "/b/escrow/upload",
+    "/b/lists/propose",
+];
 
 /// The same, where what the caller's bureau does not have is passed over.
 pub const PASSES_OVER_WHAT_IS_NOT_THERE: [&str; 4] =
     ["/b/approvals", "/b/personal", "/b/personal/export", "/b/personal/erase"];
 
 /// Requests to write that change nothing in the right hands either, what is answered then, and why.
-pub const DOES_NOTHING: [(&str, StatusCode, &str); 4] = [
+pub const DOES_NOTHING: [(&str, StatusCode, &str); 5] = [
     ("/api/v1/releases", StatusCode::CONFLICT, "all that lessons earned is ordered already, and more is in dispute"),
     ("/b/ledger/{credit_code}/releases", StatusCode::UNPROCESSABLE_ENTITY, "the same, said on the page"),
     ("/api/v1/escrow/accounts", StatusCode::CONFLICT, "every institution of the target has its one account already"),
+    ("/api/v1/escrow/accounts/{id}/withdrawal", StatusCode::CONFLICT, "no change of the target's account waits"),
     ("/b/personal", StatusCode::OK, "shows masks of what is kept about somebody"),
 ];
+
+/// Reading these is itself on record, in the trail of the bureau whose record it is: whoever may look leaves it changed.
+pub const LEAVES_A_TRACE: [&str; 2] =
+    ["/api/v1/warnings/{id}/documents/{document}", "/b/escrow/warnings/{id}/documents/{document}"];
 
 /// Whether an institution's administrator gets past the gate of a route, rather than a bureau's.
 pub fn is_for_institutions(route: &Route) -> bool {
@@ -548,6 +585,26 @@ async fn open_contract(world: &World) -> (String, String, String) {
     );
     assert_eq!(app().run_sql(&sql).await, "1");
     (contract, lessons.remove(1), lessons.remove(0))
+}
+
+/// A document attached to the answer to a warning, an officer on duty, and a complaint; their ids.
+async fn papers(world: &World, warning: &str) -> (String, String, String) {
+    let file = "%PDF-1.4\ntrailer<</Root 1 0 R>>\n%%EOF\n".to_owned();
+    let path = format!("/warnings/{warning}/actions");
+    let answer = world.org.post_file(&path, &[("action", "explain"), ("comment", "见附件")], "a.pdf", file).await;
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let told = world.admin.json(&format!("/warnings/{warning}")).await;
+    let document = told["actions"][0]["documents"][0]["id"].to_string();
+    let gateway = world.admin.api(Method::PUT, "/sms").json(&json!({"url": "https://8.8.8.8/target", "template": "T"}));
+    assert!(gateway.send().await.unwrap().status().is_success());
+    let (status, phone) = world.admin.post_json("/sms/phones", json!({"name": "值班", "phone": "13900007777"})).await;
+    assert!(status.is_success(), "{phone}");
+    let code = world.credit_code.as_str();
+    let said = [("credit_code", code), ("kind", "outside_escrow"), ("received_on", "2026-03-17")];
+    let answer = world.admin.submit("/b/complaints", &said).await;
+    assert!(answer.status().is_redirection(), "{}", answer.text().await.unwrap());
+    let sql = format!("SELECT max(id)::text FROM complaints WHERE tenant_id = {}", world.county);
+    (document, phone["id"].to_string(), app().run_sql(&sql).await)
 }
 
 async fn taken_in(world: &World, sheet: String) {

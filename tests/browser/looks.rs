@@ -46,6 +46,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
         let browser = Browser::open(width).await;
         browser.sign_in(&world.admin).await;
         let proof = format!("/b/proof/{}", world.credit_code);
+        let filing = format!("/b/escrow/accounts/{}", world.credit_code);
         for path in [
             "/b",
             &institution,
@@ -58,6 +59,9 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/proof",
             &proof,
             "/b/escrow/webhook",
+            &filing,
+            "/b/escrow/sms",
+            "/b/complaints",
             "/b/escrow/upload",
             "/b/escrow/layouts",
             &draft,
@@ -89,6 +93,7 @@ async fn an_institutions_pages_are_accessible_and_fit_the_phone() {
             "/org/courses?status=draft",
             "/org/courses/new",
             "/org/escrow?done=answered",
+            "/org/escrow/accounts",
             "/org/proof",
             "/org/audit",
             "/org/audit?show=changes",
@@ -180,7 +185,7 @@ async fn the_pages_of_accounts_are_accessible_and_fit_the_phone() {
         assert_eq!(browser.wait("#reason").await.prop("value").await.unwrap().as_deref(), Some("离职"));
         assert_eq!(browser.axe().await, Vec::<String>::new(), "with its error");
         browser.sign_in(&province).await;
-        for path in ["/b/regions".to_owned(), format!("/b/regions?of={}", county.number() / 100 * 100)] {
+        for path in ["/b/bureaus".to_owned(), format!("/b/bureaus?of={}", county.number() / 100 * 100)] {
             check(&browser, &path).await;
         }
         browser.sign_in(&world.org).await;

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "these stories need only some of what the harness offers")]
 mod app;
 mod chromium;
+mod evidence;
 mod ledger;
 mod looks;
 mod policies;
@@ -15,3 +16,4 @@ mod samples;
 mod sign_in;
 mod story;
 mod tokens;
+mod watch;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Object;
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
     sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use tokio_postgres::Client;
+use futures_util::try_join;
+use tokio_postgres::{Client, Statement, types::ToSql};
 
 use super::{Draft, FORM, GENESIS, Hash, Key};
 use crate::db::DbError;
@@ -170,43 +172,74 @@ fn no_head(tenant: i32) -> DbError {
 
 /// As [`append`], on a connection of the other driver.
 pub async fn append_by(client: &Client, events: Vec<Draft>) -> Result<(), DbError> {
+    let [lock, insert, advance] = [client.prepare(LOCK), client.prepare(INSERT), client.prepare(ADVANCE)];
+    let (lock, insert, advance) = try_join!(lock, insert, advance)?;
+    append_with(client, &Statements { lock, insert, advance }, events).await
+}
+
+/// The same on a connection that keeps the statements: the head is locked meanwhile.
+pub async fn append_pooled(client: &Object, events: Vec<Draft>) -> Result<(), DbError> {
+    let [lock, insert, advance] = [LOCK, INSERT, ADVANCE].map(|sql| client.prepare_cached(sql));
+    let (lock, insert, advance) = try_join!(lock, insert, advance)?;
+    append_with(client, &Statements { lock, insert, advance }, events).await
+}
+
+struct Statements {
+    lock: Statement,
+    insert: Statement,
+    advance: Statement,
+}
+
+async fn append_with(client: &Client, with: &Statements, events: Vec<Draft>) -> Result<(), DbError> {
     let key = Key::installed()?;
     for (tenant, events) in by_tenant(events) {
-        let (chunks, head) = seal(key, lock_by(client, tenant).await?, events);
-        for c in chunks {
-            client
-                .execute(
-                    INSERT,
-                    &[
-                        &tenant,
-                        &FORM,
-                        &c.seq,
-                        &c.at,
-                        &c.actor_id,
-                        &c.actor_tenant,
-                        &c.actor_name,
-                        &c.actor_role,
-                        &c.action,
-                        &c.subject_kind,
-                        &c.subject_id,
-                        &c.institution,
-                        &c.before,
-                        &c.after,
-                        &c.reason,
-                        &c.request_id,
-                        &c.hash,
-                    ],
-                )
-                .await?;
+        let (mut chunks, head) = seal(key, lock_by(client, &with.lock, tenant).await?, events);
+        let last = chunks.pop();
+        for chunk in &chunks {
+            insert_by(client, &with.insert, tenant, chunk).await?;
         }
-        client.execute(ADVANCE, &[&tenant, &head.seq, &head.hash.as_slice()]).await?;
+        let (seq, hash) = (head.seq, head.hash.as_slice());
+        let advanced: [&(dyn ToSql + Sync); 3] = [&tenant, &seq, &hash];
+        // The two travel together, in this order.
+        try_join!(
+            async {
+                match &last {
+                    Some(chunk) => insert_by(client, &with.insert, tenant, chunk).await,
+                    None => Ok(()),
+                }
+            },
+            async { client.execute(&with.advance, &advanced).await.map(|_| ()) }
+        )?;
     }
     Ok(())
 }
 
-async fn lock_by(client: &Client, tenant: i32) -> Result<Head, DbError> {
+async fn insert_by(client: &Client, insert: &Statement, tenant: i32, c: &Columns) -> Result<(), tokio_postgres::Error> {
+    let values: [&(dyn ToSql + Sync); 17] = [
+        &tenant,
+        &FORM,
+        &c.seq,
+        &c.at,
+        &c.actor_id,
+        &c.actor_tenant,
+        &c.actor_name,
+        &c.actor_role,
+        &c.action,
+        &c.subject_kind,
+        &c.subject_id,
+        &c.institution,
+        &c.before,
+        &c.after,
+        &c.reason,
+        &c.request_id,
+        &c.hash,
+    ];
+    client.execute(insert, &values).await.map(|_| ())
+}
+
+async fn lock_by(client: &Client, lock: &Statement, tenant: i32) -> Result<Head, DbError> {
     for _ in 0..2 {
-        if let Some(row) = client.query_opt(LOCK, &[&tenant]).await? {
+        if let Some(row) = client.query_opt(lock, &[&tenant]).await? {
             return Head::of(row.get(0), row.get(1));
         }
         client.execute(BEGIN, &[&tenant, &GENESIS.as_slice()]).await?;

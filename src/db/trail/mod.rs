@@ -13,7 +13,7 @@ mod append;
 mod draft;
 mod seal;
 
-pub use append::append_by;
 pub(super) use append::{append, by_tenant};
+pub use append::{append_by, append_pooled};
 pub use draft::{Draft, Who};
 pub use seal::{FORM, GENESIS, Hash, Key, KeyError};

@@ -52,9 +52,19 @@ impl<'a> Grounds<'a> {
         }
     }
 
-    /// What is owed, where that is known at an instant.
+    /// What the account answers for at an instant: what is owed, where that is known and the account is in use.
     pub(super) fn owed_at(&self, micros: i64) -> Option<&'a Obligations> {
+        self.known_at(micros).filter(|_| self.account.siblings.carries(days::day_of(micros)))
+    }
+
+    /// What is owed, where that is known at an instant.
+    pub(super) fn known_at(&self, micros: i64) -> Option<&'a Obligations> {
         self.obligations.filter(|obligations| obligations.is_known_at(micros))
+    }
+
+    /// Whether an entry moves money between the institution's own dedicated accounts.
+    pub(super) fn is_transfer(&self, entry: &Entry) -> bool {
+        self.account.siblings.is_transfer(entry)
     }
 
     /// Whether money leaves in step with lessons, as it does in custody. A deposit is for refunds alone.
@@ -126,7 +136,7 @@ pub struct AccountState {
     /// The first day not yet closed, counted from 1970-01-01 in Beijing; `None` before anything is known.
     next_day: Option<i64>,
     /// The latest entry, in microseconds.
-    last_at: Option<i64>,
+    pub(super) last_at: Option<i64>,
     /// The first day after the last break of the history; `None` where nothing broke off, or no window reaches so far back.
     pub(super) broke_before: Option<i64>,
     pub(super) rolling: Rolling,
@@ -256,8 +266,10 @@ impl AccountState {
                 self.released.write_off(obligations, last);
             }
             self.released.advance(obligations, day, |day| grounds.policy(day).withdraw_unmatched.period);
-            self.released.add(entry, grounds.in_step());
-        } else {
+            if !grounds.is_transfer(entry) {
+                self.released.add(entry, grounds.in_step());
+            }
+        } else if grounds.known_at(at).is_none() && !grounds.is_transfer(entry) {
             self.released.add_single(entry, policy.withdraw_unmatched.red_single_fen);
         }
         self.balance_fen = after;

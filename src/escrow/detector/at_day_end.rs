@@ -30,6 +30,13 @@ impl AccountState {
     /// Judges a day that is over.
     pub(super) fn close_day(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
         self.daily.close();
+        self.pass_break(grounds, day);
+        if !grounds.account.siblings.carries(day) {
+            self.close_beside(day, changes);
+            self.close_surge(grounds, day, changes);
+            self.close_rolling(grounds, day, changes);
+            return;
+        }
         for kind in RESTS_ON_OBLIGATIONS {
             match grounds.owed_at(days::last_micro(day)) {
                 None => self.lack_now(kind, Some(OBLIGATIONS)),
@@ -37,7 +44,6 @@ impl AccountState {
                 Some(_) => {}
             }
         }
-        self.pass_break(grounds, day);
         self.close_below_min(grounds, day, changes);
         self.close_coverage(grounds, day, changes);
         self.close_runoff(grounds, day, changes);
@@ -60,6 +66,21 @@ impl AccountState {
         }
     }
 
+    /// A day on which another account is in use: what a balance must come to is judged there, from this day on.
+    fn close_beside(&mut self, day: i64, changes: &mut Vec<Change>) {
+        for kind in [WarningKind::BelowMin, WarningKind::Coverage, WarningKind::RunoffDate] {
+            self.open.resolve(kind, days::end_of_day(day), changes);
+        }
+        (self.bank_days_below_min, self.days_covered, self.days_lasting) = (0, 0, 0);
+        RESTS_ON_OBLIGATIONS.iter().for_each(|kind| self.lack_now(*kind, None));
+        self.has(WarningKind::BelowMin, OBLIGATIONS);
+    }
+
+    /// The balance at the end of a day, with what the institution's other accounts hold.
+    fn held_fen(&self, grounds: &Grounds, day: i64) -> i64 {
+        self.balance_fen.saturating_add(grounds.account.siblings.held_fen(day))
+    }
+
     fn close_rolling(&mut self, grounds: &Grounds, day: i64, changes: &mut Vec<Change>) {
         // While movements of a window may be missing, nothing says that the share is below the lowest tier.
         if self.open.level(WarningKind::CumRolling).is_none() || self.broke_before.is_some() {
@@ -79,7 +100,8 @@ impl AccountState {
             .owed_at(days::last_micro(day))
             .map(|obligations| obligations.at(days::last_micro(day)).unearned_fen);
         let minimum = Minimum::of(&policy.minimum_balance, unearned);
-        let is_below = minimum.is_above(self.balance_fen);
+        let held = self.held_fen(grounds, day);
+        let is_below = minimum.is_above(held);
         let lacks = unearned.is_none() && policy.minimum_balance.unearned_bp > 0 && !is_below;
         if lacks {
             // Above the fixed sum alone, which may be less than the minimum: neither below it nor well.
@@ -87,7 +109,7 @@ impl AccountState {
         } else {
             self.has(WarningKind::BelowMin, OBLIGATIONS);
         }
-        let tier = minimum.tier(&policy.below_min, self.balance_fen).map(Reason::Tier);
+        let tier = minimum.tier(&policy.below_min, held).map(Reason::Tier);
         if is_below {
             self.count_bank_day(grounds, day, tier.as_ref().map(Reason::level));
         } else {
@@ -106,7 +128,7 @@ impl AccountState {
             return;
         };
         let step = step_at_end_of(day, reason.level());
-        let (balance, bank_days) = (self.balance_fen, self.bank_days_below_min);
+        let (balance, bank_days) = (held, self.bank_days_below_min);
         let inputs = || below_min::evidence(&policy.minimum_balance, &minimum, &reason, balance, bank_days);
         self.open.note(WarningKind::BelowMin, &step, || signed(inputs(), &step, policy), changes);
     }
@@ -134,7 +156,8 @@ impl AccountState {
         let Some(obligations) = grounds.owed_at(days::last_micro(day)) else { return };
         let policy = grounds.policy(day);
         let cover = Cover::of(&policy.coverage, grounds.account.mode, obligations, day);
-        let Some(tier) = cover.tier(&policy.coverage, self.balance_fen) else {
+        let balance = self.held_fen(grounds, day);
+        let Some(tier) = cover.tier(&policy.coverage, balance) else {
             self.days_covered = self.days_covered.saturating_add(1);
             if self.days_covered >= DAYS_COVERED_TO_CLOSE {
                 self.open.resolve(KIND, days::end_of_day(day), changes);
@@ -143,7 +166,6 @@ impl AccountState {
         };
         self.days_covered = 0;
         let step = step_at_end_of(day, tier.level);
-        let balance = self.balance_fen;
         self.open.note(KIND, &step, || signed(cover.evidence(tier, balance), &step, policy), changes);
     }
 
@@ -165,7 +187,7 @@ impl AccountState {
             }
         };
         let policy = grounds.policy(day);
-        let Some(forecast) = runoff::judge(&policy.runoff, self.balance_fen, outflow, day, until) else {
+        let Some(forecast) = runoff::judge(&policy.runoff, self.held_fen(grounds, day), outflow, day, until) else {
             return self.pass_runoff(day, changes);
         };
         self.lack_now(KIND, None);

@@ -22,7 +22,12 @@ impl AccountState {
     ) {
         let at = entry.booked_at.timestamp_micros();
         self.rolling.advance(at);
-        self.rolling.add(movement(at, entry));
+        let is_transfer = grounds.is_transfer(entry);
+        self.rolling.add(movement(at, entry, is_transfer));
+        if is_transfer {
+            // It stays in escrow; what does not arrive is told from it by the one who looks the entries up.
+            return;
+        }
         self.daily.add(entry);
         if entry.credit {
             self.judge_loan(policy, entry, changes);
@@ -62,9 +67,10 @@ impl AccountState {
     }
 
     fn judge_unmatched(&mut self, grounds: &Grounds, policy: &Policy, entry: &Entry, changes: &mut Vec<Change>) {
+        let at = entry.booked_at.timestamp_micros();
         let limits = &policy.withdraw_unmatched;
-        let found = match grounds.owed_at(entry.booked_at.timestamp_micros()) {
-            Some(obligations) => self.released.judge(limits, obligations, entry, grounds.in_step()),
+        let found = match grounds.known_at(at) {
+            Some(_) => self.released.judge(limits, grounds.owed_at(at), entry, grounds.in_step()),
             None => withdraw_unmatched::single(limits, entry),
         };
         let Some(finding) = found else { return };
@@ -142,12 +148,12 @@ impl AccountState {
 }
 
 /// What an entry does to the sums of W2.
-fn movement(at: i64, entry: &Entry) -> Movement {
+fn movement(at: i64, entry: &Entry, is_transfer: bool) -> Movement {
     let amount = entry.amount_fen;
     let none = Movement { at, ..Movement::default() };
     if entry.credit {
         Movement { credits: amount, ..none }
-    } else if entry.kind.is_exempt() {
+    } else if is_transfer || entry.kind.is_exempt() {
         Movement { exempt: amount, ..none }
     } else {
         Movement { debits: amount, matched: if entry.order_ref.is_some() { amount } else { 0 }, ..none }

@@ -34,7 +34,7 @@ impl Minimum {
     }
 
     /// The least whole balance that is not below `of_minimum_bp` of the minimum.
-    fn least_fen(&self, of_minimum_bp: i64) -> i64 {
+    pub(super) fn least_fen(&self, of_minimum_bp: i64) -> i64 {
         let scaled = self.scaled * i128::from(of_minimum_bp);
         let whole = scaled.div_euclid(100_000_000) + i128::from(scaled.rem_euclid(100_000_000) != 0);
         i64::try_from(whole).unwrap_or(i64::MAX)

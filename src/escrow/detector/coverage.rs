@@ -20,10 +20,10 @@ const DEPOSIT_MONTHS: u32 = 3;
 pub(super) struct Cover {
     mode: Mode,
     /// Zero where nothing is owed: then there is no share.
-    needed_fen: i64,
+    pub(super) needed_fen: i64,
     /// What rounding may take from it.
     tolerance_fen: i64,
-    unearned_fen: i64,
+    pub(super) unearned_fen: i64,
 }
 
 impl Cover {

@@ -124,6 +124,12 @@ impl Daily {
         Some(Outflow { sum_fen: middle.iter().sum(), days, weeks })
     }
 
+    /// In less out of each day that is over, the latest last, with the day under way where it has begun.
+    pub(super) fn flow(&self, has_begun: bool) -> Vec<i64> {
+        let today = has_begun.then_some(&self.today);
+        self.past.iter().chain(today).map(|day| day.outflow.saturating_neg()).collect()
+    }
+
     /// The income of the last seven days against the eight weeks before.
     pub(super) fn income(&self) -> Income {
         let of = |days: usize| self.past.iter().rev().take(days).map(|day| i128::from(day.income)).sum::<i128>();

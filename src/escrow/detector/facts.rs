@@ -2,8 +2,12 @@
 //!
 //! A field that is empty is unknown: what rests on it is not judged, and said so.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
+use super::siblings::Siblings;
 use crate::escrow::model::{Mode, account_number};
 
 /// Whether an account number, as a bank writes it, is one that is kept.
@@ -70,35 +74,39 @@ pub struct AccountFacts {
     /// Other dedicated accounts of the institution, between which money may move.
     pub own_accounts: Vec<FiledAccount>,
     pub persons: Vec<Person>,
+    /// What these other accounts have to do with it while one takes the place of another.
+    pub siblings: Siblings,
 }
 
 impl AccountFacts {
     /// Nothing is filed, or nobody says.
     pub fn unknown() -> &'static AccountFacts {
-        static UNKNOWN: AccountFacts =
-            AccountFacts { mode: None, institution: None, payee: None, own_accounts: Vec::new(), persons: Vec::new() };
+        static UNKNOWN: LazyLock<AccountFacts> = LazyLock::new(AccountFacts::default);
         &UNKNOWN
     }
 }
 
 impl AccountFacts {
     /// What the filing of an account says: mode, registered name, where releases go, the institution's other dedicated
-    /// accounts, and the legal representative.
+    /// accounts, the legal representative, and the staff that filings publish.
     pub fn filed(
         mode: &str,
         institution: &str,
         payee: Option<FiledAccount>,
         own_accounts: Vec<FiledAccount>,
         legal_person: &str,
+        staff: &[String],
     ) -> AccountFacts {
         let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
-        let person = |name| Person { name, relation: Relation::LegalRepresentative };
+        let representative = named(legal_person).map(|name| Person { name, relation: Relation::LegalRepresentative });
+        let staff = staff.iter().filter_map(|name| named(name)).map(|name| Person { name, relation: Relation::Staff });
         AccountFacts {
             mode: mode.parse().ok(),
             institution: named(institution),
             payee,
             own_accounts,
-            persons: named(legal_person).map(person).into_iter().collect(),
+            persons: representative.into_iter().chain(staff).collect(),
+            siblings: Siblings::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod cum_rolling;
 mod daily;
 mod days;
 mod facts;
+mod figures;
 mod large_single;
 mod lenders;
 mod loan;
@@ -23,6 +24,7 @@ mod open;
 mod replay;
 mod rows;
 mod runoff;
+mod siblings;
 mod structuring;
 mod surge;
 #[cfg(test)]
@@ -31,8 +33,11 @@ mod withdraw_unmatched;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
 pub use facts::{AccountFacts, FiledAccount, Person, Relation};
+pub use figures::{Outlook, Required};
 pub use lenders::{is_lender as shows_lender, why as lender_word_means};
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};
+pub(in crate::escrow) use rows::Table;
 pub use rows::{AccountRows, EntryRow, RowError, read_entries, read_obligations};
+pub use siblings::{OnItsWay, Sibling, SiblingDay, Siblings, names};

@@ -53,6 +53,8 @@ pub(super) struct Owed {
     pub contracted_fen: i64,
     /// Of each contract no more than was paid on it.
     pub consumed_fen: i64,
+    /// What the institution's other accounts released: less is left to release from this one.
+    pub elsewhere_fen: i64,
     /// Contracts with lessons to come, as far as single contracts are known.
     pub contracts: u32,
     /// The last lesson to come, as a day's number; `None` where nobody says.
@@ -133,6 +135,7 @@ impl Obligations {
                 unearned_fen: clamp(unearned),
                 contracted_fen: clamp(contracted),
                 consumed_fen: clamp(earned),
+                elsewhere_fen: 0,
                 contracts: open,
                 until: until.filter(|last| *last > since).map(days::day_of),
             });
@@ -159,6 +162,7 @@ impl Obligations {
                 unearned_fen: clamp((contracted - consumed - refunded).max(0)),
                 contracted_fen: clamp(contracted),
                 consumed_fen: clamp(consumed),
+                elsewhere_fen: 0,
                 contracts: u32::try_from(open.max(0)).unwrap_or(u32::MAX),
                 until: owed.until_on.map(days::number),
             };
@@ -169,6 +173,40 @@ impl Obligations {
         }
         let since = steps.first().map(|first| days::first_micro(days::day_of(first.since)));
         Obligations { steps, since }
+    }
+
+    /// The same beside other accounts that released so much by day. Like what is owed, it counts at the end of the day.
+    #[must_use]
+    pub fn beside(self, spent: &[(NaiveDate, i64)]) -> Obligations {
+        if spent.is_empty() {
+            return self;
+        }
+        let mut others: BTreeMap<i64, i64> = BTreeMap::new();
+        for (day, fen) in spent {
+            let sum = others.entry(days::last_micro(days::number(*day))).or_default();
+            *sum = sum.saturating_add(*fen);
+        }
+        let mut own = self.steps.into_iter().peekable();
+        let mut others = others.into_iter().peekable();
+        let (mut owed, mut elsewhere_fen) = (Owed::default(), 0_i64);
+        let mut steps = Vec::with_capacity(own.len() + others.len());
+        loop {
+            let next = [own.peek().map(|step| step.since), others.peek().map(|(since, _)| *since)];
+            let Some(since) = next.into_iter().flatten().min() else { break };
+            if let Some(step) = own.next_if(|step| step.since == since) {
+                owed = step;
+            }
+            if let Some((_, fen)) = others.next_if(|(at, _)| *at == since) {
+                elsewhere_fen = elsewhere_fen.saturating_add(fen);
+            }
+            steps.push(Owed { since, elsewhere_fen, ..owed });
+        }
+        Obligations { steps, since: self.since }
+    }
+
+    /// The last day on which what is owed changed.
+    pub fn last_on(&self) -> Option<NaiveDate> {
+        self.steps.last().and_then(|step| days::date(days::day_of(step.since)))
     }
 
     /// Whether it is known at an instant what is owed.

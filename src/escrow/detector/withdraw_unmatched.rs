@@ -39,6 +39,8 @@ pub(super) struct Released {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Standing {
     earned_fen: i64,
+    /// Released in the period from the institution's other accounts.
+    elsewhere_fen: i64,
     consumable_fen: i64,
     excess_fen: i64,
 }
@@ -86,10 +88,17 @@ fn bounds(day: i64, period: Period) -> (i64, i64) {
     found.map_or((day, day.saturating_add(1)), |(first, next)| (days::number(first), days::number(next)))
 }
 
-/// What lessons earned from one day on to an instant.
+/// What lessons earned from one day on to an instant, and what was released of it from other accounts.
+fn earned_and_elsewhere(obligations: &Obligations, first_day: i64, until: i64) -> (i64, i64) {
+    let (before, now) = (obligations.at(days::first_micro(first_day) - 1), obligations.at(until));
+    let earned = now.consumed_fen.saturating_sub(before.consumed_fen);
+    (earned, now.elsewhere_fen.saturating_sub(before.elsewhere_fen))
+}
+
+/// What of it is left to release.
 fn earned(obligations: &Obligations, first_day: i64, until: i64) -> i64 {
-    let before = obligations.at(days::first_micro(first_day) - 1).consumed_fen;
-    obligations.at(until).consumed_fen.saturating_sub(before)
+    let (earned, elsewhere) = earned_and_elsewhere(obligations, first_day, until);
+    earned.saturating_sub(elsewhere)
 }
 
 impl Released {
@@ -176,21 +185,22 @@ impl Released {
 
     fn standing(&self, obligations: &Obligations, at: i64) -> Option<Standing> {
         let (first, _) = self.period?;
-        let earned_fen = earned(obligations, first, at);
-        let consumable_fen = self.carried_fen.saturating_add(earned_fen);
-        Some(Standing { earned_fen, consumable_fen, excess_fen: self.released_fen.saturating_sub(consumable_fen) })
+        let (earned_fen, elsewhere_fen) = earned_and_elsewhere(obligations, first, at);
+        let consumable_fen = self.carried_fen.saturating_add(earned_fen).saturating_sub(elsewhere_fen);
+        let excess_fen = self.released_fen.saturating_sub(consumable_fen);
+        Some(Standing { earned_fen, elsewhere_fen, consumable_fen, excess_fen })
     }
 
-    /// Judges a withdrawal that was taken in.
+    /// Judges a withdrawal that was taken in; without obligations, of an account that is not in use, by itself alone.
     pub(super) fn judge(
         &self,
         policy: &WithdrawUnmatched,
-        obligations: &Obligations,
+        obligations: Option<&Obligations>,
         entry: &Entry,
         in_step: bool,
     ) -> Option<Finding> {
         let at = entry.booked_at.timestamp_micros();
-        let standing = self.standing(obligations, at).filter(|_| in_step);
+        let standing = obligations.and_then(|owed| self.standing(owed, at)).filter(|_| in_step);
         let by_excess = standing.as_ref().and_then(|standing| standing.level(policy));
         let single = |entry: &Entry| {
             if entry.amount_fen >= policy.red_single_fen { Level::Red } else { Level::Yellow }
@@ -265,7 +275,7 @@ pub(super) fn evidence(
         By::Single => (Some(entry.amount_fen), None, "any amount without an order"),
     };
     let first = released.period.and_then(|(first, _)| days::date(first)).map(|day| day.to_string());
-    fields([
+    let mut evidence = fields([
         ("value", value.into()),
         ("threshold", threshold.into()),
         ("unit", "fen".into()),
@@ -281,7 +291,11 @@ pub(super) fn evidence(
         ("excess_bp", of(Standing::ratio_bp).into()),
         ("tolerance_fen", tolerance.into()),
         ("unmatched_fen", released.unmatched_fen.into()),
-    ])
+    ]);
+    if let Some(elsewhere) = of(|s| s.elsewhere_fen).filter(|fen| *fen != 0) {
+        evidence.insert("elsewhere_fen".to_owned(), elsewhere.into());
+    }
+    evidence
 }
 
 #[cfg(test)]
@@ -291,7 +305,7 @@ mod tests {
 
     fn level(consumable_fen: i64, released_fen: i64) -> Option<Level> {
         let excess_fen = released_fen - consumable_fen;
-        Standing { earned_fen: 0, consumable_fen, excess_fen }.level(&WithdrawUnmatched::default())
+        Standing { earned_fen: 0, elsewhere_fen: 0, consumable_fen, excess_fen }.level(&WithdrawUnmatched::default())
     }
 
     #[test]

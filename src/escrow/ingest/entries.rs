@@ -58,6 +58,11 @@ impl NewEntry {
         if self.credit { self.amount_fen } else { -self.amount_fen }
     }
 
+    /// Whether the bank gave no time of day.
+    pub fn is_untimed(&self) -> bool {
+        self.booked_at == clock::midnight(self.booked_on())
+    }
+
     /// Where it stands.
     pub fn position(&self) -> Position {
         Position { booked_at: self.booked_at, seq: self.seq }
@@ -97,12 +102,12 @@ pub struct Extent {
 }
 
 impl Extent {
-    fn of(entry: &NewEntry) -> Extent {
+    pub(super) fn of(entry: &NewEntry) -> Extent {
         let effect_fen = entry.effect_fen();
         Extent { first_at: entry.booked_at, last_on: entry.booked_on(), effect_fen, first_day_fen: effect_fen }
     }
 
-    fn and(self, other: Extent) -> Extent {
+    pub(super) fn and(self, other: Extent) -> Extent {
         let first_day_fen = match self.first_on().cmp(&other.first_on()) {
             Ordering::Less => self.first_day_fen,
             Ordering::Equal => self.first_day_fen.saturating_add(other.first_day_fen),
@@ -204,7 +209,6 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
     }
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
     let mut again = Vec::new();
-    let mut better: Vec<(usize, Position)> = Vec::new();
     let mut conflicts = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Some(earlier) = first.get(entry.bank_ref.as_str()).copied() else {
@@ -212,8 +216,7 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
             continue;
         };
         if entries[earlier].content() == entry.content() {
-            again.push(index);
-            better.push((earlier, entry.position()));
+            again.push((index, earlier));
         } else if conflicts.len() < TOLD_MAX {
             conflicts.push(Conflict {
                 bank_ref: entry.bank_ref.clone(),
@@ -229,11 +232,10 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
         return Ok(entries);
     }
     let mut entries = entries;
-    for (index, position) in better {
-        let position = entries[index].position().or(position);
-        (entries[index].booked_at, entries[index].seq) = (position.booked_at, position.seq);
+    for (index, earlier) in &again {
+        entries[*earlier] = entries[*earlier].clone().or(&entries[*index]);
     }
-    let mut again = again.into_iter().peekable();
+    let mut again = again.into_iter().map(|(index, _)| index).peekable();
     Ok(entries
         .into_iter()
         .enumerate()
@@ -254,7 +256,7 @@ fn fault(field: &'static str, rule: &str, zh: &str, en: &str) -> Fault {
     (field, FieldError::new("", rule, zh, en))
 }
 
-fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, Fault> {
+pub(super) fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result<NewEntry, Fault> {
     let length = entry.bank_ref.chars().count();
     if entry.bank_ref.trim().is_empty() || length > REF_MAX || entry.bank_ref.chars().any(char::is_control) {
         return Err(fault(

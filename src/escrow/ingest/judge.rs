@@ -68,7 +68,7 @@ pub fn go_on(
     Ok(changes)
 }
 
-fn close(
+pub(super) fn close(
     state: &mut AccountState,
     grounds: &Grounds,
     through: Option<NaiveDate>,

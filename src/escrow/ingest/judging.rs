@@ -60,7 +60,7 @@ impl Work<'_> {
 
     /// The account's runs, its new entries and statements among them.
     pub(super) async fn runs(&self, account: &Account) -> Result<Vec<Run>, IngestError> {
-        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
+        let stored = accounts::claims(self.tx, self.tenant(), account.id).await?;
         let claims: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
         let sums = self.sums(account, &claims, &[]).await?;
         Ok(chain(&claims, &sums).ok_or(IngestError::TooLarge)?.runs)
@@ -72,7 +72,7 @@ impl Work<'_> {
         if first.booked_at != last {
             return Ok(first.booked_at > last);
         }
-        let place = rows::last_at(&self.tx, self.tenant(), account.id, last).await?;
+        let place = rows::last_at(self.tx, self.tenant(), account.id, last).await?;
         Ok(place.is_none_or(|(seq, bank_ref)| (first.seq, &first.bank_ref) > (seq, &bank_ref)))
     }
 
@@ -121,10 +121,10 @@ impl Work<'_> {
     ) -> Result<Judged, IngestError> {
         let begins = runs.first();
         let (before, count) = match begins {
-            Some(run) => rows::effect(&self.tx, self.tenant(), account.id, clock::midnight(run.on)).await?,
+            Some(run) => rows::effect(self.tx, self.tenant(), account.id, clock::midnight(run.on)).await?,
             None => (0, 0),
         };
-        let history = rows::history(&self.tx, self.tenant(), account.id).await?;
+        let history = rows::history(self.tx, self.tenant(), account.id).await?;
         pin_mut!(history);
         let facts = account.facts(&self.vault);
         let grounds = Grounds { policies: &self.policies, calendar: &self.calendar, obligations, account: &facts };
@@ -150,7 +150,7 @@ impl Work<'_> {
 
 /// Whether it was learned anew what is owed on a day that is judged already: one that is closed, or whose entries were
 /// judged by what was owed on it.
-fn learned_late(account: &Account) -> bool {
+pub(super) fn learned_late(account: &Account) -> bool {
     let open = account.detector.as_ref().and_then(AccountState::first_open_day);
     let last = account.last_booked_at.map(clock::day);
     account

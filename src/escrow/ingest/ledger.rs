@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::json;
 
 use super::{
     IngestError,
     entries::NewEntry,
-    matching::{self, Match, Waiting, What},
+    matching::{self, Accounts, Match, Order, Waiting, What},
     store::{
         accounts::Account,
         orders::{self, Known},
@@ -18,9 +18,12 @@ use super::{
 };
 use crate::{
     audit::Event,
-    escrow::detector::Obligations,
+    escrow::{
+        detector::{Obligations, Required},
+        policy::Policies,
+    },
     kernel::private::AccountNumber,
-    ledger::{self, PaidRefund},
+    ledger::{self, PaidRefund, Route},
 };
 
 /// A payment is booked by the bank at most so long after it was told.
@@ -43,10 +46,18 @@ impl Work<'_> {
             amounts.dedup();
             amounts
         };
-        let orders = orders::orders(&self.tx, self.tenant(), account, &amounts(false)).await?;
         let institution = account.institution_id;
-        let payments = match account.active {
-            true => orders::payments(&self.tx, self.tenant(), institution, &amounts(true), since).await?,
+        let mut orders = orders::orders(self.tx, self.tenant(), account, &amounts(false)).await?;
+        let refunded: Vec<i64> = orders.iter().filter_map(|(_, contract)| *contract).collect();
+        if !refunded.is_empty() {
+            let payers = ledger::payers(self.tx, &self.vault, (self.tenant(), institution), &refunded).await?;
+            for (order, contract) in &mut orders {
+                order.to.payers = contract.and_then(|contract| payers.get(&contract).cloned()).unwrap_or_default();
+            }
+        }
+        let orders: Vec<Order> = orders.into_iter().map(|(order, _)| order).collect();
+        let payments = match account.takes_payments() {
+            true => orders::payments(self.tx, self.tenant(), institution, &amounts(true), since).await?,
             false => Vec::new(),
         };
         if orders.is_empty() && payments.is_empty() {
@@ -56,7 +67,11 @@ impl Work<'_> {
             let digests = self.vault.digests::<AccountNumber>(number);
             account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
         };
-        let found = Waiting::new(orders, payments).settle(entries, &self.calendar, is_payee);
+        let has_hash = |number: &str, hash: &[u8]| {
+            self.vault.digests::<AccountNumber>(number).iter().any(|digest| digest.as_slice() == hash)
+        };
+        let accounts = Accounts { is_payee: &is_payee, has_hash: &has_hash };
+        let found = Waiting::new(orders, payments).settle(entries, &self.calendar, &accounts);
         if found.is_empty() {
             return Ok(());
         }
@@ -69,24 +84,44 @@ impl Work<'_> {
         for one in found {
             match one {
                 Match::Payment { entry, payment } => ties.push((*payment, &entries[*entry])),
-                Match::Order { entry, order } => {
+                Match::Astray { entry, refund, order_ref } => {
+                    let entry = &entries[*entry];
+                    let event = Event {
+                        action: "refund.astray",
+                        subject_kind: "refund",
+                        subject_id: refund.to_string(),
+                        institution: Some(account.institution_id),
+                        after: Some(json!({"order_ref": order_ref, "amount_fen": entry.amount_fen,
+                                           "bank_ref": entry.bank_ref})),
+                        ..Event::default()
+                    };
+                    self.tx.record(self.caller, event);
+                }
+                Match::Order { entry, order, route } => {
                     let entry = &entries[*entry];
                     match order.what {
-                        What::Release => orders::settle_release(&self.tx, self.tenant(), order.id, entry).await?,
+                        What::Release => {
+                            orders::settle_release(self.tx, self.tenant(), (order.id, account.id), entry).await?;
+                        }
                         What::Refund => refunds.push(PaidRefund {
                             refund: order.id,
                             account: account.id,
                             booked_at: entry.booked_at,
                             bank_ref: &entry.bank_ref,
+                            route: route.unwrap_or(Route::Undetermined),
                         }),
+                    }
+                    let mut after = json!({"order_ref": order.order_ref, "amount_fen": order.amount_fen,
+                                           "bank_ref": entry.bank_ref});
+                    if let Some(route) = route {
+                        after["route"] = json!(route.to_string());
                     }
                     let event = Event {
                         action: "order.settled",
                         subject_kind: if order.what == What::Release { "release_order" } else { "refund" },
                         subject_id: order.id.to_string(),
                         institution: Some(account.institution_id),
-                        after: Some(json!({"order_ref": order.order_ref, "amount_fen": order.amount_fen,
-                                           "bank_ref": entry.bank_ref})),
+                        after: Some(after),
                         ..Event::default()
                     };
                     self.tx.record(self.caller, event);
@@ -94,25 +129,47 @@ impl Work<'_> {
             }
         }
         if !ties.is_empty() {
-            orders::tie_payments(&self.tx, self.tenant(), account.id, &ties).await?;
+            orders::tie_payments(self.tx, self.tenant(), account.id, &ties).await?;
         }
         if !refunds.is_empty() {
-            ledger::refunds_paid(&self.tx, self.tenant(), account.institution_id, &refunds).await?;
+            ledger::refunds_paid(self.tx, self.tenant(), account.institution_id, &refunds).await?;
         }
         Ok(())
     }
 
-    /// What is owed by the institution of the account in use; `None` where nobody keeps a ledger of it, and for an account
-    /// that is used no more: what is owed is held in another one.
+    /// What is owed by the institution, beside what its other accounts released; `None` where nobody keeps a ledger of it.
+    /// On which days the account answers for it, the account's facts say.
     pub(super) async fn obligations(
         &self,
         account: &Account,
         known: Known,
     ) -> Result<Option<Arc<Obligations>>, IngestError> {
-        if !known.ledger || !account.active {
+        if !known.ledger || !account.answers() {
             return Ok(None);
         }
-        let days = orders::owed_days(&self.tx, self.tenant(), account.institution_id).await?;
-        Ok(Some(Arc::new(Obligations::from_days(&days))))
+        let days = orders::owed_days(self.tx, self.tenant(), account.institution_id).await?;
+        Ok(Some(Arc::new(Obligations::from_days(&days).beside(account.siblings.spent()))))
     }
+
+    /// What the account must hold, as of the latest day of which the bank, up to `known_on`, or the ledger says anything.
+    pub(super) fn required(
+        &self,
+        account: &Account,
+        known_on: Option<NaiveDate>,
+        owed: Option<&Obligations>,
+    ) -> Required {
+        required(&self.policies, account, known_on, owed)
+    }
+}
+
+/// The same by given policies.
+pub(super) fn required(
+    policies: &Policies,
+    account: &Account,
+    known_on: Option<NaiveDate>,
+    owed: Option<&Obligations>,
+) -> Required {
+    let on = known_on.max(owed.and_then(Obligations::last_on));
+    let mode = account.mode.parse().ok();
+    on.map(|on| Required::at(policies.on(on), mode, owed, on)).unwrap_or_default()
 }

@@ -60,7 +60,7 @@ fn whole_number(text: &str) -> Option<String> {
 }
 
 /// What came in at once: a file or a push. All of it is kept, or nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub file_name: String,
     pub format: String,
@@ -80,14 +80,21 @@ pub struct Push {
     pub entries: Vec<Entry>,
 }
 
+/// What stands in the place of a file's name for what a bank pushes.
+pub(super) const PUSHED_TO: &str = "POST /api/v1/bank/entries";
 /// Format of what a bank pushes, as statements are recorded.
 pub(super) const PUSH: &str = "push";
 
 impl Delivery {
     /// What a bank pushed.
     pub fn pushed(sha256: [u8; 32], target: Target, statement: Incoming) -> Delivery {
-        let file_name = "POST /api/v1/bank/entries".to_owned();
-        Delivery { file_name, format: PUSH.to_owned(), sha256, target: Some(target), statements: vec![statement] }
+        Delivery {
+            file_name: PUSHED_TO.to_owned(),
+            format: PUSH.to_owned(),
+            sha256,
+            target: Some(target),
+            statements: vec![statement],
+        }
     }
 
     /// A statement file.

@@ -1,5 +1,7 @@
 //! What a delivery and a changed warning set off: its row, the audit trail, mails.
 
+use std::time::Duration;
+
 use super::{
     model::WarningNews,
     reconcile::{StoredWarning, Write},
@@ -15,14 +17,37 @@ use crate::{
     escrow::{
         detector::{Level, Warning},
         model::{Status, due_workdays},
-        oversight::{TellingLimits, tell_at},
+        oversight::{TellingLimits, sms, sms_at, tell_at},
     },
     identity::Caller,
     kernel::Calendar,
     policies::InForce,
-    web::{Lang, show},
+    web::{AppState, Lang, show},
 };
 use serde_json::{Value, json};
+
+/// Figures that changed without a warning are told so much later, and all of that time at once: a notification makes commits wait for
+/// each other, and a bank may push hundreds of times a second.
+const FIGURES_AFTER: Duration = Duration::from_secs(1);
+
+/// Tells open pages shortly that figures of a bureau changed.
+pub(super) fn figures_changed(state: &AppState, tenant: i32) {
+    if !state.live.takes_turn(tenant) {
+        return;
+    }
+    let state = state.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(FIGURES_AFTER).await;
+        state.live.ends_turn(tenant);
+        let told = async {
+            let client = state.pools.ingest().get().await?;
+            Ok::<_, DbError>(store::notify(&client, tenant).await?)
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, bureau = tenant, "open pages could not be told that figures changed");
+        }
+    });
+}
 
 /// A warning as the audit trail tells it.
 fn told(status: Status, warning: &Warning) -> Value {
@@ -167,6 +192,11 @@ impl Teller<'_> {
             call: &call.to_string(),
         };
         store::mail(client, self.about(account, warning, None), &mail).await?;
+        if let Some(due_at) = sms_at(warning.level, &limits, self.caller.now) {
+            let variables = sms::variables(name, (warning.kind, warning.level), &bureau).to_string();
+            let key = sms::key(id, warning.level);
+            store::message(client, self.about(account, warning, None), (&key, &variables), due_at).await?;
+        }
         Ok(())
     }
 }

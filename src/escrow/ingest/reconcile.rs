@@ -5,9 +5,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::escrow::{
-    detector::{Change, Level, Step, Warning, WarningKind},
-    model::Status,
+use crate::{
+    escrow::{
+        detector::{Change, Level, Step, Warning, WarningKind},
+        model::{Conclusion, Status},
+    },
+    kernel::clock,
 };
 
 /// A warning as it is stored.
@@ -19,6 +22,8 @@ pub struct StoredWarning {
     pub resolved_by: Option<String>,
     /// The facts that people had before them when they closed it.
     pub resolved_through: Option<DateTime<Utc>>,
+    /// What they found then.
+    pub conclusion: Option<Conclusion>,
     /// Its level may be above that of its steps: people raised it.
     pub warning: Warning,
 }
@@ -114,7 +119,7 @@ fn unseen(mut warning: Warning, closed: &[&StoredWarning]) -> Option<Warning> {
     let before = warning.history.len();
     let kind = warning.kind;
     let seen = |step: &Step| {
-        let same = |other: &Step| other.at == step.at && other.bank_ref == step.bank_ref && other.level >= step.level;
+        let same = |other: &Step| is_one_fact(other, step) && other.level >= step.level;
         closed.iter().any(|row| row.warning.kind == kind && row.warning.history.iter().any(same))
     };
     warning.history.retain(|step| !seen(step));
@@ -154,13 +159,24 @@ fn one_open_each(found: Vec<Warning>) -> Vec<Warning> {
 }
 
 fn shares_step(one: &Warning, other: &Warning) -> bool {
-    one.history.iter().any(|a| other.history.iter().any(|b| a.at == b.at && a.bank_ref == b.bank_ref))
+    one.history.iter().any(|a| other.history.iter().any(|b| is_one_fact(a, b)))
+}
+
+/// Whether two steps come of one fact. An entry may move within its day when a later delivery tells the time; it is the
+/// same by its reference.
+fn is_one_fact(one: &Step, other: &Step) -> bool {
+    match (&one.bank_ref, &other.bank_ref) {
+        (Some(a), Some(b)) => a == b && clock::day(one.at.to_utc()) == clock::day(other.at.to_utc()),
+        (None, None) => one.at == other.at,
+        _ => false,
+    }
 }
 
 /// The write for a stored warning that is now `warning`; `None` when nothing changed.
 fn update(row: &StoredWarning, mut warning: Warning) -> Option<Write> {
     warning.level = warning.level.max(row.level_by_people().unwrap_or(warning.level));
-    let news = warning.history.iter().any(|step| !row.warning.history.contains(step));
+    let known = |step: &Step| row.warning.history.iter().any(|old| is_one_fact(old, step) && old.level == step.level);
+    let news = !warning.history.iter().all(known);
     let status = match row.status {
         _ if warning.resolved_at.is_some() => Status::Resolved,
         Status::Resolved | Status::Withdrawn => Status::Raised,
@@ -205,6 +221,7 @@ mod tests {
             status,
             resolved_by: by.map(str::to_owned),
             resolved_through: by.map(|_| DateTime::default()),
+            conclusion: None,
             warning,
         }
     }
@@ -225,6 +242,20 @@ mod tests {
         let row = stored(1, Status::Explained, None, warning(W1, &[step(5, Yellow, "b")]));
         assert_eq!(replace(std::slice::from_ref(&row), vec![row.warning.clone()]), []);
         assert_eq!(increment(&[row], vec![]), []);
+    }
+
+    #[test]
+    fn an_entry_that_moves_within_its_day_is_no_news() {
+        let late = |mut step: Step| {
+            step.at += chrono::TimeDelta::hours(9);
+            step
+        };
+        let closed = stored(1, Status::Resolved, Some("王静怡"), warning(W1, &[step(5, Orange, "b")]));
+        assert_eq!(replace(&[closed], vec![warning(W1, &[late(step(5, Orange, "b"))])]), []);
+        let seen = stored(1, Status::Acknowledged, None, warning(W1, &[step(5, Orange, "b")]));
+        let found = warning(W1, &[late(step(5, Orange, "b"))]);
+        let kept = Write::Update { id: 1, status: Status::Acknowledged, warning: found.clone() };
+        assert_eq!(replace(&[seen], vec![found]), [kept], "who has seen it need not see it again");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use deadpool_postgres::{Client, Object};
+use tokio_postgres::{Error, Row, types::ToSql};
 
 use crate::{
     audit::{self, Event},
@@ -34,6 +35,25 @@ impl Transaction {
         Ok(client)
     }
 
+    /// The same for work that finds all that it looks for by key, in statements that are planned once a connection.
+    pub(super) async fn begin_by_key(pools: &Pools, scope: Scope) -> Result<Transaction, DbError> {
+        let client = Transaction { client: Some(pools.ingest().get().await?), events: Mutex::default() };
+        client.batch_execute(&scope.statement()).await?;
+        Ok(client)
+    }
+
+    /// Rows of a statement that the connection keeps prepared.
+    pub(super) async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare_cached(sql).await?;
+        self.query(&statement, values).await
+    }
+
+    /// How many rows such a statement changed.
+    pub(super) async fn change(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        let statement = self.prepare_cached(sql).await?;
+        self.execute(&statement, values).await
+    }
+
     /// Keeps an audit event, which becomes durable with everything else.
     pub(super) fn record(&self, caller: &Caller, event: Event<'_>) {
         let event = audit::store::draft(caller, caller.actor.tenant, event);
@@ -43,7 +63,7 @@ impl Transaction {
     /// Makes everything done here durable.
     pub(super) async fn commit(mut self) -> Result<(), DbError> {
         let events = std::mem::take(self.events.get_mut().unwrap_or_else(PoisonError::into_inner));
-        trail::append_by(&self, events).await?;
+        trail::append_pooled(&self, events).await?;
         if let Some(client) = self.client.take()
             && let Err(error) = client.batch_execute("COMMIT").await
         {

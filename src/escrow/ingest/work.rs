@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
@@ -15,6 +15,7 @@ use super::{
     model::{Delivery, Incoming, PUSH, Received, Target},
     news::{self, Teller},
     reconcile::{self, Write},
+    rejudge::catch_up_others,
     store::{
         accounts::{self, Account, Claimed, Outcome, Record},
         entries::{self as rows, Owner},
@@ -36,9 +37,9 @@ use crate::{
 /// What one account gets of a delivery.
 #[derive(Debug)]
 pub(super) struct Batch {
-    account: i64,
+    pub(super) account: i64,
     /// Places of its statements in the delivery.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
     /// Shared with the detector, which may run while they are written.
     pub(super) entries: Arc<Vec<NewEntry>>,
 }
@@ -54,15 +55,22 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     // A bank's clock may be ahead of ours around midnight; a day further is a mistake.
     let last = caller.today() + Days::new(1);
     let prepared = tokio::task::spawn_blocking(move || prepare(delivery, places, last)).await;
-    let Prepared { delivery, batches, repeated, extents } = prepared.map_err(|e| DbError::Pool(e.to_string()))??;
-    let months = months(&batches);
-    if !months.is_empty() {
-        rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, &months).await?;
-    }
+    take_in(state, caller, prepared.map_err(|e| DbError::Pool(e.to_string()))??).await
+}
+
+/// Takes in what is ready for it.
+pub(super) async fn take_in(
+    state: &AppState,
+    caller: &Caller,
+    prepared: Prepared,
+) -> Result<Vec<Received>, IngestError> {
+    let Prepared { delivery, batches, repeated, extents } = prepared;
+    ensure_months(state, &months(batches.iter().flat_map(|batch| batch.entries.iter()))).await?;
+    let scope = Scope::system(caller.actor.tenant);
     let tx = Transaction::begin(&state.pools, scope).await?;
     let chain = policies::chain_by(&tx, caller.actor.tenant).await?;
     let work = Work {
-        tx,
+        tx: &tx,
         caller,
         policies: Arc::new(Policies::of(&chain)),
         calendar: Arc::clone(&state.calendar),
@@ -70,6 +78,7 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
         delivery: &delivery,
         repeated: &repeated,
         extents: &extents,
+        tells_others: Mutex::new(false),
     };
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
     let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url };
@@ -77,15 +86,24 @@ pub async fn receive(state: &AppState, caller: &Caller, delivery: Delivery) -> R
     for batch in batches {
         received.push(work.take(batch, &teller).await?);
     }
-    if received.iter().any(|part| !part.warnings.is_empty()) {
-        warnings::notify(&work.tx, caller.actor.tenant).await?;
+    let told = received.iter().any(|part| !part.warnings.is_empty());
+    if told {
+        warnings::notify(&tx, caller.actor.tenant).await?;
     }
-    work.tx.commit().await?;
+    let tells_others = *work.tells_others.lock().unwrap_or_else(PoisonError::into_inner);
+    tx.commit().await?;
+    if !told && received.iter().any(|part| part.inserted > 0) {
+        news::figures_changed(state, caller.actor.tenant);
+    }
+    if tells_others && let Err(error) = catch_up_others(state, caller.actor.tenant).await {
+        // The next sweep makes good.
+        tracing::error!(%error, bureau = caller.actor.tenant, "an institution's other accounts could not be judged anew");
+    }
     Ok(received)
 }
 
 /// Refuses a role that may not take in what comes in this format, whichever way it came here.
-fn admit(role: Role, format: &str) -> Result<(), IngestError> {
+pub(super) fn admit(role: Role, format: &str) -> Result<(), IngestError> {
     let action = if format == PUSH { Action::PushEntries } else { Action::UploadStatement };
     if may(role, action) { Ok(()) } else { Err(IngestError::Forbidden) }
 }
@@ -121,11 +139,12 @@ async fn find_accounts(
 }
 
 /// A delivery, ready to be taken in.
-struct Prepared {
-    delivery: Delivery,
-    batches: Vec<Batch>,
-    repeated: Vec<i64>,
-    extents: HashMap<usize, Extent>,
+pub(super) struct Prepared {
+    pub(super) delivery: Delivery,
+    pub(super) batches: Vec<Batch>,
+    /// By statement, how many entries the delivery gives twice.
+    pub(super) repeated: Vec<i64>,
+    pub(super) extents: HashMap<usize, Extent>,
 }
 
 /// Orders the entries by account; what the delivery repeats is counted by statement. Nothing may be dated after `last`.
@@ -146,10 +165,11 @@ fn prepare(
     Ok(Prepared { delivery, batches, repeated, extents })
 }
 
-fn months(batches: &[Batch]) -> Vec<NaiveDate> {
+/// The months that entries lie in.
+pub(super) fn months<'e>(entries: impl Iterator<Item = &'e NewEntry>) -> Vec<NaiveDate> {
     let mut months: Vec<NaiveDate> = Vec::new();
     // Entries are in order of booking, so a month's entries stand together.
-    for day in batches.iter().flat_map(|batch| batch.entries.iter().map(NewEntry::booked_on)) {
+    for day in entries.map(NewEntry::booked_on) {
         let first = day.with_day(1).unwrap_or(day);
         if months.last() != Some(&first) {
             months.push(first);
@@ -160,9 +180,55 @@ fn months(batches: &[Batch]) -> Vec<NaiveDate> {
     months
 }
 
+/// Makes room for months of entries, outside any transaction.
+pub(super) async fn ensure_months(state: &AppState, months: &[NaiveDate]) -> Result<(), IngestError> {
+    if !months.is_empty() {
+        rows::ensure_months(&*state.pools.ingest().get().await.map_err(DbError::from)?, months).await?;
+    }
+    Ok(())
+}
+
+/// Takes out what an account has already; how many there were. `None` where more is told of one of them now,
+/// which is for the way that judges anew what came after it.
+pub(super) fn without_known(entries: &mut Arc<Vec<NewEntry>>, known: &[NewEntry]) -> Result<Option<i64>, IngestError> {
+    let (mut duplicates, mut bettered) = (0, false);
+    sift(entries, known, |entry, stored| {
+        duplicates += 1;
+        bettered |= stored.clone().or(entry) != *stored;
+    })?;
+    Ok((!bettered).then_some(duplicates))
+}
+
+/// Takes out what an account has already and tells of each with what is stored. What has another content is a conflict.
+fn sift(
+    entries: &mut Arc<Vec<NewEntry>>,
+    known: &[NewEntry],
+    mut has: impl FnMut(&NewEntry, &NewEntry),
+) -> Result<(), IngestError> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let known: HashMap<&str, &NewEntry> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
+    let mut conflicts = Vec::new();
+    Arc::make_mut(entries).retain(|entry| {
+        let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
+        if stored.content() == entry.content() {
+            has(entry, stored);
+        } else if conflicts.len() < TOLD_MAX {
+            conflicts.push(Conflict {
+                bank_ref: entry.bank_ref.clone(),
+                stored: stored.content(),
+                received: entry.content(),
+            });
+        }
+        false
+    });
+    if conflicts.is_empty() { Ok(()) } else { Err(IngestError::Conflict(conflicts)) }
+}
+
 /// One delivery under way.
 pub(super) struct Work<'a> {
-    pub(super) tx: Transaction,
+    pub(super) tx: &'a Transaction,
     pub(super) caller: &'a Caller,
     pub(super) policies: Arc<Policies>,
     pub(super) calendar: Arc<Calendar>,
@@ -173,6 +239,8 @@ pub(super) struct Work<'a> {
     pub(super) repeated: &'a [i64],
     /// How far the entries of each statement reach.
     pub(super) extents: &'a HashMap<usize, Extent>,
+    /// Whether what was taken in concerns other accounts of the same institution.
+    pub(super) tells_others: Mutex<bool>,
 }
 
 /// What of a batch the account has already.
@@ -181,8 +249,8 @@ struct Sifted {
     duplicates: Vec<i64>,
     /// The earliest of these entries of each statement, as stored.
     first_at: HashMap<usize, DateTime<Utc>>,
-    /// Those whose place in the day is now known better.
-    moved: Vec<rows::Moved>,
+    /// Those of which more is known now.
+    bettered: Vec<rows::Bettered>,
 }
 
 /// On what the balance rests after a batch.
@@ -215,8 +283,8 @@ impl Work<'_> {
     }
 
     async fn take(&self, mut batch: Batch, teller: &Teller<'_>) -> Result<Received, IngestError> {
-        let account =
-            accounts::lock(&self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
+        let mut account =
+            accounts::lock(self.tx, self.tenant(), batch.account).await?.ok_or(IngestError::UnknownAccount(None))?;
         for (_, statement) in self.statements(&batch) {
             if let Some(found) = statement.account.as_ref().filter(|found| **found != account.account_no) {
                 return Err(IngestError::OtherAccount { found: found.clone(), wanted: account.account_no.clone() });
@@ -224,18 +292,22 @@ impl Work<'_> {
         }
         let today = self.caller.today();
         if self.delivery.format == PUSH && account.heard_on < Some(today) {
-            accounts::heard(&self.tx, self.tenant(), account.id, today).await?;
+            accounts::heard(self.tx, self.tenant(), account.id, today).await?;
         }
-        let sifted = self.leave_out_known(&account, &mut batch).await?;
-        if !sifted.moved.is_empty() {
-            rows::place(&self.tx, self.tenant(), account.id, &sifted.moved).await?;
+        let mut sifted = self.leave_out_known(&account, &mut batch).await?;
+        let known = orders::known(self.tx, self.tenant(), &account).await?;
+        if !sifted.bettered.is_empty() {
+            self.better(&account, known, &mut sifted.bettered).await?;
         }
         let repeats = self.repeats(&account, &batch).await?;
-        let known = orders::known(&self.tx, self.tenant(), &account).await?;
         self.settle(&account, known, &mut batch.entries).await?;
+        let beside = self.beside(&account, &batch.entries).await?;
+        account.siblings = beside.siblings;
+        account.owed_changed_on = account.owed_changed_on.into_iter().chain(beside.changed_on).min();
+        let account = account;
         let obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
-        let standing = self.standing(&account, &batch, &claims, !sifted.moved.is_empty()).await?;
+        let standing = self.standing(&account, &batch, &claims, !sifted.bettered.is_empty()).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
         let ids = self.record(&account, &batch, &fresh, &sifted.duplicates, (&claims, &standing)).await?;
         let owner = Owner {
@@ -255,7 +327,7 @@ impl Work<'_> {
                 obligations.clone(),
             )
         });
-        let added = rows::add(&self.tx, owner, &batch.entries).await?;
+        let added = rows::add(self.tx, owner, &batch.entries).await?;
         if added != batch.entries.len() as u64 {
             return Err(DbError::Pool(format!(
                 "{added} of {} entries were new to a locked account",
@@ -263,14 +335,14 @@ impl Work<'_> {
             ))
             .into());
         }
-        let stored = warnings::of_account(&self.tx, self.tenant(), account.id).await?;
+        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
         let mut news = Vec::new();
         let learned = account.owed_changed_on.is_some() && account.entry_count > 0;
         if !batch.entries.is_empty() || standing.moved || closed_through != account.statement_on || learned {
-            let moved = sifted.moved.iter().map(|one| one.to.booked_at).max();
+            let moved = sifted.bettered.iter().map(|one| one.entry.booked_at).max();
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at).max(moved);
             let judged = match first {
                 Some(run) => {
@@ -286,7 +358,9 @@ impl Work<'_> {
                 Some(runs) => runs.last().map(|run| (run.opening_fen, run.on)),
                 None => account.opening_fen.zip(account.opening_on),
             };
+            let known_on = closed_through.max(last.map(clock::day));
             let outcome = Outcome {
+                required: self.required(&account, known_on, obligations.as_deref()),
                 opening_fen: anchor.map(|(fen, _)| fen),
                 opening_on: anchor.map(|(_, on)| on),
                 balance_fen: judged.detector.balance_fen(),
@@ -294,9 +368,10 @@ impl Work<'_> {
                 last_booked_at: last,
                 statement_on: closed_through,
                 detector: judged.detector,
+                others_from: beside.others_from,
             };
-            accounts::update(&self.tx, self.tenant(), &account, &outcome).await?;
-            news = teller.tell(&self.tx, &account, &stored, judged.writes).await?;
+            accounts::update(self.tx, self.tenant(), &account, &outcome).await?;
+            news = teller.tell(self.tx, &account, &stored, judged.writes).await?;
             let after = json!({"file_name": self.delivery.file_name, "format": self.delivery.format, "inserted": inserted,
                                "duplicates": duplicates, "balance_fen": outcome.balance_fen});
             let event = Event {
@@ -344,9 +419,9 @@ impl Work<'_> {
         shifted: bool,
     ) -> Result<Standing, IngestError> {
         let mut in_order = account.entry_count == 0;
-        // Where something moved within a day, what came after it is judged anew.
+        // Where more is known of what was judged, it and what came after it are judged anew.
         if !in_order && !shifted {
-            let last_claim = accounts::last_claim_at(&self.tx, self.tenant(), account.id).await?;
+            let last_claim = accounts::last_claim_at(self.tx, self.tenant(), account.id).await?;
             let first = batch.entries.first().map(|entry| entry.booked_at);
             in_order = self.follow_on(account, &batch.entries).await? && (first.is_none() || last_claim <= first);
             if in_order && goes_on(account, &batch.entries, claims) {
@@ -354,7 +429,7 @@ impl Work<'_> {
                 return Ok(Standing { runs: None, moved: false, in_order, verdicts, rejudged: Vec::new() });
             }
         }
-        let stored = accounts::claims(&self.tx, self.tenant(), account.id).await?;
+        let stored = accounts::claims(self.tx, self.tenant(), account.id).await?;
         let old: Vec<Claim> = stored.iter().map(|claimed| claimed.claim).collect();
         let all: Vec<Claim> = old.iter().copied().chain(claims.iter().map(|(_, claim)| *claim)).collect();
         let sums = self.sums(account, &all, &batch.entries).await?;
@@ -384,7 +459,7 @@ impl Work<'_> {
         let between = if account.entry_count == 0 || instants.is_empty() {
             Vec::new()
         } else {
-            rows::effects(&self.tx, self.tenant(), account.id, &instants).await?
+            rows::effects(self.tx, self.tenant(), account.id, &instants).await?
         };
         Ok(Sums::new(&instants, &between, more))
     }
@@ -398,38 +473,22 @@ impl Work<'_> {
             .map(|(place, n)| if batch.places.contains(&place) { *n } else { 0 })
             .collect::<Vec<_>>();
         let mut first_at = HashMap::new();
-        let mut moved = Vec::new();
+        let mut bettered = Vec::new();
         if account.entry_count == 0 || batch.entries.is_empty() {
-            return Ok(Sifted { duplicates, first_at, moved });
+            return Ok(Sifted { duplicates, first_at, bettered });
         }
         let refs: Vec<&str> = batch.entries.iter().map(|entry| entry.bank_ref.as_str()).collect();
-        let known = rows::known(&self.tx, self.tenant(), account.id, &refs).await?;
-        let known: HashMap<&str, &rows::Known> = known.iter().map(|row| (row.bank_ref.as_str(), row)).collect();
-        let mut conflicts = Vec::new();
-        Arc::make_mut(&mut batch.entries).retain(|entry| {
-            let Some(stored) = known.get(entry.bank_ref.as_str()) else { return true };
-            if stored.content == entry.content() {
-                duplicates[entry.statement] += 1;
-                let to = stored.position.or(entry.position());
-                if to != stored.position {
-                    moved.push(rows::Moved { bank_ref: entry.bank_ref.clone(), from: stored.position.booked_at, to });
-                }
-                let first = first_at.entry(entry.statement).or_insert(to.booked_at);
-                *first = to.booked_at.min(*first);
-            } else if conflicts.len() < TOLD_MAX {
-                conflicts.push(Conflict {
-                    bank_ref: entry.bank_ref.clone(),
-                    stored: stored.content,
-                    received: entry.content(),
-                });
+        let known = rows::known(self.tx, self.tenant(), account.id, &refs).await?;
+        sift(&mut batch.entries, &known, |entry, stored| {
+            duplicates[entry.statement] += 1;
+            let better = stored.clone().or(entry);
+            let first = first_at.entry(entry.statement).or_insert(better.booked_at);
+            *first = better.booked_at.min(*first);
+            if better != *stored {
+                bettered.push(rows::Bettered { from: stored.booked_at, entry: better });
             }
-            false
-        });
-        if conflicts.is_empty() {
-            Ok(Sifted { duplicates, first_at, moved })
-        } else {
-            Err(IngestError::Conflict(conflicts))
-        }
+        })?;
+        Ok(Sifted { duplicates, first_at, bettered })
     }
 
     /// Records the batch's statements; ids by place in the delivery, 0 where nothing new came and none was kept before.
@@ -457,7 +516,7 @@ impl Work<'_> {
                 duplicates: duplicates[place],
             };
             let before = if fresh[place] == 0 {
-                accounts::statement_of_file(&self.tx, self.tenant(), &record).await?
+                accounts::statement_of_file(self.tx, self.tenant(), &record).await?
             } else {
                 None
             };
@@ -465,7 +524,7 @@ impl Work<'_> {
                 Some(id) => id,
                 None if fresh[place] == 0 && self.delivery.format == PUSH => 0,
                 None => {
-                    let id = accounts::add_statement(&self.tx, self.caller, &record).await?;
+                    let id = accounts::add_statement(self.tx, self.caller, &record, None).await?;
                     if fresh[place] == 0 {
                         self.tx.record(self.caller, news::kept(&record, id, account));
                     }
@@ -475,7 +534,7 @@ impl Work<'_> {
         }
         for (claimed, verdict) in &standing.rejudged {
             let balanced = verdict.balanced(claimed.adds_up);
-            accounts::set_verdict(&self.tx, self.tenant(), claimed.id, balanced, verdict.gap).await?;
+            accounts::set_verdict(self.tx, self.tenant(), claimed.id, balanced, verdict.gap).await?;
         }
         Ok(ids)
     }

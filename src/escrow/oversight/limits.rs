@@ -4,6 +4,7 @@ use chrono::NaiveTime;
 
 use crate::{
     escrow::{detector::Level, policy::Policy},
+    ledger::rules::refund,
     policies::{
         InForce,
         registry::{LOAN_RED, PAYMENT_MAX, oversight as parameters},
@@ -67,6 +68,8 @@ pub struct RefundLimits {
     /// Overdue refunds from which each level counts.
     pub tiers: [(Level, i64); 3],
     pub asked_share_bp: i64,
+    /// REFUND-OVERDUE: of one refund by itself.
+    pub one: refund::Limits,
 }
 
 /// When and how people are told.
@@ -76,6 +79,8 @@ pub struct TellingLimits {
     pub quiet_from: NaiveTime,
     pub quiet_until: NaiveTime,
     pub digest_at: NaiveTime,
+    /// The least level that is told by short message.
+    pub sms_from: Level,
     pub(super) digest_blue: bool,
     pub(super) digest_yellow: bool,
 }
@@ -88,6 +93,7 @@ impl TellingLimits {
             quiet_from: clock(in_force, parameters::QUIET_FROM.id),
             quiet_until: clock(in_force, parameters::QUIET_UNTIL.id),
             digest_at: clock(in_force, parameters::DIGEST_AT.id),
+            sms_from: in_force.word(parameters::SMS_FROM.id).parse().unwrap_or(Level::Red),
             digest_blue: in_force.holds(parameters::DIGEST_LEVELS.id, "blue"),
             digest_yellow: in_force.holds(parameters::DIGEST_LEVELS.id, "yellow"),
         }
@@ -151,11 +157,14 @@ impl Limits {
                     (Level::Red, number(parameters::BACKLOG_RED.id)),
                 ],
                 asked_share_bp: number(parameters::BACKLOG_SHARE.id),
+                one: refund::Limits::of(in_force),
             },
             filing_workdays: whole(in_force, parameters::FILING_WORKDAYS.id),
             telling: TellingLimits::of(in_force),
             version: in_force.version(&Policy::default().version, |id| {
-                id.starts_with("oversight.") || [PAYMENT_MAX, LOAN_RED].contains(&id)
+                id.starts_with("oversight.")
+                    || id.starts_with("refund.overdue.")
+                    || [PAYMENT_MAX, LOAN_RED].contains(&id)
             }),
         }
     }

@@ -10,7 +10,9 @@ mod life;
 mod limits;
 mod model;
 pub mod pages;
+mod publish;
 pub mod rules;
+pub mod sms;
 pub mod store;
 mod sweep;
 mod tell;
@@ -19,5 +21,5 @@ pub mod words;
 
 pub use desk::RedDesk;
 pub use limits::TellingLimits;
-pub use rules::{Undetermined, tell_at};
-pub use sweep::{SWEEP_EVERY, after_delivery, oldest, sweep, sweep_bureau};
+pub use rules::{Undetermined, sms_at, tell_at, undetermined};
+pub use sweep::{SWEEP_EVERY, after_delivery, after_filing, oldest, sweep, sweep_bureau};

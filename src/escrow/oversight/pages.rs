@@ -3,18 +3,22 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
-use super::{store::telling, webhook};
+use super::{sms, store::telling, webhook};
 use crate::{
     db::{DbError, ScopedConn},
     escrow::{
         brief,
-        card::{Card, Refused},
+        card::{Card, Refused, field_of},
         pages::{OFFICIALS, told_of},
         shown::{self, ShownWarning},
         store::warnings,
     },
     identity::{Action, Caller, may, roles},
-    web::{Access, FieldError, Page, Problem, Route, page::State, show},
+    web::{
+        Access, FieldError, Page, Problem, Route,
+        page::{Note, State},
+        show,
+    },
 };
 
 /// Its routes.
@@ -23,6 +27,7 @@ pub fn routes() -> Vec<Route> {
         web::get().to(warning_page)
     })];
     routes.extend(webhook::pages::routes());
+    routes.extend(sms::pages::routes());
     routes
 }
 
@@ -46,8 +51,7 @@ impl OnePage<'_> {
     }
 
     fn anchor(&self, error: &FieldError) -> String {
-        let field = if error.path == "to" { "to" } else { "comment" };
-        format!("{field}-{}", self.shown.warning.id)
+        format!("{}-{}", field_of(error), self.shown.warning.id)
     }
 }
 
@@ -79,7 +83,10 @@ pub(in crate::escrow) async fn render(
     let tenant = warning.tenant_id;
     let name = warning.institution_name.clone();
     let mut page = Page::new(request, &name, &name);
-    page.note = page.done().and_then(|done| done.parse().ok()).map(|step| told_of(&page, step));
+    page.note = match page.done() {
+        Some("document_erased") => Some(Note::new(page.t("文件已删除", "The file is erased"), "")),
+        done => done.and_then(|done| done.parse().ok()).map(|step| told_of(&page, step)),
+    };
     // Upper levels look and change nothing.
     let may_handle = tenant == caller.actor.tenant && may(caller.actor.role, Action::HandleWarning);
     let steps = if may_handle { OFFICIALS } else { &[] };

@@ -13,13 +13,17 @@ use super::{
     life,
     limits::Limits,
     model::Subject,
-    rules,
+    publish, rules,
     store::{telling, warnings},
     tell,
 };
 use crate::{
     db::{DbError, Pools, Scope, ScopedConn},
-    escrow::ingest::{self, Received},
+    escrow::{
+        detector::WarningKind,
+        filing,
+        ingest::{self, Received},
+    },
     identity::{Actor, Caller},
     ledger, policies,
     web::AppState,
@@ -78,6 +82,7 @@ impl Drop for Lock {
 /// Looks over one bureau; `false` when another process is at it.
 pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> Result<bool, DbError> {
     let Some(lock) = Lock::take(&state.pools, tenant).await? else { return Ok(false) };
+    filing::pass_time(state, tenant, now).await?;
     catch_up(state, tenant, now).await;
     let round = Round::of(state, tenant, now).await?;
     round.judge_all().await?;
@@ -85,6 +90,7 @@ pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> 
     life::overdue(&round).await?;
     life::proposals(&round).await?;
     tell::digest(&round).await?;
+    publish::coverage(&round).await?;
     let mut conn = round.begin().await?;
     telling::swept(&mut conn, now).await?;
     conn.commit().await?;
@@ -102,6 +108,7 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
         for account in ingest::changed_accounts(state, tenant).await? {
             ingest::rejudge(state, tenant, account).await?;
         }
+        ingest::catch_up_others(state, tenant).await?;
         Ok::<_, ingest::IngestError>(())
     };
     if let Err(error) = done.await {
@@ -112,7 +119,24 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
 /// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and
 /// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
 pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
-    let accounts: BTreeSet<i64> = received.iter().map(|part| part.account_id).collect();
+    let accounts: Vec<i64> = received.iter().map(|part| part.account_id).collect();
+    let own = state.clone();
+    let work = move |waiting: Vec<(Vec<i64>, DateTime<Utc>)>| {
+        let state = own.clone();
+        async move {
+            let now = waiting.iter().map(|(_, now)| *now).max().unwrap_or(now);
+            after_deliveries(&state, tenant, waiting.iter().flat_map(|(accounts, _)| accounts).copied().collect(), now)
+                .await;
+            vec![(); waiting.len()]
+        }
+    };
+    // A bureau is looked over once for all deliveries that wait for it: one look after the other, each of all that came.
+    if let Err(error) = state.deliveries.ask(tenant, (accounts, now), work).await {
+        tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
+    }
+}
+
+async fn after_deliveries(state: &AppState, tenant: i32, accounts: BTreeSet<i64>, now: DateTime<Utc>) {
     let done = async {
         let round = Round::of(state, tenant, now).await?;
         let mut conn = round.begin().await?;
@@ -124,6 +148,27 @@ pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received]
     };
     if let Err(error) = done.await {
         tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
+    }
+}
+
+/// What a filing changes beside itself: the account is judged by what is on file now, and the warning that nothing was closes.
+/// Whatever goes wrong here the next sweep makes good.
+pub async fn after_filing(state: &AppState, tenant: i32, institution: i64, account: i64, now: DateTime<Utc>) {
+    let done = async {
+        ingest::rejudge(state, tenant, account).await?;
+        let round = Round::of(state, tenant, now).await?;
+        let mut conn = round.begin().await?;
+        let (mut judged, _) = judge::of_institutions(&mut conn, round.grounds(), institution - 1, 1).await?;
+        conn.commit().await?;
+        judged.0.retain(|(subject, kind), _| {
+            *kind == WarningKind::AccountNotFiled && *subject == Subject::Institution(institution)
+        });
+        round.apply(judged).await?;
+        life::reopened(&round).await?;
+        Ok::<_, ingest::IngestError>(())
+    };
+    if let Err(error) = done.await {
+        tracing::error!(%error, bureau = tenant, "what a filing changes beside itself could not be written");
     }
 }
 
@@ -188,7 +233,7 @@ impl Round<'_> {
     async fn settle(
         &self,
         subject: &Subject,
-        kind: crate::escrow::detector::WarningKind,
+        kind: WarningKind,
         stored: Option<&warnings::Stored>,
         alarm: Option<&super::model::Alarm>,
     ) -> Result<(), DbError> {

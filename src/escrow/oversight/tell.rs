@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     model::{Alarm, Subject},
-    rules::{self, Change, digest_is_due, tell_at},
+    rules::{self, Change, digest_is_due, sms_at, tell_at},
+    sms,
     store::{
+        self,
         telling::{self, Digested, Mail, Named},
         warnings::{self, Beside, Stored},
     },
@@ -173,7 +175,12 @@ async fn tell(
         "bank": subject.institution().is_none().then_some(&named.name), "url": format!("{url}/b/escrow/warnings/{id}"),
         "at": now,
     });
-    telling::call(conn, &format!("webhook:warning:{id}:{level}"), &call.to_string(), now).await
+    telling::call(conn, &format!("webhook:warning:{id}:{level}"), &call.to_string(), now).await?;
+    if let Some(due_at) = sms_at(level, limits, now) {
+        let variables = sms::variables(&named.name, (kind, level), &format!("{url}/b/escrow/warnings/{id}"));
+        store::sms::message(conn, &sms::key(id, level), &variables.to_string(), (due_at, now)).await?;
+    }
+    Ok(())
 }
 
 fn both<T>(say: impl Fn(Lang) -> T) -> (T, T) {

@@ -28,6 +28,12 @@ pub(super) fn is_workbook(bytes: &[u8]) -> bool {
     ZipArchive::new(Cursor::new(bytes)).is_ok_and(|zip| zip.index_for_name("[Content_Types].xml").is_some())
 }
 
+/// What the members of a zip say they unpack to.
+pub(super) fn claimed_bytes(bytes: &[u8]) -> u64 {
+    let Ok(mut zip) = ZipArchive::new(Cursor::new(bytes)) else { return 0 };
+    (0..zip.len()).fold(0, |sum: u64, index| sum.saturating_add(zip.by_index_raw(index).map_or(0, |file| file.size())))
+}
+
 /// Opens a zip.
 ///
 /// Fails on a broken, encrypted or empty archive, on more members or more unpacked bytes than allowed, and on a name

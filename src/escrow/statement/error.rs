@@ -93,6 +93,11 @@ impl StatementError {
         )
     }
 
+    /// The files of a zip unpack to more than may be read at a time.
+    pub fn too_many_unpacked(limit: u64) -> StatementError {
+        StatementError::over_limit(Place::File, ("解压后的字节数", "unpacked bytes"), limit)
+    }
+
     /// The file has more bytes than may be read.
     pub fn too_many_bytes(limit: u64) -> StatementError {
         StatementError::over_limit(Place::File, ("文件字节数", "bytes of the file"), limit)

@@ -72,6 +72,10 @@ pub struct Layout {
     #[serde(default)]
     pub bank: String,
     pub columns: Vec<LayoutColumn>,
+    /// It was told of another bank than that of the file, or nobody knows whose the file is: the names that are known to
+    /// everybody go before it.
+    #[serde(skip)]
+    pub foreign: bool,
 }
 
 /// Columns of one layout.
@@ -108,7 +112,7 @@ impl Layout {
         while columns.last().is_some_and(|last| last.name.is_empty()) {
             columns.pop();
         }
-        Layout { bank: bank.trim().to_owned(), columns }
+        Layout { bank: bank.trim().to_owned(), columns, foreign: false }
     }
 
     /// What the names alone propose.
@@ -216,7 +220,7 @@ mod tests {
             let (name, role) = column.split_once('=').unwrap_or((column, ""));
             LayoutColumn { name: name.to_owned(), role: (!role.is_empty()).then(|| role.parse().unwrap()) }
         });
-        Layout { bank: "台州银行".to_owned(), columns: columns.collect() }
+        Layout { bank: "台州银行".to_owned(), columns: columns.collect(), foreign: false }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod table;
 mod text;
 mod values;
 
+pub use camt::flow::{Flow, NotPlain, open};
 pub use error::{Place, StatementError};
 pub use layout::{ColumnRole, LAYOUT_COLUMNS_MAX, Layout, LayoutColumn, LayoutError};
 pub use model::{AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement};

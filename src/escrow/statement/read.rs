@@ -113,6 +113,18 @@ pub fn members(bytes: Vec<u8>, limits: &Limits) -> Result<Vec<Member>, Statement
     }
 }
 
+impl Member {
+    /// Bytes that a workbook inside a zip says it unpacks to, none for any other file.
+    ///
+    /// Fails on a zip within a zip. What lies about its size is refused when it is read within what it said.
+    pub fn claimed_bytes(&self) -> Result<Option<u64>, StatementError> {
+        if self.name.is_none() || !detect::is_zip(&self.bytes) {
+            return Ok(None);
+        }
+        if archive::is_workbook(&self.bytes) { Ok(Some(archive::claimed_bytes(&self.bytes))) } else { Err(nested()) }
+    }
+}
+
 /// The first rows of a table, and which of them seems to be its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peek {
@@ -166,11 +178,15 @@ fn member(
     }
     match archive::open(bytes, limits)? {
         Content::Workbook { largest } => detect::document(name, bytes, format, Some(largest), layouts, limits),
-        Content::Members(_) => Err(StatementError::new(
-            Place::File,
-            "NESTED_ZIP",
-            ("压缩包中还有压缩包", "there is a zip inside the zip"),
-            ("请把对账单直接放入压缩包", "put the statements into one zip directly"),
-        )),
+        Content::Members(_) => Err(nested()),
     }
+}
+
+fn nested() -> StatementError {
+    StatementError::new(
+        Place::File,
+        "NESTED_ZIP",
+        ("压缩包中还有压缩包", "there is a zip inside the zip"),
+        ("请把对账单直接放入压缩包", "put the statements into one zip directly"),
+    )
 }

@@ -358,8 +358,12 @@ fn note_shared(statement: &mut Statement, place: &Place, bank_ref: &str) {
 
 /// Whether opening ± entries = closing, in 128 bits.
 fn balanced(statement: &Statement) -> Option<bool> {
+    balanced_by(statement, statement.entries.iter().map(|entry| i128::from(entry.effect_fen())).sum())
+}
+
+/// The same with the effect of entries that are somewhere else.
+pub(super) fn balanced_by(statement: &Statement, effect: i128) -> Option<bool> {
     let (opening, closing) = (statement.opening_fen?, statement.closing_fen?);
-    let effect: i128 = statement.entries.iter().map(|entry| i128::from(entry.effect_fen())).sum();
     Some(i128::from(opening) + effect == i128::from(closing))
 }
 

@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::detector::{AccountFacts, FiledAccount, WarningKind},
+    escrow::{detector::WarningKind, figures::Figures},
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
 };
@@ -45,8 +45,17 @@ pub struct Account {
     /// Where releases go; `None` as with the agreement.
     #[diesel(sql_type = Nullable<Binary>)]
     pub payee_sealed: Option<Sealed<AccountNumber>>,
+    /// `upcoming`, `active`, `emptying` or `closed`.
     #[diesel(sql_type = Text)]
     pub status: String,
+    /// The branches that it serves; none named means the whole institution.
+    #[diesel(sql_type = Array<Text>)]
+    pub branches: Vec<String>,
+    /// The first day on which it is the account in use, and the first on which its successor is.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub in_use_from: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    pub in_use_until: Option<NaiveDate>,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub opening_fen: Option<i64>,
     #[diesel(sql_type = Nullable<Date>)]
@@ -61,7 +70,14 @@ pub struct Account {
     pub statement_on: Option<NaiveDate>,
     #[diesel(sql_type = Timestamptz)]
     pub created_at: DateTime<Utc>,
+    #[diesel(embed)]
+    pub figures: Figures,
 }
+
+/// What [`Figures`] are read from, of an account `a`.
+pub const FIGURES: &str = "CASE WHEN a.entry_count > 0 OR a.opening_fen IS NOT NULL THEN a.balance_fen END AS held_fen, a.unearned_fen, \
+     a.needed_fen, a.minimum_fen, a.outflow_fen, a.runoff_on, a.flow_fen, a.flow_on, greatest(a.statement_on, a.heard_on, \
+     (a.last_booked_at AT TIME ZONE interval '8 hours')::date) AS heard_of_on";
 
 /// Where the number of the account that releases go to is kept, by the escrow account's own number.
 pub fn payee_place(tenant: i32, account_no: &str) -> Place<'_> {
@@ -69,6 +85,16 @@ pub fn payee_place(tenant: i32, account_no: &str) -> Place<'_> {
 }
 
 impl Account {
+    /// Whether agreement and payee are on file, not the number alone.
+    pub fn is_filed(&self) -> bool {
+        self.agreement_no.is_some() && self.payee_sealed.is_some()
+    }
+
+    /// Whether what is owed was ever held in it; of one that was closed without a successor nobody can say.
+    pub fn answers(&self) -> bool {
+        self.status != "closed" || self.in_use_until.is_some()
+    }
+
     /// The account that releases go to, opened; `None` where nobody has filed it.
     pub fn payee(&self, vault: &Vault) -> Result<Option<Private<AccountNumber>>, DbError> {
         let place = payee_place(self.tenant_id, &self.account_no);
@@ -76,15 +102,20 @@ impl Account {
     }
 }
 
-const ACCOUNT: &str = "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
-     a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_sealed, a.status, a.opening_fen, a.opening_on, a.balance_fen, \
-     a.entry_count, a.last_booked_at, a.statement_on, a.created_at FROM escrow_accounts a \
-     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+/// The accounts for which `rest` says which and in what order.
+fn select(rest: &str) -> String {
+    format!(
+        "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, \
+         a.account_no, a.account_name, a.mode, a.agreement_no, a.payee_sealed, a.status, a.branches, a.in_use_from, a.in_use_until, \
+         a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, a.last_booked_at, a.statement_on, a.created_at, {FIGURES} \
+         FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id {rest}"
+    )
+}
 
 /// One account of the caller's range.
 pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
+    Ok(sql_query(select("WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -97,9 +128,9 @@ pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, 
 pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
     // The page is settled before anything is joined to it: a ministry sees two hundred thousand accounts.
-    Ok(sql_query(format!(
-        "{ACCOUNT} WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
-         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id"
+    Ok(sql_query(select(
+        "WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
+         WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id",
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -107,40 +138,6 @@ pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<V
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
-}
-
-#[derive(QueryableByName)]
-struct Filed {
-    #[diesel(sql_type = Text)]
-    mode: String,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    legal_person: String,
-    #[diesel(sql_type = Nullable<Binary>)]
-    payee_index: Option<Vec<u8>>,
-    #[diesel(sql_type = Array<Text>)]
-    others: Vec<String>,
-}
-
-/// What is filed about an account, as the detector takes it.
-pub async fn facts(conn: &mut ScopedConn, account: &Account) -> Result<AccountFacts, DbError> {
-    let filed: Filed = sql_query(
-        "SELECT a.mode, i.name, i.legal_person, a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o \
-         WHERE o.tenant_id = a.tenant_id AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS others \
-         FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
-         WHERE a.tenant_id = $1 AND a.id = $2",
-    )
-    .bind::<Integer, _>(account.tenant_id)
-    .bind::<BigInt, _>(account.id)
-    .get_result(conn.sql())
-    .await?;
-    let payee = filed.payee_index.map(|index| {
-        let vault = conn.vault().clone();
-        FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
-    });
-    let others = filed.others.iter().map(|number| FiledAccount::number(number)).collect();
-    Ok(AccountFacts::filed(&filed.mode, &filed.name, payee, others, &filed.legal_person))
 }
 
 #[derive(QueryableByName)]
@@ -167,14 +164,17 @@ pub async fn undetermined(
 
 /// Accounts of one institution of the caller's own bureau, the one in use first.
 pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<Vec<Account>, DbError> {
-    Ok(sql_query(format!("{ACCOUNT} WHERE a.tenant_id = $1 AND a.institution_id = $2 ORDER BY a.status, a.id DESC"))
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<BigInt, _>(institution)
-        .load(conn.sql())
-        .await?)
+    Ok(sql_query(select(
+        "WHERE a.tenant_id = $1 AND a.institution_id = $2 \
+         ORDER BY array_position(ARRAY['active', 'upcoming', 'emptying', 'closed'], a.status), a.id DESC",
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(institution)
+    .load(conn.sql())
+    .await?)
 }
 
-/// How many accounts the caller's range has, what is in them, and to which day the bank's data reach.
+/// How many accounts a range has, what is in them, and to which day the bank's data reach.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Extent {
     #[diesel(sql_type = BigInt)]
@@ -185,11 +185,10 @@ pub struct Extent {
     pub latest: Option<DateTime<Utc>>,
 }
 
-/// The extent of the caller's range.
-pub async fn extent(conn: &mut ScopedConn) -> Result<Extent, DbError> {
-    let (lo, hi) = conn.scope().range();
+/// The extent of a range.
+pub async fn extent(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Extent, DbError> {
     Ok(sql_query(
-        "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status = 'active'",
+        "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status <> 'closed'",
     )
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -230,48 +229,6 @@ pub async fn own_code(conn: &mut ScopedConn, institution: i64) -> Result<Option<
         .await
         .optional()?;
     Ok(row.map(|row| row.credit_code))
-}
-
-/// A new account, all fields checked.
-#[derive(Debug, Clone)]
-pub struct NewAccount<'a> {
-    pub institution: i64,
-    pub bank: &'a str,
-    pub account_no: &'a str,
-    pub account_name: &'a str,
-    pub mode: &'a str,
-    pub agreement_no: &'a str,
-    pub payee_account: &'a Private<AccountNumber>,
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-}
-
-/// Adds an account; a number that the bureau has already, or a second account in use, is a unique violation.
-pub async fn add(conn: &mut ScopedConn, account: &NewAccount<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
-    let tenant = conn.tenant();
-    let sealed = Sealed::seal(conn.vault(), &payee_place(tenant, account.account_no), account.payee_account)?;
-    let digest = conn.vault().digests::<AccountNumber>(account.payee_account.expose()).pop();
-    let row: Id = sql_query(
-        "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, \
-         payee_sealed, payee_index, status, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10) RETURNING id",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<BigInt, _>(account.institution)
-    .bind::<Text, _>(account.bank)
-    .bind::<Text, _>(account.account_no)
-    .bind::<Text, _>(account.account_name)
-    .bind::<Text, _>(account.mode)
-    .bind::<Text, _>(account.agreement_no)
-    .bind::<Binary, _>(sealed.bytes())
-    .bind::<Nullable<Binary>, _>(digest)
-    .bind::<Timestamptz, _>(now)
-    .get_result(conn.sql())
-    .await?;
-    Ok(row.id)
 }
 
 /// A statement that came in.
@@ -322,6 +279,27 @@ pub async fn statements(
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
+}
+
+/// When statements came in.
+pub async fn received(
+    conn: &mut ScopedConn,
+    tenant: i32,
+    statements: &[i64],
+) -> Result<BTreeMap<i64, DateTime<Utc>>, DbError> {
+    #[derive(QueryableByName)]
+    struct Received {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Timestamptz)]
+        received_at: DateTime<Utc>,
+    }
+    let rows: Vec<Received> = sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
+        .bind::<Integer, _>(tenant)
+        .bind::<Array<BigInt>, _>(statements)
+        .load(conn.sql())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.received_at)).collect())
 }
 
 /// Whether a statement of the caller's own bureau agrees with the balances that it names; `None` when it names none.

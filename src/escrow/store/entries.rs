@@ -223,7 +223,8 @@ pub struct Repeated {
     pub like_at: DateTime<Utc>,
 }
 
-/// Entries since an instant that say the same as one at most `days` earlier, the latest first.
+/// Entries since an instant that say the same as one at most `days` earlier, or as one of the same day of which more is
+/// told (a time, a value date), the latest first.
 pub async fn repeated(
     conn: &mut ScopedConn,
     tenant: i32,
@@ -233,13 +234,18 @@ pub async fn repeated(
     limit: i64,
 ) -> Result<Vec<Repeated>, DbError> {
     Ok(sql_query(
-        "SELECT * FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
-             counterparty_account, remittance, balance_after_fen, order_ref, last_value(bank_ref) OVER before AS like_ref, last_value(booked_at) OVER before AS like_at \
-         FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 \
-         AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\" \
-         AND coalesce(counterparty_name, counterparty_account, remittance) IS NOT NULL \
-         WINDOW before AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, '') \
-             ORDER BY (booked_at AT TIME ZONE interval '8 hours')::date RANGE BETWEEN make_interval(days => $4) PRECEDING AND interval '1 day' PRECEDING)) r \
+        "SELECT * FROM (SELECT e.*, coalesce(last_value(bank_ref) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(bank_ref) OVER same END) AS like_ref, \
+             coalesce(last_value(booked_at) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(booked_at) OVER same END) AS like_at \
+         FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
+                 counterparty_account, remittance, balance_after_fen, order_ref, (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
+                 ((booked_at AT TIME ZONE interval '8 hours')::time <> '00:00')::int + (value_on IS NOT NULL)::int AS detail \
+             FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 \
+             AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\" \
+             AND coalesce(counterparty_name, counterparty_account, remittance) IS NOT NULL) e \
+         WINDOW saying AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, '')), \
+             before AS (saying ORDER BY day RANGE BETWEEN make_interval(days => $4) PRECEDING AND interval '1 day' PRECEDING), \
+             same AS (PARTITION BY credit, amount_fen, coalesce(counterparty_name, ''), coalesce(counterparty_account, ''), coalesce(remittance, ''), day \
+                 ORDER BY detail DESC, bank_ref)) r \
          WHERE like_at IS NOT NULL ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5",
     )
     .bind::<Integer, _>(tenant)
@@ -249,6 +255,55 @@ pub async fn repeated(
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
+}
+
+/// Entries of an account from one instant until before another, the latest first.
+pub async fn between(
+    conn: &mut ScopedConn,
+    (tenant, account): (i32, i64),
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    Ok(sql_query(format!(
+        "{ENTRY} AND booked_at >= $3 AND booked_at < $4 ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(until)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// The local days nearest before and after one on which something moved.
+pub async fn neighbours(
+    conn: &mut ScopedConn,
+    (tenant, account): (i32, i64),
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        before: Option<DateTime<Utc>>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        after: Option<DateTime<Utc>>,
+    }
+    let row: Row = sql_query(
+        "SELECT (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at < $3 \
+           ORDER BY booked_at DESC LIMIT 1) AS before, \
+         (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $4 \
+           ORDER BY booked_at LIMIT 1) AS after",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(until)
+    .get_result(conn.sql())
+    .await?;
+    Ok((row.before, row.after))
 }
 
 /// What moved on one local day.
@@ -319,58 +374,6 @@ pub async fn counterparties(
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(account)
     .bind::<Timestamptz, _>(from)
-    .load(conn.sql())
-    .await?)
-}
-
-/// What the detector takes of an entry.
-#[derive(Debug, Clone, PartialEq, QueryableByName)]
-pub struct Movement {
-    #[diesel(sql_type = Timestamptz)]
-    pub booked_at: DateTime<Utc>,
-    #[diesel(sql_type = Text)]
-    pub bank_ref: String,
-    #[diesel(sql_type = Bool)]
-    pub credit: bool,
-    #[diesel(sql_type = BigInt)]
-    pub amount_fen: i64,
-    #[diesel(sql_type = Text)]
-    pub kind: String,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    pub balance_after_fen: Option<i64>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub order_ref: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub counterparty_name: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub counterparty_account: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub remittance: Option<String>,
-}
-
-impl Movement {
-    /// The balance before it, where the bank gave the one after.
-    pub fn balance_before_fen(&self) -> Option<i64> {
-        let effect = if self.credit { self.amount_fen } else { -self.amount_fen };
-        self.balance_after_fen?.checked_sub(effect)
-    }
-}
-
-/// Everything that moved on an account, from an instant on, in the detector's order.
-pub async fn movements(
-    conn: &mut ScopedConn,
-    tenant: i32,
-    account: i64,
-    from: Option<DateTime<Utc>>,
-) -> Result<Vec<Movement>, DbError> {
-    Ok(sql_query(
-        "SELECT booked_at, bank_ref, credit, amount_fen, kind, balance_after_fen, order_ref, counterparty_name, \
-         counterparty_account, remittance FROM entries WHERE tenant_id = $1 AND account_id = $2 \
-         AND booked_at >= coalesce($3, '-infinity') ORDER BY booked_at, seq, bank_ref",
-    )
-    .bind::<Integer, _>(tenant)
-    .bind::<BigInt, _>(account)
-    .bind::<Nullable<Timestamptz>, _>(from)
     .load(conn.sql())
     .await?)
 }

@@ -41,7 +41,7 @@ impl Row {
     fn read(self) -> Result<Remembered, DbError> {
         let columns: Vec<LayoutColumn> = serde_json::from_value(self.columns)
             .map_err(|error| DbError::Diesel(diesel::result::Error::DeserializationError(Box::new(error))))?;
-        let layout = Layout { bank: self.bank, columns };
+        let layout = Layout { bank: self.bank, columns, foreign: false };
         Ok(Remembered { id: self.id, layout, told_by: self.told_by, told_at: self.told_at })
     }
 }

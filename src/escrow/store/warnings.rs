@@ -1,9 +1,11 @@
 //! SQL of warnings as people see and handle them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -72,6 +74,9 @@ pub struct Warning {
     pub data_on: Option<NaiveDate>,
     #[diesel(sql_type = Integer)]
     pub version: i32,
+    /// What people found when they closed it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub conclusion: Option<String>,
 }
 
 impl Warning {
@@ -89,7 +94,7 @@ impl Warning {
 
 const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, coalesce(i.name, w.bank, '') AS institution_name, i.credit_code, i.category, \
      a.account_no, a.balance_fen, w.kind, w.level, w.status, w.raised_at, w.bank_ref, w.evidence, w.history, w.policy_version, \
-     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.mended_at, w.version, \
+     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.mended_at, w.version, w.conclusion, \
      greatest(a.statement_on, a.heard_on, (a.last_booked_at AT TIME ZONE interval '8 hours')::date) AS data_on FROM warnings w \
      LEFT JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
      LEFT JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
@@ -133,15 +138,15 @@ pub async fn warnings(
     .await?)
 }
 
-/// The gravest open warning of each institution and bank of the caller's range, which is its level; the gravest first. `text`
-/// is part of the institution's name or credit code, or of the bank's name, empty for all.
+/// The gravest open warning of each institution and bank of a range, which is its level; the gravest first. `text` is part of the
+/// institution's name or credit code, or of the bank's name, empty for all.
 pub async fn watch(
     conn: &mut ScopedConn,
+    (lo, hi): (i32, i32),
     level: Option<&str>,
     text: &str,
     limit: i64,
 ) -> Result<Vec<Warning>, DbError> {
-    let (lo, hi) = conn.scope().range();
     Ok(sql_query(format!(
         "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON ({SUBJECT}) w.*, \
               {GRAVITY} AS gravity FROM warnings w WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} \
@@ -170,9 +175,8 @@ pub struct LevelCount {
     pub subjects: i64,
 }
 
-/// How many institutions and banks of the caller's range stand at each level.
-pub async fn counts(conn: &mut ScopedConn) -> Result<Vec<LevelCount>, DbError> {
-    let (lo, hi) = conn.scope().range();
+/// How many institutions and banks of a range stand at each level.
+pub async fn counts(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<LevelCount>, DbError> {
     Ok(sql_query(format!(
         "SELECT level, count(*) AS subjects FROM (SELECT DISTINCT ON ({SUBJECT}) w.level FROM warnings w \
          WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY {SUBJECT}, {GRAVITY} DESC) g GROUP BY level"
@@ -193,6 +197,24 @@ pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Res
     .bind::<BigInt, _>(account)
     .load(conn.sql())
     .await?)
+}
+
+/// References of the entries that raised or joined an account's open warnings.
+pub async fn fired(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<BTreeSet<String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Fired {
+        #[diesel(sql_type = Text)]
+        bank_ref: String,
+    }
+    let rows: Vec<Fired> = sql_query(format!(
+        "SELECT DISTINCT step ->> 'bank_ref' AS bank_ref FROM warnings w, jsonb_array_elements(w.history) AS step \
+         WHERE w.tenant_id = $1 AND w.account_id = $2 AND {OPEN} AND step ->> 'bank_ref' IS NOT NULL"
+    ))
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .load(conn.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| row.bank_ref).collect())
 }
 
 /// The level of an institution: that of its gravest open warning, with their number; `None` without any.
@@ -285,9 +307,24 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now:
     Ok(())
 }
 
+/// Writes what whoever closed it found; nothing where they did not say.
+pub async fn conclude(conn: &mut ScopedConn, id: i64, conclusion: Option<&'static str>) -> Result<(), DbError> {
+    if conclusion.is_some() {
+        sql_query("UPDATE warnings SET conclusion = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<BigInt, _>(id)
+            .bind::<Nullable<Text>, _>(conclusion)
+            .execute(conn.sql())
+            .await?;
+    }
+    Ok(())
+}
+
 /// What somebody did about a warning.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Action {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
     #[diesel(sql_type = BigInt)]
     pub warning_id: i64,
     #[diesel(sql_type = Text)]
@@ -304,8 +341,7 @@ pub struct Action {
     pub at: DateTime<Utc>,
 }
 
-const ACTION: &str =
-    "SELECT c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
+const ACTION: &str = "SELECT c.id, c.warning_id, c.action, c.comment, c.actor_id, c.actor_name, c.actor_role, c.at FROM warning_actions c";
 
 /// Actions on one warning, in order.
 pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result<Vec<Action>, DbError> {
@@ -325,17 +361,27 @@ pub async fn actions_of(conn: &mut ScopedConn, tenant: i32, warnings: &[i64]) ->
         .await?)
 }
 
-/// Records what the caller did; a note among officials is not the institution's to read.
+/// Whether what officials do so is said among themselves.
+pub fn is_internal(action: &str) -> bool {
+    matches!(action, "note" | "hand_over")
+}
+
+/// Records what the caller did, and returns its number; a note among officials is not the institution's to read.
 pub async fn add_action(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
     action: &str,
     comment: &str,
-) -> Result<(), DbError> {
-    sql_query(
+) -> Result<i64, DbError> {
+    #[derive(QueryableByName)]
+    struct Id {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let row: Id = sql_query(
         "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at, \
-         internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4 IN ('note', 'hand_over'))",
+         internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(warning.id)
@@ -346,9 +392,10 @@ pub async fn add_action(
     .bind::<Text, _>(&caller.actor.display_name)
     .bind::<Text, _>(caller.actor.role.to_string())
     .bind::<Timestamptz, _>(caller.now)
-    .execute(conn.sql())
+    .bind::<Bool, _>(is_internal(action))
+    .get_result(conn.sql())
     .await?;
-    Ok(())
+    Ok(row.id)
 }
 
 /// Wakes open pages after the commit.

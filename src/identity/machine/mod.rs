@@ -14,10 +14,12 @@ use crate::{
 };
 
 pub mod keys;
+mod nonces;
 pub mod pages;
 mod scope;
 mod store;
 
+pub use nonces::Nonces;
 pub use scope::MachineScope;
 
 /// How far a request's timestamp may be from the service's clock.
@@ -127,6 +129,7 @@ pub async fn recognise(
 /// Who signed the request; uses its nonce up.
 pub async fn authenticate(
     pools: &Pools,
+    nonces: &Nonces,
     recognised: Recognised,
     request: Signed<'_>,
     body: &[u8],
@@ -141,11 +144,14 @@ pub async fn authenticate(
         return Err(SignatureError::Refused);
     }
     let Recognised { tenant, key, .. } = &recognised;
-    let mut conn = pools.auth().get().await.map_err(DbError::from)?;
-    if !store::use_nonce(&mut conn, *tenant, key, nonce, now).await? {
+    let used = nonces::Nonce { tenant: *tenant, key: key.clone(), nonce: nonce.to_owned() };
+    if !nonces.use_up(pools, used, now).await? {
         return Err(SignatureError::NonceUsed);
     }
-    store::used(&mut conn, *tenant, key, now).await?;
+    if nonces.is_to_be_noted(key, now) {
+        let mut conn = pools.auth().get().await.map_err(DbError::from)?;
+        store::used(&mut conn, *tenant, key, now).await?;
+    }
     let actor = Actor {
         display_name: recognised.name,
         role: recognised.role,

@@ -1,5 +1,7 @@
 //! SQL of machine users: keys on connections of the sign-in role, lists in the caller's scope.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
@@ -7,6 +9,7 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::nonces::Nonce;
 use crate::db::{DbError, ScopedConn};
 
 /// What a signed request is checked with.
@@ -128,24 +131,34 @@ pub async fn revoke(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: D
     Ok(changed == 1)
 }
 
-/// Uses a nonce up; `false` when it had been used. Old ones are forgotten by [`sweep`](crate::identity::sessions::store::sweep).
-pub async fn use_nonce(
+#[derive(QueryableByName)]
+struct UsedNow {
+    #[diesel(sql_type = Integer)]
+    tenant_id: i32,
+    #[diesel(sql_type = Text)]
+    key_id: String,
+    #[diesel(sql_type = Text)]
+    nonce: String,
+}
+
+/// Uses nonces up; those that had not been used. Old ones are forgotten by [`sweep`](crate::identity::sessions::store::sweep).
+pub(super) async fn use_nonces(
     conn: &mut AsyncPgConnection,
-    tenant: i32,
-    key: &str,
-    nonce: &str,
-    now: DateTime<Utc>,
-) -> Result<bool, DbError> {
-    let added = sql_query(
-        "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    nonces: &[(Nonce, DateTime<Utc>)],
+) -> Result<HashSet<Nonce>, DbError> {
+    let added: Vec<UsedNow> = sql_query(
+        "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) \
+         SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) ON CONFLICT DO NOTHING \
+         RETURNING tenant_id, key_id, nonce",
     )
-    .bind::<Integer, _>(tenant)
-    .bind::<Text, _>(key)
-    .bind::<Text, _>(nonce)
-    .bind::<Timestamptz, _>(now)
-    .execute(conn)
+    .bind::<Array<Integer>, _>(nonces.iter().map(|(one, _)| one.tenant).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(nonces.iter().map(|(one, _)| one.key.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(nonces.iter().map(|(one, _)| one.nonce.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(nonces.iter().map(|(_, at)| *at).collect::<Vec<_>>())
+    .load(conn)
     .await?;
-    Ok(added == 1)
+    let nonce = |one: UsedNow| Nonce { tenant: one.tenant_id, key: one.key_id, nonce: one.nonce };
+    Ok(added.into_iter().map(nonce).collect())
 }
 
 /// Notes when a key was last used, to the minute, so that not every request writes the row.

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     db::{DbError, Pools},
-    escrow::oversight::webhook::receiver,
+    escrow::oversight::{sms, webhook::receiver},
     secrets::Secrets,
+    vault::Vault,
 };
 
 const BATCH: i64 = 20;
@@ -28,6 +29,7 @@ pub struct Ways {
     pub mailer: Mailer,
     pub webhooks: Webhooks,
     pub secrets: Secrets,
+    pub vault: Vault,
 }
 
 /// Sends what is due at `now`; returns how many messages were tried.
@@ -49,12 +51,23 @@ pub async fn deliver_due(pools: &Pools, ways: &Ways, now: DateTime<Utc>) -> Resu
 
 /// Sends one message by its way; why it did not arrive.
 async fn send(client: &Client, ways: &Ways, message: &Due, now: DateTime<Utc>) -> Result<Result<(), String>, DbError> {
-    if message.kind != "webhook" {
-        let sent = ways.mailer.send(&message.recipient, &message.subject, &message.body, &message_id(message)).await;
-        return Ok(sent.map_err(|error| error.to_string()));
-    }
-    let sent = match receiver(client, &ways.secrets, message.tenant).await? {
-        Some(receiver) => ways.webhooks.send(&receiver, &call_id(message), &message.body, now).await,
+    let called = match message.kind.as_str() {
+        "webhook" => {
+            let receiver = receiver(client, &ways.secrets, message.tenant).await?;
+            receiver.map(|receiver| (receiver, message.body.clone()))
+        }
+        "sms" => {
+            let what = (message.tenant, message.recipient.as_str(), message.body.as_str());
+            sms::call(client, (&ways.secrets, &ways.vault), what).await?
+        }
+        _ => {
+            let sent =
+                ways.mailer.send(&message.recipient, &message.subject, &message.body, &message_id(message)).await;
+            return Ok(sent.map_err(|error| error.to_string()));
+        }
+    };
+    let sent = match called {
+        Some((receiver, body)) => ways.webhooks.send(&receiver, &call_id(message), &body, now).await,
         None => Err(CallError::NoReceiver),
     };
     Ok(sent.map_err(|error| error.to_string()))

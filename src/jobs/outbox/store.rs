@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Error, Row};
 pub(super) struct Due {
     pub tenant: i32,
     pub id: i64,
-    /// `mail` or `webhook`.
+    /// `mail`, `webhook` or `sms`.
     pub kind: String,
     pub recipient: String,
     pub subject: String,

@@ -7,9 +7,10 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 
 use crate::{
+    complaints,
     db::{DbError, Pools, ScopedConn},
     escrow, institutions, ledger,
-    vault::Place,
+    vault::{Place, VaultError},
 };
 
 /// A sealed column: its table, its name, what its rows are named by, and how many rows are taken at a time.
@@ -24,7 +25,7 @@ pub struct Column {
 }
 
 /// Every sealed column of personal data.
-pub const COLUMNS: [Column; 11] = [
+pub const COLUMNS: [Column; 16] = [
     Column {
         table: "institutions",
         column: "phone_sealed",
@@ -73,6 +74,29 @@ pub const COLUMNS: [Column; 11] = [
         row: "contract_id || '/' || unit_no",
         place: ledger::dispute_place,
         batch: 500,
+    },
+    Column {
+        table: "duty_phones",
+        column: "phone_sealed",
+        row: "encode(phone_index, 'hex')",
+        place: escrow::duty_phone_place,
+        batch: 500,
+    },
+    Column { table: "complaints", column: "phone_sealed", row: "id::text", place: complaints::phone_place, batch: 500 },
+    Column { table: "complaints", column: "note_sealed", row: "id::text", place: complaints::note_place, batch: 500 },
+    Column {
+        table: "warning_documents",
+        column: "name_sealed",
+        row: "id::text",
+        place: escrow::document_name_place,
+        batch: 500,
+    },
+    Column {
+        table: "warning_documents",
+        column: "file_sealed",
+        row: "id::text",
+        place: escrow::document_place,
+        batch: 1,
     },
     Column { table: "imports", column: "file_sealed", row: "id::text", place: file, batch: 1 },
     Column { table: "imports", column: "sheet_sealed", row: "id::text", place: sheet, batch: 1 },
@@ -161,4 +185,30 @@ pub async fn batch(conn: &mut ScopedConn, column: &Column, current: u16, after: 
     .execute(conn.sql())
     .await?;
     Ok((rows.len(), last))
+}
+
+/// The next values of a column of the own bureau after the row `after` that do not open at their place, and the last row
+/// that was looked at; `None` after the last one.
+pub async fn unopened(
+    conn: &mut ScopedConn,
+    column: &Column,
+    after: i64,
+) -> Result<Option<(i64, usize, Vec<(i64, VaultError)>)>, DbError> {
+    let Column { table, column: name, row, place, batch } = column;
+    let rows: Vec<SealedRow> = sql_query(format!(
+        "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
+         ORDER BY id LIMIT $3"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(after)
+    .bind::<BigInt, _>(batch)
+    .load(conn.sql())
+    .await?;
+    let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let opens = |row: &SealedRow| {
+        let opened = vault.open_sealed(&place(tenant, &row.known_as), &row.sealed);
+        opened.err().map(|error| (row.id, error))
+    };
+    Ok(Some((last, rows.len(), rows.iter().filter_map(opens).collect())))
 }

@@ -1,10 +1,18 @@
 //! Parameters of what is judged of an institution and of the feed, and of the life of warnings over time (domain-rules §5.4).
 
-use super::super::model::{Group, Kind, Parameter, Stricter, Word};
+use super::super::model::{Certainty::V, Group, Kind, Parameter, Stricter, Word};
 use super::{FEN_MAX, escrow, parameter};
 
 /// Levels that a bureau's officials read of once a day, in one mail.
 const DIGESTED: &[Word] = &[("blue", "蓝色", "blue"), ("yellow", "黄色", "yellow")];
+
+/// From which level on officers on duty get a short message; red is always told so.
+const SMS_LEVELS: &[Word] = &[
+    ("yellow", "黄色以上", "yellow and graver"),
+    ("orange", "橙色和红色", "orange and red"),
+    ("red", "只有红色", "red alone"),
+];
+const PUBLISHED: &[Word] = &[("off", "不公布", "not published"), ("on", "公布", "published")];
 
 const DAYS: Kind = Kind::Days(1, 366);
 const TIMES: Kind = Kind::Times(1, 10_000);
@@ -176,3 +184,16 @@ pub const DIGEST_LEVELS: Parameter = procedure(
 );
 pub const DIGEST_AT: Parameter =
     procedure("warnings.digest.at", ("每日合并信的发信时间", "when the daily mail goes out"), CLOCK, "08:30");
+pub const SMS_FROM: Parameter = procedure(
+    "warnings.sms.from",
+    ("给值班人员发短信的预警", "warnings told to officers on duty by short message"),
+    Kind::Choice(SMS_LEVELS),
+    "red",
+);
+pub const PUBLISH_COVERAGE: Parameter = procedure(
+    "public.coverage",
+    ("向家长公布预缴学费在监管账户里的比例", "parents read which share of their prepaid money is in escrow"),
+    Kind::Choice(PUBLISHED),
+    "off",
+)
+.by("教监管函〔2021〕2号（应托管、尽托管）；是否公布由当地决定，公布后不足的比例家长也看得到", V);

@@ -112,14 +112,17 @@ pub(in crate::public) struct Facts {
     /// The filings of approved courses, newest first.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub filings: Option<Value>,
-    /// `{"bank","account_no","account_name","mode"}` of the active account.
+    /// `{"bank","account_no","account_name","mode","branches","coverage"?}` of the active account.
     #[diesel(sql_type = Nullable<Jsonb>)]
     pub account: Option<Value>,
+    /// The same of the account that waits for its day, with `from`.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub next_account: Option<Value>,
     #[diesel(sql_type = Nullable<Date>)]
     pub statement_on: Option<NaiveDate>,
 }
 
-async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts>, DbError> {
+pub(super) async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts>, DbError> {
     Ok(sql_query(
         "SELECT i.tenant_id, i.id, i.credit_code, i.name, i.org_kind, i.address, i.category, i.stages, i.delivery, i.for_profit, \
                 i.courses_text, i.licence_no, i.licence_authority, i.licence_from, i.licence_to, i.legal_person, i.status, \
@@ -129,12 +132,19 @@ async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts
                 (SELECT jsonb_agg(c.filing ORDER BY c.id DESC) FROM courses c \
                   WHERE c.tenant_id = i.tenant_id AND c.institution_id = i.id AND c.status = 'approved') AS filings, \
                 CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('bank', a.bank, 'account_no', a.account_no, \
-                     'account_name', a.account_name, 'mode', a.mode) END AS account, \
-                a.statement_on \
+                     'account_name', a.account_name, 'mode', a.mode, 'branches', a.branches) \
+                     || CASE WHEN v.held_on IS NULL THEN '{}' ELSE jsonb_build_object('coverage', \
+                          jsonb_build_object('share_bp', v.share_bp, 'on', v.held_on)) END END AS account, \
+                (SELECT jsonb_build_object('from', n.in_use_from, 'bank', n.bank, 'account_no', n.account_no, \
+                     'account_name', n.account_name, 'mode', n.mode, 'branches', n.branches) FROM escrow_accounts n \
+                  WHERE n.tenant_id = i.tenant_id AND n.institution_id = i.id AND n.status = 'upcoming') AS next_account, \
+                coalesce(a.statement_on, (SELECT o.statement_on FROM escrow_accounts o \
+                  WHERE o.tenant_id = a.tenant_id AND o.id = a.succeeds)) AS statement_on \
            FROM institutions i \
            LEFT JOIN escrow_accounts a ON a.tenant_id = i.tenant_id AND a.id = \
                 (SELECT max(e.id) FROM escrow_accounts e \
                   WHERE e.tenant_id = i.tenant_id AND e.institution_id = i.id AND e.status = 'active') \
+           LEFT JOIN published_coverage v ON v.tenant_id = i.tenant_id AND v.institution_id = i.id \
           WHERE i.tenant_id = $1 AND i.id = ANY($2)",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -144,7 +154,7 @@ async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts
 }
 
 /// The row as the statement of [`write`] reads it.
-fn row(facts: Facts) -> Result<Value, DbError> {
+pub(super) fn row(facts: Facts) -> Result<Value, DbError> {
     let unreadable =
         |error: serde_json::Error| DbError::Diesel(diesel::result::Error::DeserializationError(Box::new(error)));
     let detail: Detail = facts::detail(&facts).map_err(unreadable)?;

@@ -162,9 +162,14 @@ pub struct Record {
     pub bureau_phone: Option<String>,
 }
 
-/// All records under a code; there are several when several counties keep one. What warns against it comes first (black,
+/// All records under a code as they are read on a day; there are several when several counties keep one. What warns against it comes first (black,
 /// suspended), then the white list, then a county that merely knows it.
-pub async fn records(reader: &Reader, pools: &Pools, credit_code: &str) -> Result<Vec<Record>, DbError> {
+pub async fn records(
+    reader: &Reader,
+    pools: &Pools,
+    credit_code: &str,
+    today: NaiveDate,
+) -> Result<Vec<Record>, DbError> {
     let client = reader.client(pools).await?;
     let statement = client
         .prepare_cached(
@@ -176,8 +181,10 @@ pub async fn records(reader: &Reader, pools: &Pools, credit_code: &str) -> Resul
     let rows = client.query(&statement, &[&credit_code]).await?;
     rows.iter()
         .map(|row| {
+            let mut detail = row.try_get::<_, Json<Detail>>(0)?.0;
+            detail.turn(today);
             Ok(Record {
-                detail: row.try_get::<_, Json<Detail>>(0)?.0,
+                detail,
                 statement_on: row.try_get(1)?,
                 published_at: row.try_get(2)?,
                 bureau_phone: row.try_get(3)?,

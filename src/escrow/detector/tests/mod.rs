@@ -2,6 +2,7 @@
 
 mod below_min;
 mod breaks;
+mod change;
 mod income;
 mod owed;
 mod properties;

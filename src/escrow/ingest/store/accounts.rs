@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
     escrow::{
-        detector::{AccountFacts, AccountState, FiledAccount},
+        detector::{AccountFacts, AccountState, FiledAccount, Outlook, Required, Siblings},
         ingest::{
             Incoming, Target,
             chain::{Claim, Gap, Verdict},
@@ -29,8 +29,17 @@ pub struct Account {
     pub payee_index: Option<Vec<u8>>,
     /// Numbers of the institution's other dedicated accounts, closed ones among them.
     other_accounts: Vec<String>,
+    /// Ids of these.
+    pub other_ids: Vec<i64>,
     legal_person: String,
-    pub active: bool,
+    /// Whom its approved filings publish.
+    staff: Vec<String>,
+    pub status: String,
+    /// The days on which it is the account in use; the last is the first on which its successor is.
+    pub in_use_from: Option<NaiveDate>,
+    pub in_use_until: Option<NaiveDate>,
+    /// What the other accounts have to do with it; filled in once they are looked at.
+    pub siblings: Siblings,
     pub opening_fen: Option<i64>,
     pub opening_on: Option<NaiveDate>,
     pub balance_fen: i64,
@@ -58,7 +67,12 @@ impl From<Row> for Account {
             payee_index: row.get("payee_index"),
             other_accounts: row.get("other_accounts"),
             legal_person: row.get("legal_person"),
-            active: row.get("active"),
+            staff: row.get("staff_names"),
+            other_ids: row.get("other_ids"),
+            status: row.get("status"),
+            in_use_from: row.get("in_use_from"),
+            in_use_until: row.get("in_use_until"),
+            siblings: Siblings::default(),
             opening_fen: row.get("opening_fen"),
             opening_on: row.get("opening_on"),
             balance_fen: row.get("balance_fen"),
@@ -80,7 +94,24 @@ impl Account {
             FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
         });
         let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
-        AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person)
+        let filed =
+            AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person, &self.staff);
+        AccountFacts { siblings: self.siblings.clone(), ..filed }
+    }
+
+    /// Whether it is the account that parents pay into now.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+
+    /// Whether money may still come in that families paid: into the one in use, and into one that is being emptied or waits.
+    pub fn takes_payments(&self) -> bool {
+        self.status != "closed"
+    }
+
+    /// Whether what is owed was ever held in it; of an account that was closed without a successor nobody can say.
+    pub fn answers(&self) -> bool {
+        self.status != "closed" || self.in_use_until.is_some()
     }
 }
 
@@ -102,20 +133,20 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
     Ok(row.map(|row| row.get(0)))
 }
 
+/// An account as the ingest reads it.
+pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, i.staff_names, a.account_no, a.mode, \
+     a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+     AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
+     ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
+     AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_ids, \
+     a.status, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
+     a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
+     JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
+
 /// Locks an account.
 pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
-    let row = client
-        .query_opt(
-            "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, a.payee_index, \
-             ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
-             AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
-             a.status = 'active' AS active, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
-             a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
-             JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
-             WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a",
-            &[&tenant, &id],
-        )
-        .await?;
+    let sql = format!("{LOCKED} WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a");
+    let row = client.query_opt(&sql, &[&tenant, &id]).await?;
     Ok(row.map(Account::from))
 }
 
@@ -137,14 +168,21 @@ pub struct Outcome {
     pub last_booked_at: Option<DateTime<Utc>>,
     pub statement_on: Option<NaiveDate>,
     pub detector: AccountState,
+    /// The earliest day of which the institution's other accounts have to be judged anew.
+    pub others_from: Option<NaiveDate>,
+    pub required: Required,
 }
 
 /// Writes the outcome, by which the account is judged as far as anything is known; for the account in use also what parents see of it, the day up to which it is watched.
 pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
+    let (required, Outlook { flow_fen, flow_on, outflow_fen, runoff_on }) =
+        (&outcome.required, outcome.detector.outlook());
     client
         .execute(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
-             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
+             last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL, unearned_fen = $10, \
+             needed_fen = $11, minimum_fen = $12, outflow_fen = $13, runoff_on = $14, flow_fen = $15, flow_on = $16, \
+             others_from = least(others_from, $17) WHERE tenant_id = $1 AND id = $2",
             &[
                 &tenant,
                 &account.id,
@@ -155,10 +193,18 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
                 &outcome.last_booked_at,
                 &outcome.statement_on,
                 &Json(&outcome.detector),
+                &required.unearned_fen,
+                &required.needed_fen,
+                &required.minimum_fen,
+                &outflow_fen,
+                &runoff_on,
+                &flow_fen,
+                &flow_on,
+                &outcome.others_from,
             ],
         )
         .await?;
-    if account.active && outcome.statement_on != account.statement_on {
+    if account.is_active() && outcome.statement_on != account.statement_on {
         client
             .execute(
                 "UPDATE public_institutions SET statement_on = $3 WHERE tenant_id = $1 AND institution_id = $2",
@@ -166,6 +212,18 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
             )
             .await?;
     }
+    Ok(())
+}
+
+/// Writes what an account without entries must hold.
+pub async fn set_required(client: &Client, tenant: i32, id: i64, required: &Required) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE escrow_accounts SET unearned_fen = $3, needed_fen = $4, minimum_fen = $5, owed_changed_on = NULL \
+             WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &id, &required.unearned_fen, &required.needed_fen, &required.minimum_fen],
+        )
+        .await?;
     Ok(())
 }
 
@@ -195,15 +253,25 @@ pub async fn statement_of_file(client: &Client, tenant: i32, record: &Record<'_>
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Records a statement; returns its id.
-pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>) -> Result<i64, Error> {
+/// The id of a statement that is recorded after its entries.
+pub async fn next_statement(client: &Client) -> Result<i64, Error> {
+    Ok(client.query_one("SELECT nextval('statements_id_seq')", &[]).await?.get(0))
+}
+
+/// Records a statement, under an id that was taken before if there is one; returns its id.
+pub async fn add_statement(
+    client: &Client,
+    caller: &Caller,
+    record: &Record<'_>,
+    taken: Option<i64>,
+) -> Result<i64, Error> {
     let count = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     let row = client
         .query_one(
-            "INSERT INTO statements (tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
+            "INSERT INTO statements (id, tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
              opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
-             end_fen, first_day_fen, gap_after, gap_before, gap_fen, number) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+             end_fen, first_day_fen, gap_after, gap_before, gap_fen, number) OVERRIDING SYSTEM VALUE \
+             VALUES (coalesce($24, nextval('statements_id_seq')), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $25) \
              RETURNING id",
             &[
                 &caller.actor.tenant,
@@ -229,6 +297,7 @@ pub async fn add_statement(client: &Client, caller: &Caller, record: &Record<'_>
                 &record.verdict.gap.map(|gap| gap.after),
                 &record.verdict.gap.map(|gap| gap.before),
                 &record.verdict.gap.map(|gap| gap.fen),
+                &taken,
                 &record.statement.number.and_then(|number| i32::try_from(number).ok()),
             ],
         )
@@ -247,7 +316,8 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    fn of(row: &Row) -> Option<Claimed> {
+    /// A row that has the columns of [`CLAIM`].
+    pub fn of(row: &Row) -> Option<Claimed> {
         let claim = Claim {
             at: row.get::<_, Option<DateTime<Utc>>>("at")?,
             opening_fen: row.get("opening_fen"),
@@ -267,15 +337,19 @@ impl Claimed {
     }
 }
 
+/// What a statement claims and what it is worth.
+pub const CLAIM: &str = "id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
+     coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
+     first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen";
+
 /// All statements of an account that name an opening balance. Those recorded before a claim was kept count from the day
 /// of their opening.
 pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
     let rows = client
         .query(
-            "SELECT id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
-             coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
-             first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen \
-             FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
+            &format!(
+                "SELECT {CLAIM} FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL"
+            ),
             &[&tenant, &account],
         )
         .await?;

@@ -6,18 +6,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::{Client, Error, Row, RowStream, types::ToSql};
 
-use crate::{
-    escrow::{
-        detector::{Entry, Kind},
-        ingest::{
-            again::Position,
-            copy::Rows,
-            entries::{Content, NewEntry},
-            model::Repeat,
-        },
-        statement::Direction,
-    },
-    kernel::clock,
+use crate::escrow::{
+    detector::{Entry, Kind},
+    ingest::{copy::Rows, entries::NewEntry, model::Repeat},
+    statement::Direction,
 };
 
 /// Up to this many rows travel as parameters of one statement; more are copied.
@@ -31,62 +23,87 @@ pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), 
     Ok(())
 }
 
-/// An entry that the account has.
-#[derive(Debug)]
-pub struct Known {
-    pub bank_ref: String,
-    pub position: Position,
-    pub content: Content,
-}
-
-impl From<Row> for Known {
-    fn from(row: Row) -> Known {
-        let booked_at: DateTime<Utc> = row.get(1);
-        let booked_on = clock::day(booked_at);
-        let content = Content { booked_on, credit: row.get(2), amount_fen: row.get(3) };
-        Known { bank_ref: row.get(0), position: Position { booked_at, seq: row.get(4) }, content }
+/// An entry that the account has; of which statement of the delivery at hand does not arise.
+fn stored(row: &Row) -> NewEntry {
+    NewEntry {
+        bank_ref: row.get(0),
+        booked_at: row.get(1),
+        credit: row.get(2),
+        amount_fen: row.get(3),
+        seq: row.get(4),
+        kind: row.get::<_, &str>(5).parse().unwrap_or(Kind::Other),
+        reversal: row.get(6),
+        value_on: row.get(7),
+        counterparty_name: row.get(8),
+        counterparty_account: row.get(9),
+        remittance: row.get(10),
+        balance_after_fen: row.get(11),
+        order_ref: row.get(12),
+        statement: 0,
     }
 }
 
 /// Which of `refs` the account has, with what.
-pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<Known>, Error> {
+pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<NewEntry>, Error> {
     let rows = client
         .query(
-            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen, e.seq FROM unnest($3::text[]) AS r (bank_ref) \
+            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen, e.seq, e.kind, e.reversal, e.value_on, e.counterparty_name, \
+                    e.counterparty_account, e.remittance, e.balance_after_fen, e.order_ref FROM unnest($3::text[]) AS r (bank_ref) \
              JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2",
             &[&tenant, &account, &refs],
         )
         .await?;
-    Ok(rows.into_iter().map(Known::from).collect())
+    Ok(rows.iter().map(stored).collect())
 }
 
-/// An entry whose place in its day another delivery tells better.
+/// An entry of which another delivery tells more, as it is to be from now on.
 #[derive(Debug)]
-pub struct Moved {
-    pub bank_ref: String,
+pub struct Bettered {
+    /// Where it stands until now, which is part of its key.
     pub from: DateTime<Utc>,
-    pub to: Position,
+    pub entry: NewEntry,
 }
 
-/// Moves entries within their days.
-pub async fn place(client: &Client, tenant: i32, account: i64, moved: &[Moved]) -> Result<(), Error> {
-    let refs: Vec<&str> = moved.iter().map(|one| one.bank_ref.as_str()).collect();
-    let from: Vec<DateTime<Utc>> = moved.iter().map(|one| one.from).collect();
-    let to: Vec<DateTime<Utc>> = moved.iter().map(|one| one.to.booked_at).collect();
-    let seqs: Vec<i32> = moved.iter().map(|one| one.to.seq).collect();
+/// Writes what is known better of entries; their days stay.
+pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
+    let text = |get: fn(&NewEntry) -> Option<&str>| bettered.iter().map(|one| get(&one.entry)).collect::<Vec<_>>();
+    let from: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.from).collect();
+    let to: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.entry.booked_at).collect();
+    let seqs: Vec<i32> = bettered.iter().map(|one| one.entry.seq).collect();
+    let reversals: Vec<bool> = bettered.iter().map(|one| one.entry.reversal).collect();
+    let values: Vec<Option<NaiveDate>> = bettered.iter().map(|one| one.entry.value_on).collect();
+    let after: Vec<Option<i64>> = bettered.iter().map(|one| one.entry.balance_after_fen).collect();
     client
         .execute(
-            "UPDATE entries e SET booked_at = m.new_at, seq = m.seq \
-             FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[]) AS m (bank_ref, old_at, new_at, seq) \
-             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.booked_at = m.old_at AND e.bank_ref = m.bank_ref COLLATE \"C\"",
-            &[&tenant, &account, &refs, &from, &to, &seqs],
+            "UPDATE entries e SET booked_at = n.booked_at, seq = n.seq, kind = n.kind, reversal = n.reversal, value_on = n.value_on, \
+             counterparty_name = n.name, counterparty_account = n.account, remittance = n.remark, balance_after_fen = n.after, \
+             order_ref = n.order_ref FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[], $7::text[], $8::bool[], \
+             $9::date[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[]) \
+             AS n (bank_ref, old_at, booked_at, seq, kind, reversal, value_on, name, account, remark, after, order_ref) \
+             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.booked_at = n.old_at AND e.bank_ref = n.bank_ref COLLATE \"C\"",
+            &[
+                &tenant,
+                &account,
+                &text(|entry| Some(&entry.bank_ref)),
+                &from,
+                &to,
+                &seqs,
+                &text(|entry| Some(entry.kind.into())),
+                &reversals,
+                &values,
+                &text(|entry| entry.counterparty_name.as_deref()),
+                &text(|entry| entry.counterparty_account.as_deref()),
+                &text(|entry| entry.remittance.as_deref()),
+                &after,
+                &text(|entry| entry.order_ref.as_deref()),
+            ],
         )
         .await?;
     Ok(())
 }
 
 /// Which of `entries`, none of which is stored yet, say the same as one that the account has under another day, at most
-/// `days` away; at most `limit` of them.
+/// `days` away, or under the same day with another share of time and value date; at most `limit` of them.
 pub async fn said_before(
     client: &Client,
     tenant: i32,
@@ -105,19 +122,22 @@ pub async fn said_before(
     let names = text(|entry| &entry.counterparty_name);
     let accounts = text(|entry| &entry.counterparty_account);
     let remarks = text(|entry| &entry.remittance);
+    let detail = |entry: &&NewEntry| i32::from(!entry.is_untimed()) + i32::from(entry.value_on.is_some());
+    let details: Vec<i32> = entries.iter().map(detail).collect();
     let rows = client
         .query(
             "SELECT DISTINCT ON (n.day, n.bank_ref) n.bank_ref, n.day, n.credit, n.amount_fen, e.bank_ref, e.day \
-             FROM unnest($3::text[], $4::date[], $5::bool[], $6::bigint[], $7::text[], $8::text[], $9::text[]) \
-                  AS n (bank_ref, day, credit, amount_fen, name, account, remark) \
+             FROM unnest($3::text[], $4::date[], $5::bool[], $6::bigint[], $7::text[], $8::text[], $9::text[], $12::int[]) \
+                  AS n (bank_ref, day, credit, amount_fen, name, account, remark, detail) \
              JOIN (SELECT bank_ref, credit, amount_fen, (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
+                          ((booked_at AT TIME ZONE interval '8 hours')::time <> '00:00')::int + (value_on IS NOT NULL)::int AS detail, \
                           coalesce(counterparty_name, '') AS name, coalesce(counterparty_account, '') AS account, coalesce(remittance, '') AS remark \
                    FROM entries WHERE tenant_id = $1 AND account_id = $2 \
                    AND booked_at >= (SELECT min(d) - $10::int - 1 FROM unnest($4::date[]) d) AND booked_at < (SELECT max(d) + $10::int + 2 FROM unnest($4::date[]) d) \
                    AND bank_ref >= 'syn-' COLLATE \"C\" AND bank_ref < 'syn.' COLLATE \"C\") e \
              ON (e.credit, e.amount_fen, e.name, e.account, e.remark) = (n.credit, n.amount_fen, n.name, n.account, n.remark) \
-             AND e.day <> n.day AND abs(e.day - n.day) <= $10::int ORDER BY n.day, n.bank_ref, abs(e.day - n.day), e.bank_ref LIMIT $11",
-            &[&tenant, &account, &refs, &days_of, &credits, &amounts, &names, &accounts, &remarks, &days, &limit],
+             AND (e.day <> n.day AND abs(e.day - n.day) <= $10::int OR e.day = n.day AND e.detail <> n.detail) ORDER BY n.day, n.bank_ref, abs(e.day - n.day), e.bank_ref LIMIT $11",
+            &[&tenant, &account, &refs, &days_of, &credits, &amounts, &names, &accounts, &remarks, &days, &limit, &details],
         )
         .await?;
     let repeat = |row: &Row| Repeat {

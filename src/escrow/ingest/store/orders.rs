@@ -1,5 +1,7 @@
 //! SQL of what the ledger knows of an account, as the ingest sees it.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::{Client, Error, Row};
 
@@ -7,8 +9,8 @@ use crate::escrow::{
     detector::OwedDay,
     ingest::{
         entries::NewEntry,
-        matching::{OpenPayment, Order, What},
-        store::accounts::Account,
+        matching::{OpenPayment, Order, To, What},
+        store::{accounts::Account, entries::Bettered},
     },
 };
 
@@ -26,13 +28,18 @@ pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Kn
     let row = client
         .query_one(
             "SELECT EXISTS (SELECT FROM owed_days WHERE tenant_id = $1 AND institution_id = $2), \
-             EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack')) \
+             EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack')) \
              OR EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved') \
              OR EXISTS (SELECT FROM payments WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL)",
-            &[&tenant, &account.institution_id, &account.id],
+            &[&tenant, &account.institution_id, &all_of(account)],
         )
         .await?;
     Ok(Known { ledger: row.get(0), waiting: row.get(1) })
+}
+
+/// The account and the institution's others: an order that was worked out on one may be carried out on another.
+fn all_of(account: &Account) -> Vec<i64> {
+    account.other_ids.iter().copied().chain([account.id]).collect()
 }
 
 /// What is owed by an institution, day by day.
@@ -55,29 +62,39 @@ pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result
     Ok(rows.iter().map(day).collect())
 }
 
-/// Approved orders of these amounts, the oldest first.
-pub async fn orders(client: &Client, tenant: i32, account: &Account, amounts: &[i64]) -> Result<Vec<Order>, Error> {
+/// Approved orders of these amounts, the oldest first; a refund with its contract. Who paid on that is not read here.
+pub async fn orders(
+    client: &Client,
+    tenant: i32,
+    account: &Account,
+    amounts: &[i64],
+) -> Result<Vec<(Order, Option<i64>)>, Error> {
     let rows = client
         .query(
-            "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since \
-             FROM release_orders WHERE tenant_id = $1 AND account_id = $3 AND state IN ('approved', 'sent', 'bank_ack') \
+            "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since, \
+               NULL::bigint AS contract_id, NULL::bytea AS elsewhere \
+             FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack') \
              AND amount_fen = ANY($4) \
-             UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on FROM refunds \
+             UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on, contract_id, elsewhere_index FROM refunds \
              WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved' AND amount_fen = ANY($4) ORDER BY since, id",
-            &[&tenant, &account.institution_id, &account.id, &amounts],
+            &[&tenant, &account.institution_id, &all_of(account), &amounts],
         )
         .await?;
-    let order = |row: &Row| Order {
-        what: if row.get::<_, &str>("what") == "release" { What::Release } else { What::Refund },
-        id: row.get("id"),
-        order_ref: row.get("order_ref"),
-        amount_fen: row.get("amount_fen"),
-        since: row.get("since"),
+    let order = |row: &Row| {
+        let order = Order {
+            what: if row.get::<_, &str>("what") == "release" { What::Release } else { What::Refund },
+            id: row.get("id"),
+            order_ref: row.get("order_ref"),
+            amount_fen: row.get("amount_fen"),
+            since: row.get("since"),
+            to: To { elsewhere: row.get("elsewhere"), ..To::default() },
+        };
+        (order, row.get("contract_id"))
     };
     Ok(rows.iter().map(order).collect())
 }
 
-/// Payments of these amounts into the escrow account that no entry bears out, not older than `since`.
+/// Payments of these amounts that no entry bears out, not older than `since`; those that went elsewhere may be moved in.
 pub async fn payments(
     client: &Client,
     tenant: i32,
@@ -87,9 +104,9 @@ pub async fn payments(
 ) -> Result<Vec<OpenPayment>, Error> {
     let rows = client
         .query(
-            "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on FROM payments \
-             WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND payee_index IS NULL \
-             AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
+            "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on, \
+               (payee_index IS NOT NULL OR payee_is_person) AS elsewhere FROM payments \
+             WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
             &[&tenant, &institution, &amounts, &since],
         )
         .await?;
@@ -98,17 +115,23 @@ pub async fn payments(
         receipt_no: row.get("receipt_no"),
         amount_fen: row.get("amount_fen"),
         paid_on: row.get::<_, NaiveDate>("paid_on"),
+        elsewhere: row.get("elsewhere"),
     };
     Ok(rows.iter().map(payment).collect())
 }
 
-/// A release order was carried out by an entry.
-pub async fn settle_release(client: &Client, tenant: i32, id: i64, entry: &NewEntry) -> Result<(), Error> {
+/// A release order was carried out by an entry of an account.
+pub async fn settle_release(
+    client: &Client,
+    tenant: i32,
+    (id, account): (i64, i64),
+    entry: &NewEntry,
+) -> Result<(), Error> {
     client
         .execute(
-            "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, \
+            "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, account_id = $5, \
              version = version + 1 WHERE tenant_id = $1 AND id = $2",
-            &[&tenant, &id, &entry.booked_at, &entry.bank_ref],
+            &[&tenant, &id, &entry.booked_at, &entry.bank_ref, &account],
         )
         .await?;
     Ok(())
@@ -129,24 +152,62 @@ pub async fn tie_payments(client: &Client, tenant: i32, account: i64, ties: &[(i
     Ok(())
 }
 
-/// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, in order of id.
+/// Which of these entries of an account bear out a payment.
+pub async fn tied(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
+    let rows = client
+        .query(
+            "SELECT entry_ref FROM payments WHERE tenant_id = $1 AND account_id = $2 AND entry_ref = ANY($3)",
+            &[&tenant, &account, &refs],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Entries stand elsewhere within their days: so do they in what they bear out and carry out.
+pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[Bettered]) -> Result<(), Error> {
+    let moved = || bettered.iter().filter(|one| one.from != one.entry.booked_at);
+    let refs: Vec<&str> = moved().map(|one| one.entry.bank_ref.as_str()).collect();
+    let to: Vec<DateTime<Utc>> = moved().map(|one| one.entry.booked_at).collect();
+    if refs.is_empty() {
+        return Ok(());
+    }
+    for table in ["payments", "refunds", "release_orders"] {
+        client
+            .execute(
+                &format!(
+                    "UPDATE {table} t SET entry_booked_at = m.at FROM unnest($4::text[], $5::timestamptz[]) AS m (ref, at) \
+                     WHERE t.tenant_id = $1 AND t.institution_id = $2 AND t.account_id = $3 AND t.entry_ref = m.ref"
+                ),
+                &[&tenant, &account.institution_id, &account.id, &refs, &to],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, or whose figures were
+/// never written, in order of id.
 pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
         .query(
-            "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND owed_changed_on IS NOT NULL ORDER BY id",
+            "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND (a.owed_changed_on IS NOT NULL \
+             OR (a.entry_count > 0 AND a.flow_fen IS NULL) \
+             OR (a.status = 'active' AND a.unearned_fen IS NULL AND EXISTS (SELECT FROM owed_days d \
+               WHERE d.tenant_id = a.tenant_id AND d.institution_id = a.institution_id))) ORDER BY a.id",
             &[&tenant],
         )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Nothing was judged yet that would have to be judged anew.
-pub async fn forget_change(client: &Client, tenant: i32, account: i64) -> Result<(), Error> {
-    client
-        .execute(
-            "UPDATE escrow_accounts SET owed_changed_on = NULL WHERE tenant_id = $1 AND id = $2",
-            &[&tenant, &account],
+/// The same, of institutions with several accounts that were used one after another.
+pub async fn changed_beside(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+    let rows = client
+        .query(
+            "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.owed_changed_on IS NOT NULL AND EXISTS (SELECT FROM \
+             escrow_accounts o WHERE o.tenant_id = $1 AND o.institution_id = a.institution_id AND o.in_use_from IS NOT NULL) ORDER BY a.id",
+            &[&tenant],
         )
         .await?;
-    Ok(())
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -15,17 +15,17 @@ use crate::{
 
 /// All warnings of an account that the detector found, locked; a row that this version cannot read is left alone.
 pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
-    let rows = client
-        .query(
-            "SELECT id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, resolved_through \
-             FROM warnings WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE",
-            &[&tenant, &account],
-        )
-        .await?;
+    let sql =
+        format!("{FOUND} WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE");
+    let rows = client.query(&sql, &[&tenant, &account]).await?;
     Ok(rows.iter().filter_map(stored).collect())
 }
 
-fn stored(row: &Row) -> Option<StoredWarning> {
+/// What [`stored`] reads, and whose it is.
+pub(super) const FOUND: &str = "SELECT account_id, id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, \
+     resolved_by, resolved_through, conclusion FROM warnings";
+
+pub(super) fn stored(row: &Row) -> Option<StoredWarning> {
     let kind: WarningKind = row.get::<_, &str>("kind").parse().ok()?;
     let Json(history): Json<Vec<Step>> = row.try_get("history").ok()?;
     let Json(evidence) = row.try_get("evidence").ok()?;
@@ -35,6 +35,7 @@ fn stored(row: &Row) -> Option<StoredWarning> {
         status: row.get::<_, &str>("status").parse().ok()?,
         resolved_by: row.get("resolved_by"),
         resolved_through: row.get("resolved_through"),
+        conclusion: row.get::<_, Option<&str>>("conclusion").and_then(|word| word.parse().ok()),
         warning: Warning {
             kind,
             level: row.get::<_, &str>("level").parse().ok()?,
@@ -159,6 +160,24 @@ pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<
             "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
              SELECT tenant_id, 'webhook', '', '', $2, $3, $4, $4 FROM webhooks WHERE tenant_id = $1 ON CONFLICT DO NOTHING",
             &[&about.tenant, &mail.call, &format!("webhook:{}", mail.key), &about.now],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Puts a short message for every officer on duty into the outbox, where the bureau has a gateway.
+pub async fn message(
+    client: &Client,
+    about: About<'_>,
+    (key, variables): (&str, &str),
+    due_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
+             SELECT d.tenant_id, 'sms', d.id::text, '', $2, $3::text || encode(d.phone_index, 'hex'), $4, $5 FROM duty_phones d \
+             JOIN sms_gateways g ON g.tenant_id = d.tenant_id WHERE d.tenant_id = $1 ON CONFLICT DO NOTHING",
+            &[&about.tenant, &variables, &key, &due_at, &about.now],
         )
         .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Pure rules of the oversight (domain-rules §5.4): facts in, alarms out; then what becomes of a warning over time.
 
 mod coverage;
+mod covered;
 mod feed;
 mod filing;
 mod life;
@@ -10,15 +11,16 @@ mod refunds;
 mod statements;
 mod telling;
 
-pub use coverage::{Skipped, Span, due, skipped, uncovered};
+pub use coverage::{Held, Published, published};
+pub use covered::{Skipped, Span, due, skipped, uncovered};
 pub use feed::{Feed, feed_silent};
 pub use filing::{Filing, account_not_filed};
 pub use life::{Change, Closed, Open, Orange, change, is_to_be_mended, overdue, red_proposal, reopens};
-pub use orders::{OverCap, Payment, over_cap, split_orders};
-pub use outside::{Dues, Elsewhere, Loan, Outside, outside_escrow, training_loan};
+pub use orders::{OverCap, Payment, excess_fen, over_cap, split_orders};
+pub use outside::{Complained, Dues, Elsewhere, Loan, Loans, Outside, Unpaid, outside_escrow, training_loan};
 pub use refunds::{Refunds, refund_backlog};
 pub use statements::{Break, Lacking, Undetermined, broken_chain, undetermined};
-pub use telling::{digest_is_due, tell_at};
+pub use telling::{digest_is_due, sms_at, tell_at};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 

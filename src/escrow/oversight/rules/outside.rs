@@ -18,10 +18,38 @@ use crate::escrow::{
 pub struct Outside {
     /// Payments to another account than the escrow account that have not been found in it since.
     pub payments: Vec<Elsewhere>,
-    /// Pupils who were taught and have paid nothing into escrow, each with the end of the first lesson.
-    pub unpaid: Vec<(Vec<u8>, DateTime<Utc>)>,
+    /// Pupils who were taught and of whom no payment is found in escrow.
+    pub unpaid: Vec<Unpaid>,
     /// `None` where the account's statements do not reach back to the contracts.
     pub dues: Option<Dues>,
+    /// What families told the bureau, unless it was refuted.
+    pub complaints: Vec<Complained>,
+}
+
+/// A family's complaint that it paid elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complained {
+    pub id: i64,
+    /// The pupil, where the ledger knows the family; else what tells this family from others.
+    pub family: Vec<u8>,
+    pub amount_fen: i64,
+    /// To the account of a natural person.
+    pub personal: bool,
+    /// An official has seen the evidence.
+    pub confirmed: bool,
+    pub received_at: DateTime<Utc>,
+}
+
+/// A pupil who was taught and of whom no payment is found in escrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpaid {
+    pub pupil: Vec<u8>,
+    /// The end of the first lesson.
+    pub since: DateTime<Utc>,
+    /// What the ledger says was paid into escrow, at least the lessons given.
+    pub fee_fen: i64,
+    /// The bank's statements do not tell whether what the ledger says came in.
+    pub undetermined: bool,
 }
 
 /// A payment to another account.
@@ -64,37 +92,51 @@ impl Dues {
 /// who paid a person.
 pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc>) -> Option<Alarm> {
     let late = TimeDelta::days(i64::from(limits.unpaid_days));
-    let unpaid: Vec<&(Vec<u8>, DateTime<Utc>)> = facts.unpaid.iter().filter(|(_, since)| *since + late < now).collect();
+    let (unknown, known): (Vec<&Unpaid>, Vec<&Unpaid>) =
+        facts.unpaid.iter().filter(|pupil| pupil.since + late < now).partition(|pupil| pupil.undetermined);
+    let unpaid = known;
     let missing = facts.dues.and_then(|dues| dues.missing_fen(limits));
     let pupils: BTreeSet<&[u8]> = facts
         .payments
         .iter()
         .map(|payment| payment.pupil.as_slice())
-        .chain(unpaid.iter().map(|(pupil, _)| pupil.as_slice()))
+        .chain(unpaid.iter().map(|one| one.pupil.as_slice()))
+        .chain(facts.complaints.iter().map(|complaint| complaint.family.as_slice()))
         .collect();
-    let personal: BTreeSet<&[u8]> =
-        facts.payments.iter().filter(|payment| payment.personal).map(|payment| payment.pupil.as_slice()).collect();
+    // What the ledger says of itself needs nobody to confirm it; what a family says counts for red once somebody has.
+    let by_person = |confirmed: bool| -> BTreeSet<&[u8]> {
+        let paid = facts.payments.iter().filter(|payment| payment.personal).map(|payment| payment.pupil.as_slice());
+        let said = facts.complaints.iter().filter(|said| said.personal && (said.confirmed || !confirmed));
+        paid.chain(said.map(|said| said.family.as_slice())).collect()
+    };
     let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (pupils, personal) = (whole(pupils.len()), whole(personal.len()));
+    let (pupils, personal, confirmed) =
+        (whole(pupils.len()), whole(by_person(false).len()), whole(by_person(true).len()));
     if pupils == 0 && missing.is_none() {
         return None;
     }
     let paid: i128 = facts.payments.iter().map(|payment| i128::from(payment.amount_fen)).sum();
     let paid = i64::try_from(paid).unwrap_or(i64::MAX);
-    // What is missing in the account and what was paid elsewhere may be the same money.
-    let amount = paid.max(missing.unwrap_or(0));
-    let red = limits.red_pupils <= pupils || limits.red_personal_pupils <= personal;
+    let fees: i128 = unpaid.iter().map(|one| i128::from(one.fee_fen)).sum();
+    let fees = i64::try_from(fees).unwrap_or(i64::MAX);
+    let said: i128 = facts.complaints.iter().map(|complaint| i128::from(complaint.amount_fen)).sum();
+    // What is missing in the account, what was paid elsewhere and what families say may be the same money.
+    let amount = paid.saturating_add(fees).max(missing.unwrap_or(0)).max(i64::try_from(said).unwrap_or(i64::MAX));
+    let red = limits.red_pupils <= pupils || limits.red_personal_pupils <= confirmed;
     let level = gravest([
         Some(Level::Yellow),
         (limits.orange_pupils <= pupils || limits.orange_fen <= amount || personal > 0).then_some(Level::Orange),
         red.then_some(Level::Red),
     ])?;
-    let (measured, formula) = if personal > 0 && (limits.red_personal_pupils <= personal || level == Level::Orange) {
-        let threshold = if level == Level::Red { limits.red_personal_pupils } else { 1 };
-        ((personal, threshold, "pupils"), "pupils who paid a person's account >= threshold")
+    let (measured, formula) = if limits.red_personal_pupils <= confirmed {
+        ((confirmed, limits.red_personal_pupils, "pupils"), "pupils who paid a person's account >= threshold")
+    } else if personal > 0 && level == Level::Orange {
+        ((personal, 1, "pupils"), "pupils who paid a person's account >= threshold")
     } else if limits.orange_pupils <= pupils {
         let threshold = if level == Level::Red { limits.red_pupils } else { limits.orange_pupils };
         ((pupils, threshold, "pupils"), "pupils outside escrow >= threshold")
+    } else if limits.orange_fen <= paid.saturating_add(fees) {
+        ((paid.saturating_add(fees), limits.orange_fen, "fen"), "fees outside escrow >= threshold")
     } else if let (Some(missing), Some(dues)) = (missing, facts.dues) {
         ((missing, dues.tolerance_fen(limits), "fen"), "due_fen - inflow_fen > max(due_fen * share, floor)")
     } else {
@@ -105,14 +147,19 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         ("pupils_personal_payee", personal.into()),
         ("paid_elsewhere_fen", paid.into()),
         ("pupils_unpaid", unpaid.len().into()),
+        ("fees_unpaid_fen", fees.into()),
+        ("pupils_undetermined", unknown.len().into()),
         ("due_fen", facts.dues.map(|dues| dues.due_fen).into()),
         ("inflow_fen", facts.dues.map(|dues| dues.inflow_fen).into()),
+        // How many, and no more of them: the institution reads this.
+        ("complaints", facts.complaints.len().into()),
     ];
     let at = facts
         .payments
         .iter()
         .map(|payment| payment.paid_at)
-        .chain(unpaid.iter().map(|(_, since)| *since + late))
+        .chain(unpaid.iter().map(|one| one.since + late))
+        .chain(facts.complaints.iter().map(|complaint| complaint.received_at))
         .chain(missing.and(facts.dues).map(|dues| midnight(dues.last_due_on)))
         .max()?;
     let last = facts.payments.iter().map(|payment| payment.id).max().unwrap_or_default();
@@ -121,8 +168,30 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         level,
         at,
         evidence: evidence(measured, formula, inputs),
-        basis: format!("{} {last} {} {}", facts.payments.len(), unpaid.len(), missing.unwrap_or(0)),
+        basis: format!(
+            "{} {last} {} {}{}",
+            facts.payments.len(),
+            unpaid.len(),
+            missing.unwrap_or(0),
+            basis_of(&facts.complaints)
+        ),
     })
+}
+
+/// What tells one set of complaints from another; nothing where there is none.
+fn basis_of(complaints: &[Complained]) -> String {
+    let Some(last) = complaints.iter().map(|complaint| complaint.id).max() else { return String::new() };
+    let confirmed = complaints.iter().filter(|complaint| complaint.confirmed).count();
+    format!(" {} {last} {confirmed}", complaints.len())
+}
+
+/// What speaks for training loans, of one institution, beside what the bank's entries show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loans {
+    pub paid: Vec<Loan>,
+    /// Families that told the bureau of a loan, other than those of which the ledger says so, and the latest of them.
+    pub complained: i64,
+    pub complained_at: Option<DateTime<Utc>>,
 }
 
 /// A payment that the ledger says a loan paid.
@@ -145,14 +214,20 @@ impl Loan {
     }
 }
 
-/// W13 as the ledger shows it: one case is orange, three families are red. What the bank's entries show is the detector's.
-pub fn training_loan(loans: &[Loan], red_families: i64) -> Option<Alarm> {
-    let loans: Vec<&Loan> = loans.iter().filter(|loan| !loan.is_told()).collect();
-    let at = loans.iter().map(|loan| loan.paid_at).max()?;
-    let pupils: BTreeSet<&[u8]> = loans.iter().map(|loan| loan.pupil.as_slice()).collect();
-    let families = i64::try_from(pupils.len()).unwrap_or(i64::MAX);
+/// W13 as the ledger shows it and families say: one case is orange, three families are red. What the bank's entries show is the
+/// detector's.
+pub fn training_loan(loans: &Loans, red_families: i64) -> Option<Alarm> {
+    let paid: Vec<&Loan> = loans.paid.iter().filter(|loan| !loan.is_told()).collect();
+    let at = paid.iter().map(|loan| loan.paid_at).chain(loans.complained_at).max()?;
+    let pupils: BTreeSet<&[u8]> = paid.iter().map(|loan| loan.pupil.as_slice()).collect();
+    let in_ledger = i64::try_from(pupils.len()).unwrap_or(i64::MAX);
+    let families = in_ledger.saturating_add(loans.complained);
     let level = if red_families <= families { Level::Red } else { Level::Orange };
-    let inputs = [("pupils_with_loan", families.into()), ("loan_payments", loans.len().into())];
+    let inputs = [
+        ("pupils_with_loan", in_ledger.into()),
+        ("loan_payments", paid.len().into()),
+        ("complaints", loans.complained.into()),
+    ];
     let threshold = if level == Level::Red { red_families } else { 1 };
     Some(Alarm {
         kind: WarningKind::TrainingLoan,
@@ -206,14 +281,87 @@ mod tests {
         }
     }
 
+    fn unpaid(pupil: u8, since: &str, fee_fen: i64) -> Unpaid {
+        Unpaid { pupil: vec![pupil], since: at(since), fee_fen, undetermined: false }
+    }
+
+    #[test]
+    fn a_complaint_counts_as_evidence_and_for_red_once_it_is_confirmed() {
+        let complaint = |family: u8, amount_fen, personal, confirmed| Complained {
+            id: i64::from(family),
+            family: vec![family],
+            amount_fen,
+            personal,
+            confirmed,
+            received_at: at("2026-03-17T00:00"),
+        };
+        let said = |complaints: Vec<Complained>| Outside { complaints, ..Outside::default() };
+        let many = |count: u8, personal, confirmed| {
+            said((0..count).map(|family| complaint(family, 0, personal, confirmed)).collect())
+        };
+        let mut both = elsewhere(2, 100, true);
+        both.complaints = vec![complaint(0, 0, true, true), complaint(1, 0, true, true)];
+        let mut third = both.clone();
+        third.complaints.push(complaint(7, 0, true, true));
+        let mut unconfirmed = both.clone();
+        unconfirmed.complaints.push(complaint(7, 0, true, false));
+        for (case, facts, expected) in [
+            ("one family", many(1, false, false), Some(Yellow)),
+            ("F19: one family shows a receipt of a person", many(1, true, false), Some(Orange)),
+            ("two families", many(2, false, false), Some(Yellow)),
+            ("three families", many(3, false, false), Some(Orange)),
+            ("ten families", many(10, false, false), Some(Red)),
+            ("three persons' accounts, none confirmed", many(3, true, false), Some(Orange)),
+            ("two confirmed", many(2, true, true), Some(Orange)),
+            ("F19: three confirmed", many(3, true, true), Some(Red)),
+            ("9,999.99", said(vec![complaint(1, 999_999, false, false)]), Some(Yellow)),
+            ("10,000.00", said(vec![complaint(1, 1_000_000, false, false)]), Some(Orange)),
+            ("the same families as in the ledger", both, Some(Orange)),
+            ("and a third one, confirmed", third, Some(Red)),
+            ("and a third one, not confirmed", unconfirmed, Some(Orange)),
+        ] {
+            assert_eq!(level(&facts, "2026-03-18T09:00"), expected, "{case}");
+        }
+        let facts = said(vec![complaint(1, 123_400, true, false)]);
+        let alarm = outside_escrow(&facts, &Limits::default().outside, at("2026-03-18T09:00")).unwrap();
+        let evidence = serde_json::Value::from(alarm.evidence).to_string();
+        assert!(!evidence.contains("123400"), "what one family paid tells which family it is: {evidence}");
+        assert_eq!(basis_of(&[]), "", "warnings from before complaints keep their basis");
+    }
+
     #[test]
     fn lessons_without_a_payment_count_after_three_days() {
-        let facts = Outside { unpaid: vec![(vec![1], at("2026-03-15T19:00"))], ..Outside::default() };
+        let facts = Outside { unpaid: vec![unpaid(1, "2026-03-15T19:00", 480_000)], ..Outside::default() };
         assert_eq!(level(&facts, "2026-03-18T19:00"), None, "three days are not more than three days");
         assert_eq!(level(&facts, "2026-03-18T19:01"), Some(Yellow));
         let mut both = elsewhere(2, 100, false);
-        both.unpaid = vec![(vec![1], at("2026-03-01T19:00")), (vec![9], at("2026-03-01T19:00"))];
+        both.unpaid = vec![unpaid(1, "2026-03-01T19:00", 100), unpaid(9, "2026-03-01T19:00", 100)];
         assert_eq!(level(&both, "2026-03-18T19:01"), Some(Orange), "a pupil counts once: three of them");
+    }
+
+    #[test]
+    fn fees_that_are_not_found_in_escrow_count_towards_ten_thousand_yuan() {
+        let old = "2026-03-01T19:00";
+        for (case, facts, expected) in [
+            ("9,999.99 of two", vec![unpaid(1, old, 499_999), unpaid(2, old, 500_000)], Some(Yellow)),
+            ("10,000.00 of two", vec![unpaid(1, old, 500_000), unpaid(2, old, 500_000)], Some(Orange)),
+            ("not yet three days", vec![unpaid(1, "2026-03-18T10:00", 1_000_000)], None),
+            (
+                "the statements do not reach so far",
+                vec![Unpaid { undetermined: true, ..unpaid(1, old, 1_000_000) }],
+                None,
+            ),
+        ] {
+            let facts = Outside { unpaid: facts, ..Outside::default() };
+            assert_eq!(level(&facts, "2026-03-18T19:01"), expected, "{case}");
+        }
+        let mut both = elsewhere(1, 600_000, false);
+        both.unpaid = vec![unpaid(9, old, 400_000)];
+        let alarm = outside_escrow(&both, &Limits::default().outside, at("2026-03-18T19:01")).unwrap();
+        assert_eq!((alarm.level, &alarm.evidence["value"]), (Orange, &1_000_000.into()), "with what went elsewhere");
+        both.unpaid.push(Unpaid { undetermined: true, ..unpaid(10, old, 400_000) });
+        let alarm = outside_escrow(&both, &Limits::default().outside, at("2026-03-18T19:01")).unwrap();
+        assert_eq!(alarm.evidence["pupils_undetermined"], 1, "{:?}", alarm.evidence);
     }
 
     #[test]
@@ -249,15 +397,31 @@ mod tests {
             entry: entry.map(|(payer, remark)| (Some(payer.to_owned()), Some(remark.to_owned()))),
         };
         let by_family = Some(("张三", "学费"));
+        let told = |paid, complained| Loans {
+            paid,
+            complained,
+            complained_at: (complained > 0).then(|| at("2026-03-17T09:00")),
+        };
+        let paid = |loans| told(loans, 0);
         for (case, loans, expected) in [
-            ("none", vec![], None),
-            ("one family", vec![loan(1, None)], Some((Orange, 1))),
-            ("one family twice", vec![loan(1, None), loan(1, by_family)], Some((Orange, 1))),
-            ("two", vec![loan(1, None), loan(2, by_family)], Some((Orange, 2))),
-            ("three", vec![loan(1, None), loan(2, None), loan(3, None)], Some((Red, 3))),
-            ("the bank shows its payer", vec![loan(1, Some(("某消费金融有限公司", "学费")))], None),
-            ("the bank shows its product", vec![loan(1, Some(("张三", "花呗分期")))], None),
-            ("one of three", vec![loan(1, Some(("某小贷公司", ""))), loan(2, None), loan(3, None)], Some((Orange, 2))),
+            ("none", Loans::default(), None),
+            ("one family", paid(vec![loan(1, None)]), Some((Orange, 1))),
+            ("one family twice", paid(vec![loan(1, None), loan(1, by_family)]), Some((Orange, 1))),
+            ("two", paid(vec![loan(1, None), loan(2, by_family)]), Some((Orange, 2))),
+            ("three", paid(vec![loan(1, None), loan(2, None), loan(3, None)]), Some((Red, 3))),
+            ("the bank shows its payer", paid(vec![loan(1, Some(("某消费金融有限公司", "学费")))]), None),
+            ("the bank shows its product", paid(vec![loan(1, Some(("张三", "花呗分期")))]), None),
+            (
+                "one of three",
+                paid(vec![loan(1, Some(("某小贷公司", ""))), loan(2, None), loan(3, None)]),
+                Some((Orange, 2)),
+            ),
+            ("a family says so", told(vec![], 1), Some((Orange, 1))),
+            (
+                "two in the ledger, and a third family says so",
+                told(vec![loan(1, None), loan(2, None)], 1),
+                Some((Red, 3)),
+            ),
         ] {
             let alarm = training_loan(&loans, 3);
             let told = alarm.map(|alarm| (alarm.level, alarm.evidence["value"].as_i64().unwrap()));

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::{coverage::Skipped, midnight};
+use super::{covered::Skipped, midnight};
 use crate::{
     escrow::{
         detector::{Level, WarningKind},

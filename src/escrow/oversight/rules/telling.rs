@@ -10,9 +10,21 @@ use crate::{
 
 /// When a mail about a warning of this level goes out: at once, but a blue one not at night.
 pub fn tell_at(level: Level, limits: &TellingLimits, now: DateTime<Utc>) -> DateTime<Utc> {
-    if level != Level::Blue {
-        return now;
+    if level == Level::Blue { after_quiet(limits, now) } else { now }
+}
+
+/// When a short message about a warning of this level goes out, if any does: a red one at once, by night as by day; a
+/// lesser one wakes nobody.
+pub fn sms_at(level: Level, limits: &TellingLimits, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match level {
+        Level::Red => Some(now),
+        _ if limits.sms_from <= level => Some(after_quiet(limits, now)),
+        _ => None,
     }
+}
+
+/// Now, or the end of the quiet hours that it lies in.
+fn after_quiet(limits: &TellingLimits, now: DateTime<Utc>) -> DateTime<Utc> {
     let (from, until) = (limits.quiet_from, limits.quiet_until);
     let time = now.with_timezone(&BEIJING).time();
     let (evening, morning) = (from <= time, time < until);
@@ -62,6 +74,27 @@ mod tests {
         assert_eq!(tell_at(Level::Blue, &siesta, at("2026-03-18T12:30")), at("2026-03-18T14:00"));
         let never = TellingLimits { quiet_from: noon(12), quiet_until: noon(12), ..limits };
         assert_eq!(tell_at(Level::Blue, &never, at("2026-03-18T12:00")), at("2026-03-18T12:00"));
+    }
+
+    #[test]
+    fn red_is_told_at_night_and_a_lesser_one_in_the_morning_where_the_policy_wants_it() {
+        let red_alone = Limits::default().telling;
+        let orange = TellingLimits { sms_from: Level::Orange, ..red_alone.clone() };
+        let yellow = TellingLimits { sms_from: Level::Yellow, ..red_alone.clone() };
+        let (day, night, morning) = (at("2026-03-18T09:00"), at("2026-03-18T23:00"), at("2026-03-19T07:00"));
+        for (limits, level, now, expected) in [
+            (&red_alone, Level::Red, day, Some(day)),
+            (&red_alone, Level::Red, night, Some(night)),
+            (&red_alone, Level::Orange, day, None),
+            (&orange, Level::Red, night, Some(night)),
+            (&orange, Level::Orange, day, Some(day)),
+            (&orange, Level::Orange, night, Some(morning)),
+            (&orange, Level::Yellow, day, None),
+            (&yellow, Level::Yellow, night, Some(morning)),
+            (&yellow, Level::Blue, day, None),
+        ] {
+            assert_eq!(sms_at(level, limits, now), expected, "{level} {now}");
+        }
     }
 
     #[test]

@@ -24,12 +24,12 @@ struct FeedRow {
     covered_on: NaiveDate,
 }
 
-/// The feeds of all accounts in use of the caller's own bureau, each with the last day of which the bank has said anything.
+/// The feeds of all accounts in use, and of those that are being emptied, of the caller's own bureau, each with the last day of which the bank has said anything.
 pub async fn feeds(conn: &mut ScopedConn) -> Result<Vec<Feed>, DbError> {
     let rows: Vec<FeedRow> = sql_query(
         "SELECT a.id, a.institution_id, btrim(a.bank) AS bank, greatest(a.statement_on, a.heard_on, \
-           (a.last_booked_at AT TIME ZONE interval '8 hours')::date, (a.created_at AT TIME ZONE interval '8 hours')::date) AS covered_on \
-         FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.status = 'active' ORDER BY a.id",
+           (a.last_booked_at AT TIME ZONE interval '8 hours')::date, (a.created_at AT TIME ZONE interval '8 hours')::date, a.in_use_from) AS covered_on \
+         FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.status IN ('active', 'emptying') ORDER BY a.id",
     )
     .bind::<Integer, _>(conn.tenant())
     .load(conn.sql())
@@ -151,7 +151,7 @@ pub async fn breaks(conn: &mut ScopedConn) -> Result<Vec<((i64, i64), Break)>, D
            max(s.end_fen) FILTER (WHERE s.last_on = s.gap_after) AS closing_fen, \
            max(s.opening_fen) FILTER (WHERE (s.first_at AT TIME ZONE interval '8 hours')::date = s.gap_before) AS opening_fen \
          FROM statements s JOIN escrow_accounts a ON a.tenant_id = s.tenant_id AND a.id = s.account_id \
-         WHERE s.tenant_id = $1 AND s.gap_fen IS NOT NULL AND a.status = 'active' \
+         WHERE s.tenant_id = $1 AND s.gap_fen IS NOT NULL AND a.status <> 'closed' \
          GROUP BY s.account_id, a.institution_id, s.gap_after, s.gap_before, s.gap_fen \
          ORDER BY s.account_id, s.gap_after, s.gap_before, s.gap_fen",
     )

@@ -7,6 +7,7 @@
 //! The entries of one very large statement are read in several parts at once, see [`parts`].
 
 mod entry;
+pub(super) mod flow;
 mod parts;
 mod tag;
 mod walk;

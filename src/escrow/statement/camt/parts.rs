@@ -22,8 +22,8 @@ const LEAST_BYTES: usize = 4 << 20;
 /// More threads than this would take the machine from everybody else.
 const PARTS_MAX: usize = 8;
 
-const BEGIN: &[u8] = b"<Ntry>";
-const END: &[u8] = b"</Ntry>";
+pub(super) const BEGIN: &[u8] = b"<Ntry>";
+pub(super) const END: &[u8] = b"</Ntry>";
 
 /// In how many parts a file of so many bytes is read.
 pub(super) fn worth(bytes: usize) -> usize {
@@ -91,7 +91,7 @@ fn cut(text: &str, parts: usize) -> Option<(usize, Vec<Range<usize>>, usize)> {
 }
 
 /// The names of the elements that `head` leaves open, outermost first.
-fn open_elements(head: &str) -> Option<Vec<&str>> {
+pub(super) fn open_elements(head: &str) -> Option<Vec<&str>> {
     let mut xml = Reader::from_str(head);
     let mut names = Vec::new();
     loop {

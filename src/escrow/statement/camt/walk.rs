@@ -99,6 +99,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What was read of the statement under way.
+    pub(super) fn so_far(&self) -> &Statement {
+        &self.draft.statement
+    }
+
     /// What a part of the statement has to know of it; `None` unless the walk stands before the first entry of a
     /// statement whose currency is settled.
     pub(super) fn header(&self) -> Option<Draft> {

@@ -258,13 +258,14 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Takes a row as a header when a layout knows it, or when it names a date and an amount in some form, and at least
-    /// three columns in all.
+    /// Takes a row as a header when a layout of its bank knows it, or when it names a date and an amount in some form, and
+    /// at least three columns in all, or else when a layout of another bank knows it.
     pub(super) fn of<S: AsRef<str>>(cells: &[S], layouts: &[Layout]) -> Option<Columns> {
-        match layouts.iter().find(|layout| layout.is_header(cells)) {
-            Some(layout) => Some(Columns::told(cells, layout)),
-            None => Columns::by_name(cells),
-        }
+        let by_layout = |foreign: bool| {
+            let layout = layouts.iter().find(|layout| layout.foreign == foreign && layout.is_header(cells))?;
+            Some(Columns::told(cells, layout))
+        };
+        by_layout(false).or_else(|| Columns::by_name(cells)).or_else(|| by_layout(true))
     }
 
     fn told<S: AsRef<str>>(cells: &[S], layout: &Layout) -> Columns {

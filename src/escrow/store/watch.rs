@@ -1,0 +1,86 @@
+//! SQL of the accounts as the watch page and the league show them. Each statement goes by an index within the range asked for.
+
+use diesel::{
+    QueryableByName, sql_query,
+    sql_types::{Array, BigInt, Integer, Text},
+};
+use diesel_async::RunQueryDsl;
+
+use super::accounts::FIGURES;
+use crate::{
+    db::{DbError, ScopedConn},
+    escrow::figures::Figures,
+};
+
+/// An account in use with its figures.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Holding {
+    #[diesel(sql_type = Integer)]
+    pub tenant_id: i32,
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub institution_id: i64,
+    #[diesel(sql_type = Text)]
+    pub institution_name: String,
+    #[diesel(sql_type = Text)]
+    pub credit_code: String,
+    #[diesel(sql_type = Text)]
+    pub category: String,
+    #[diesel(sql_type = Text)]
+    pub bank: String,
+    #[diesel(sql_type = Text)]
+    pub account_no: String,
+    #[diesel(embed)]
+    pub figures: Figures,
+}
+
+fn select(rest: &str) -> String {
+    format!(
+        "SELECT a.tenant_id, a.id, a.institution_id, i.name AS institution_name, i.credit_code, i.category, a.bank, a.account_no, \
+         {FIGURES} FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id {rest}"
+    )
+}
+
+/// The accounts in use of these institutions, each with its bureau.
+pub async fn of_institutions(conn: &mut ScopedConn, institutions: &[(i32, i64)]) -> Result<Vec<Holding>, DbError> {
+    let (tenants, ids): (Vec<i32>, Vec<i64>) = institutions.iter().copied().unzip();
+    Ok(sql_query(select(
+        "WHERE a.status = 'active' AND (a.tenant_id, a.institution_id) IN (SELECT * FROM unnest($1::int[], $2::bigint[]))",
+    ))
+    .bind::<Array<Integer>, _>(tenants)
+    .bind::<Array<BigInt>, _>(ids)
+    .load(conn.sql())
+    .await?)
+}
+
+/// Accounts in use of a range whose institutions have no open warning, in order of bureau and id, after `place`. `text` is part of the
+/// institution's name or credit code, empty for all.
+pub async fn quiet(
+    conn: &mut ScopedConn,
+    (lo, hi): (i32, i32),
+    text: &str,
+    (tenant, account): (i32, i64),
+    limit: i64,
+) -> Result<Vec<Holding>, DbError> {
+    // The page is settled before anything is joined to it, and account by account: a join over all of the range would look up every
+    // institution and every warning of a province.
+    Ok(sql_query(select(
+        "WHERE (a.tenant_id, a.id) IN (SELECT q.tenant_id, q.id \
+           FROM (SELECT tenant_id, id, institution_id FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 \
+             AND (tenant_id, id) > ($3, $4) AND status = 'active' ORDER BY tenant_id, id OFFSET 0) q \
+           LEFT JOIN LATERAL (SELECT true AS warned FROM warnings w WHERE w.tenant_id = q.tenant_id \
+             AND w.institution_id = q.institution_id AND w.status NOT IN ('resolved', 'withdrawn') LIMIT 1) w ON true \
+           WHERE w.warned IS NULL AND ($5 = '' OR EXISTS (SELECT FROM institutions o WHERE o.tenant_id = q.tenant_id \
+             AND o.id = q.institution_id AND (strpos(o.name, $5) > 0 OR strpos(o.credit_code, upper($5)) > 0))) LIMIT $6) \
+         ORDER BY a.tenant_id, a.id",
+    ))
+    .bind::<Integer, _>(lo)
+    .bind::<Integer, _>(hi)
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(account)
+    .bind::<Text, _>(text)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
