@@ -14,6 +14,7 @@ import measure
 import memory
 import pages
 import pushes
+import replay
 import report
 import signin
 from system import Service
@@ -59,7 +60,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
     parser.add_argument("--seconds", type=int, default=8, help="seconds of load a round")
     parser.add_argument("--data", help="data folder to keep, so that the next run finds the register there")
-    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin", "tokens", *WATCHED],
+    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin", "tokens", "replay", *WATCHED],
                         help="one measurement; nothing is written. Growth (20,000,000 entries) is measured only by name")
     args = parser.parse_args()
     only = args.only
@@ -90,6 +91,9 @@ def main():
         if only in (None, "ingest"):
             print("bench: statement ingest", flush=True)
             found.ingest = measure.ingest(service, folder, headers, args.rounds, [100_000, 1_000_000])
+        if only in (None, "replay"):
+            print("bench: a back-test of a county's year", flush=True)
+            found.replay = replay.measure(service, folder, args.rounds)
         if only in (None, "signin"):
             print("bench: sign-ins at once", flush=True)
             found.signin = signin.measure(service, args.rounds, args.seconds)

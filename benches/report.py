@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import live
 import pages
+import replay
 import signin
 from system import ROOT
 
@@ -21,6 +22,7 @@ class Found:
     ingest: dict = field(default_factory=dict)
     pages: list = field(default_factory=list)
     signin: list = field(default_factory=list)
+    replay: tuple = ()
     tokens: dict = field(default_factory=dict)
     pushes: list = field(default_factory=list)
     live: list = field(default_factory=list)
@@ -57,6 +59,8 @@ def ratios(found):
         values = [big / large / (little / small)
                   for big, little in zip(found.ingest[large, "mingjian"], found.ingest[small, "mingjian"])]
         rows.append((f"cost of an entry at {large:,} ÷ at {small:,}", "≤ 1.3", values, statistics.median(values) <= 1.3))
+    if found.replay:
+        rows.append(replay.row(found.replay))
     if found.signin:
         values = [busy / idle for idle, busy, *_ in found.signin]
         name = f"99th percentile of search under {signin.AT_ONCE} sign-ins at once ÷ idle"

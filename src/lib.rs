@@ -22,6 +22,8 @@ pub mod db;
 pub mod demo;
 /// The workbench of an official.
 pub mod desk;
+/// The operator's own look: whether the service can work here, and whether what it keeps holds together.
+pub mod doctor;
 /// Prepaid-fund escrow: statements, policy, detector, warnings.
 pub mod escrow;
 /// Sign-in, sessions, tokens, and who may do what.

@@ -300,3 +300,39 @@ fn an_unreadable_file_or_a_wrong_use_is_one_line() {
     desk.file("short.csv", without_order_ref);
     assert_eq!(desk.json(&["--entries", "short.csv"])["accounts"][0]["balance_fen"], 5);
 }
+
+#[test]
+fn a_policy_is_judged_by_what_became_of_the_accounts_beside_another() {
+    let desk = Desk::new();
+    let rows = [
+        "A,2026-03-01T00:00:00+08:00,credit,10000000,,opening,,,,",
+        "A,2026-03-02T10:00:00+08:00,debit,5000000,A1,other,某公司,6222,货款,",
+        "B,2026-03-01T00:00:00+08:00,credit,10000000,,opening,,,,",
+        "B,2026-03-03T10:00:00+08:00,debit,2500000,B1,other,某公司,6222,货款,",
+    ];
+    desk.file("e.csv", entries(&rows));
+    desk.file("o.csv", "account,on,outcome,kind\nA,2026-03-12,flight,\nB,2026-03-31,unfounded,FUND-LARGE-SINGLE\n");
+    let mut policy: Value = serde_json::from_slice(&desk.run(&["--print-policy"]).stdout).unwrap();
+    // By the other policy a quarter of the balance is nothing to speak of.
+    policy["FUND-LARGE-SINGLE"]["tiers"][0]["share_bp"] = json!(3_000);
+    desk.file("p.json", policy.to_string());
+    let output = desk.json(&["--entries", "e.csv", "--outcomes", "o.csv", "--against", "p.json"]);
+    let of = |assessment: &Value, kind: &str| {
+        let by_kind = assessment["by_kind"].as_array().unwrap();
+        let all = by_kind.iter().filter(|score| score["kind"] == kind);
+        let sum = |field: &str| all.clone().map(|score| score[field].as_i64().unwrap()).sum::<i64>();
+        (sum("hits"), sum("false_alarms"), sum("open"))
+    };
+    let (now, then) = (&output["assessment"], &output["against"]["assessment"]);
+    assert_eq!(of(now, "FUND-LARGE-SINGLE"), (1, 1, 0), "{output}");
+    assert_eq!(of(then, "FUND-LARGE-SINGLE"), (1, 0, 0), "the false alarm is gone, the hit is not");
+    assert_eq!(now["flights"], json!([{"account": "A", "lead_days": 10}]));
+    assert_eq!(output["against"]["accounts"][0]["account"], "B", "only what differs is told again");
+    let plain = desk.json(&["--entries", "e.csv"]);
+    assert_eq!(plain.as_object().unwrap().len(), 2, "without outcomes the answer is as ever");
+    let line = desk.refusal(&["--entries", "e.csv", "--against", "p.json"]);
+    assert!(line.contains("--outcomes"), "{line}");
+    desk.file("o.csv", "account,on,outcome\nA,12 March,flight\n");
+    let line = desk.refusal(&["--entries", "e.csv", "--outcomes", "o.csv"]);
+    assert!(line.contains("o.csv: line 2, column on"), "{line}");
+}

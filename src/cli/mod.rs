@@ -19,6 +19,7 @@ use crate::identity::{Actor, Caller};
 pub mod audit;
 pub mod check;
 pub mod demo;
+mod doctor;
 pub mod import;
 pub mod key;
 pub mod keys;
@@ -53,6 +54,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Apply pending migrations
     Migrate(migrate::Args),
+    /// Check configuration, database, keys, clock, disk and mail; with --deep everything that is kept
+    Doctor(Box<doctor::Args>),
     /// Add a person's account and print a one-time password; take lost second factors away
     #[command(subcommand)]
     User(user::User),
@@ -151,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Worker(args) => worker::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Doctor(args) => doctor::run(*args),
         Command::User(command) => user::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Demo(command) => demo::run(command),

@@ -89,7 +89,7 @@ fn live(args: Args) -> CommandResult {
             Ok(Outcome::Done)
         }
         Err(
-            error @ (SimulationError::Invariant { .. } | SimulationError::Contract { .. } | SimulationError::Broken(_)),
+            error @ (SimulationError::Invariant { .. } | SimulationError::Fault { .. } | SimulationError::Broken(_)),
         ) => {
             // Nothing can be said where standard error is closed.
             let _ = writeln!(io::stderr(), "mingjian: {error}");

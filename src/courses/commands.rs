@@ -433,6 +433,7 @@ pub async fn decide(
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(&mut conn, caller, event).await?;
+    crate::escrow::staff_filed(&mut conn, row.institution_id).await?;
     crate::public::publish(&mut conn, row.institution_id, caller.now).await?;
     conn.commit().await?;
     Ok(())

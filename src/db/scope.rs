@@ -162,6 +162,13 @@ impl Scope {
         self.begin_on(&pools.app, pools).await
     }
 
+    /// The same for reading alone, everything as it is at one instant however long it takes.
+    pub async fn begin_snapshot(&self, pools: &Pools) -> Result<ScopedConn, DbError> {
+        let mut conn = self.begin(pools).await?;
+        conn.sql().batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(conn)
+    }
+
     /// The same as the sign-in role, which alone may write people, posts and sessions. Inside a scope it reaches those of
     /// the own bureau or institution only.
     pub async fn begin_accounts(&self, pools: &Pools) -> Result<ScopedConn, DbError> {

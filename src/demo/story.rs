@@ -89,7 +89,8 @@ pub(super) async fn handle(state: &AppState, officials: &Officials, members: &[(
             _ => &[],
         };
         for (by, step, comment) in steps {
-            let handling = Handling { step: *step, comment, version: None, to: None, files: (&[], 0) };
+            let handling =
+                Handling { step: *step, comment, version: None, to: None, files: (&[], 0), conclusion: None };
             commands::handle(state, by, warning.id, handling).await?;
         }
     }

@@ -328,8 +328,8 @@ async fn act(
     caller: Caller,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let Asked { action, comment, version, to, files, limit } = Asked::read(&request, payload).await?;
-    let handling = Handling { step: action, comment: &comment, version, to, files: (&files, limit) };
+    let Asked { action, comment, version, to, conclusion, files, limit } = Asked::read(&request, payload).await?;
+    let handling = Handling { step: action, comment: &comment, version, to, conclusion, files: (&files, limit) };
     let Handled { warning, proposed } = commands::handle(&state, &caller, *id, handling).await?;
     if let Some(proposal) = proposed {
         return approvals::accepted(&state, &desks, &caller, proposal).await;
@@ -348,7 +348,11 @@ async fn one_warning(state: &State, caller: &Caller, id: i64) -> Result<HttpResp
     let done = warnings::actions(&mut conn, warning.tenant_id, warning.id).await?;
     let attached = evidence::store::of_warnings(&mut conn, warning.tenant_id, &[warning.id]).await?;
     conn.commit().await?;
+    let gap = shown::gap_of(&warning).filter(|_| warning.resolved_at.is_none());
+    let held: Vec<_> = gap.into_iter().flat_map(|(after, before)| oversight::undetermined(after, before)).collect();
     let mut document = serde_json::to_value(WarningDocument::from(warning)).map_err(|_| Problem::internal())?;
+    // What cannot be judged while it is open, and between which days.
+    document["undetermined"] = json!(held);
     let own = caller.actor.role.is_institution();
     let shape = |action| ActionDocument::of(action, &attached, own);
     document["actions"] = json!(done.into_iter().map(shape).collect::<Vec<_>>());

@@ -89,7 +89,7 @@ fn shown(one: &Difference) -> Value {
     json!({
         "region": format!("{:06}", one.tenant), "account_id": one.account_id, "account": one.account,
         "institution": one.institution, "kind": one.kind, "raised_at": one.raised_at, "level_before": one.before,
-        "level_after": one.after,
+        "level_after": one.after, "outcome": one.verdict,
     })
 }
 
@@ -105,8 +105,7 @@ async fn simulate(state: State, caller: Caller, input: Input<SimulateRequest>) -
         Err(error) => return Err(error.problem(tenant)),
     }
     let after = with_settings(&chain, &settings, from);
-    let calendar = state.calendar.clone();
-    let test = back_test::back_test(&mut conn, calendar, &chain, &after, from).await?;
+    let test = back_test::back_test(&mut conn, &state.pools, &state.calendar, (&chain, &after), from).await?;
     conn.commit().await?;
     Ok(HttpResponse::Ok().json(json!({
         "policy_version": chain.on(from).version(&Policy::default().version, is_threshold),
@@ -117,5 +116,9 @@ async fn simulate(state: State, caller: Caller, input: Input<SimulateRequest>) -
         "appear": test.come().map(shown).collect::<Vec<_>>(),
         "disappear": test.go().map(shown).collect::<Vec<_>>(),
         "changed": test.moved().map(shown).collect::<Vec<_>>(),
+        "from": test.window.map(|(from, _)| from),
+        "to": test.window.map(|(_, to)| to),
+        "before": test.before.document("institution"),
+        "after": test.after.document("institution"),
     })))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::oversight;
+use super::{model::Conclusion, oversight};
 use crate::{
     kernel::Fen,
     web::{Lang, show},
@@ -245,6 +245,14 @@ pub fn status_word(lang: Lang, status: &str) -> &'static str {
         "escalated" => lang.t("已上报", "Escalated"),
         "resolved" => lang.t("已办结", "Closed"),
         _ => lang.t("已撤回", "Withdrawn"),
+    }
+}
+
+/// The word of what was found when a warning was closed.
+pub fn conclusion_word(lang: Lang, conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Founded => lang.t("属实", "founded"),
+        Conclusion::Unfounded => lang.t("误报", "a false alarm"),
     }
 }
 

@@ -3,7 +3,11 @@
 use askama::Template;
 
 use super::{
-    brief, model::Step, oversight::store::telling::Colleague, shown::ShownWarning, store::warnings::Action as Done,
+    brief,
+    model::{Conclusion, Step},
+    oversight::store::telling::Colleague,
+    shown::ShownWarning,
+    store::warnings::Action as Done,
 };
 use crate::web::{FieldError, Page, Problem, show};
 
@@ -77,6 +81,17 @@ impl Card<'_> {
             Step::Note => page.lang.t("记备注", "Keep a note"),
             Step::HandOver => page.lang.t("移交", "Hand over"),
         }
+    }
+
+    /// Whether it can be closed, and said what was found.
+    fn may_close(&self) -> bool {
+        self.w.open.contains(&Step::Resolve)
+    }
+
+    /// What may be found, each with its word.
+    fn conclusions(&self) -> [(&'static str, &'static str); 2] {
+        [Conclusion::Founded, Conclusion::Unfounded]
+            .map(|one| (one.into(), brief::conclusion_word(self.page.lang, one)))
     }
 
     /// What follows from the steps that cannot be taken back.

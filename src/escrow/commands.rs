@@ -10,7 +10,7 @@ use super::{
         self,
         store::{NewDocument, Whereto},
     },
-    model::{self, Status, Step, due_workdays, needs_two},
+    model::{self, Conclusion, Status, Step, due_workdays, needs_two},
     oversight::store::telling::{self, Colleague},
     store::warnings::{self, Standing, Warning},
 };
@@ -39,6 +39,8 @@ pub struct Handling<'a> {
     pub to: Option<i64>,
     /// Files that bear it out, each of at most so many bytes.
     pub files: (&'a [Sent], usize),
+    /// Of who closes it, where they say so; no other step has one.
+    pub conclusion: Option<Conclusion>,
 }
 
 /// What became of a step.
@@ -58,7 +60,8 @@ pub async fn handle(
     id: i64,
     handling: Handling<'_>,
 ) -> Result<Handled, EscrowError> {
-    let Handling { step, comment, version, to, files } = handling;
+    let Handling { step, comment, version, to, files, conclusion } = handling;
+    let conclusion = conclusion.filter(|_| step == Step::Resolve);
     let action = if step == Step::Explain { Action::ExplainWarning } else { Action::HandleWarning };
     if !may(caller.actor.role, action) {
         return Err(EscrowError::Forbidden);
@@ -78,11 +81,11 @@ pub async fn handle(
     let (status, level) = model::after(before.0, before.1, step).map_err(EscrowError::Refused)?;
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
     if step == Step::Resolve && needs_two(&in_force, level) {
-        let id = propose_closing(&mut conn, caller, &warning, comment).await?;
+        let id = propose_closing(&mut conn, caller, &warning, (comment, conclusion)).await?;
         if !documents.is_empty() {
             // The colleague who decides reads them beside the warning.
             let note = format!("提议办结，附材料：{comment}");
-            act(&mut conn, caller, &warning, (Step::Note, before), (&note, &documents)).await?;
+            act(&mut conn, caller, &warning, (Step::Note, None, before), (&note, &documents)).await?;
         }
         warnings::notify(&mut conn).await?;
         conn.commit().await?;
@@ -103,12 +106,13 @@ pub async fn handle(
         resolved_by: (status == Status::Resolved).then_some(&caller.actor.display_name),
     };
     warnings::stand(&mut conn, id, &standing, caller.now).await?;
+    warnings::conclude(&mut conn, id, conclusion.map(Into::into)).await?;
     let comment = match &colleague {
         Some(colleague) if comment.is_empty() => format!("移交给{}", colleague.display_name),
         Some(colleague) => format!("移交给{}：{comment}", colleague.display_name),
         None => comment.to_owned(),
     };
-    act(&mut conn, caller, &warning, (step, (status, level)), (&comment, &documents)).await?;
+    act(&mut conn, caller, &warning, (step, conclusion, (status, level)), (&comment, &documents)).await?;
     if let Some(colleague) = &colleague {
         tell_colleague(state, &mut conn, caller, &warning, colleague).await?;
     }
@@ -125,7 +129,7 @@ async fn act(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    (step, now): (Step, (Status, Level)),
+    (step, conclusion, now): (Step, Option<Conclusion>, (Status, Level)),
     (comment, documents): (&str, &[NewDocument]),
 ) -> Result<(), DbError> {
     let name = <&str>::from(step);
@@ -133,7 +137,7 @@ async fn act(
     let (institution, internal) = (warning.institution_id, warnings::is_internal(name));
     let to = Whereto { warning: warning.id, action, institution, internal };
     let attached = evidence::attach(conn, caller, to, documents).await?;
-    record(conn, caller, warning, (step, attached), now, comment).await
+    record(conn, caller, warning, (step, attached, conclusion), now, comment).await
 }
 
 /// The colleague to whom a warning is handed over.
@@ -177,7 +181,7 @@ async fn propose_closing(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    comment: &str,
+    (comment, conclusion): (&str, Option<Conclusion>),
 ) -> Result<i64, EscrowError> {
     let payload = Closing {
         account: warning.account_id,
@@ -186,6 +190,7 @@ async fn propose_closing(
         level: warning.level.clone(),
         status: warning.status.clone(),
         steps: steps_of(warning),
+        conclusion,
     };
     let draft = Draft {
         subject: warning.id.to_string(),
@@ -248,7 +253,7 @@ pub(super) async fn record(
     conn: &mut ScopedConn,
     caller: &Caller,
     warning: &Warning,
-    (step, attached): (Step, Option<Value>),
+    (step, attached, conclusion): (Step, Option<Value>, Option<Conclusion>),
     now: (Status, Level),
     comment: &str,
 ) -> Result<(), DbError> {
@@ -266,6 +271,9 @@ pub(super) async fn record(
     let mut after = json!({"status": now.0, "level": now.1});
     if let Some(attached) = attached {
         after["documents"] = attached;
+    }
+    if let Some(conclusion) = conclusion {
+        after["conclusion"] = json!(conclusion);
     }
     let event = Event {
         action,

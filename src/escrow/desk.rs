@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use super::{
     EscrowError, brief, commands,
-    model::{self, Status, Step},
+    model::{self, Conclusion, Status, Step},
     store::warnings::{self, Standing, Warning},
 };
 use crate::{
@@ -31,11 +31,22 @@ pub struct Closing {
     pub status: String,
     /// How many steps the detector had taken: one more is news that nobody has looked at.
     pub steps: usize,
+    /// What its proposer found.
+    #[serde(default)]
+    pub conclusion: Option<Conclusion>,
 }
 
 /// How many steps the detector has taken about a warning.
 pub fn steps_of(warning: &Warning) -> usize {
     warning.history.as_array().map_or(0, Vec::len)
+}
+
+/// How it would stand, with what its proposer found.
+fn found(lang: Lang, closing: &Closing, stands: String) -> String {
+    match closing.conclusion {
+        Some(conclusion) => format!("{stands}{}{}", lang.t("，", ", "), brief::conclusion_word(lang, conclusion)),
+        None => stands,
+    }
 }
 
 impl Desk for WarningDesk {
@@ -65,8 +76,8 @@ impl Desk for WarningDesk {
                 what_en: what(Lang::En),
                 before_zh: status(Lang::Zh, &closing.status),
                 before_en: status(Lang::En, &closing.status),
-                after_zh: status(Lang::Zh, Status::Resolved.into()),
-                after_en: status(Lang::En, Status::Resolved.into()),
+                after_zh: found(Lang::Zh, &closing, status(Lang::Zh, Status::Resolved.into())),
+                after_en: found(Lang::En, &closing, status(Lang::En, Status::Resolved.into())),
             }],
             confirm: None,
             findings: Vec::new(),
@@ -124,9 +135,10 @@ async fn close(work: &mut Work<'_>, approval: &Approval) -> Result<(), EscrowErr
         resolved_by: Some(by),
     };
     warnings::stand(conn, id, &standing, caller.now).await?;
+    warnings::conclude(conn, id, closing.conclusion.map(Into::into)).await?;
     let both = both_named(approval, comment);
     warnings::add_action(conn, caller, &warning, Step::Resolve.into(), &both).await?;
-    commands::record(conn, caller, &warning, (Step::Resolve, None), (status, level), &both).await?;
+    commands::record(conn, caller, &warning, (Step::Resolve, None, closing.conclusion), (status, level), &both).await?;
     Ok(())
 }
 

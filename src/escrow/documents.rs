@@ -165,6 +165,7 @@ pub struct WarningDocument {
     resolved_at: Option<DateTime<FixedOffset>>,
     resolved_by: Option<String>,
     handler: Option<String>,
+    conclusion: Option<String>,
     version: i32,
 }
 
@@ -195,6 +196,7 @@ impl From<Warning> for WarningDocument {
             resolved_at: warning.resolved_at.map(local),
             resolved_by: warning.resolved_by,
             handler: warning.handler,
+            conclusion: warning.conclusion,
             version: warning.version,
         }
     }

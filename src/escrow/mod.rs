@@ -63,6 +63,7 @@ pub use oversight::{
 pub use private::{ENTRY_FIELDS, private_account, private_entry};
 pub use store::accounts::payee_place;
 pub use store::drafts::draft_place;
-pub use store::owed::{Credit, lock_account, open_credits};
+pub use store::owed::{Credit, lock_account, open_credits, short_since};
+pub use store::persons::{judge_anew, staff_filed};
 pub use store::warnings::level_of;
 pub use waiting::{Waiting, waiting};

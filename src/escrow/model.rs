@@ -46,6 +46,19 @@ impl Status {
     }
 }
 
+/// What people found when they closed a warning.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Conclusion {
+    /// 属实: what it warned of was so.
+    Founded,
+    /// 误报: there was a good reason.
+    Unfounded,
+}
+
 /// What people do about a warning.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, strum::IntoStaticStr,

@@ -181,7 +181,8 @@ async fn post_answer(
 ) -> Result<HttpResponse, Problem> {
     let Attached { form, files, limit } = sent;
     let files = (files.as_slice(), limit);
-    let handling = Handling { step: Step::Explain, comment: form.get("comment"), version: None, to: None, files };
+    let comment = form.get("comment");
+    let handling = Handling { step: Step::Explain, comment, version: None, to: None, conclusion: None, files };
     match commands::handle(&state, &caller, *id, handling).await {
         Ok(_) => Ok(see_other("/org/escrow?done=answered")),
         Err(EscrowError::Invalid(errors)) => {

@@ -367,6 +367,7 @@ async fn post_warning(
         version: form.get("version").parse().ok(),
         to: form.get("to").parse().ok(),
         files: (&files, limit),
+        conclusion: form.get("conclusion").parse().ok(),
     };
     // The page on which the form stood: an account's, the watch page, or the warning's own.
     let watch = form.get("watch");

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     audit::{self, Event},
     db::{DbError, ScopedConn},
+    escrow,
     identity::Caller,
 };
 
@@ -125,7 +126,9 @@ async fn one_county(
         events.push(event("institution.changed", &merged, known.id, Some(before), after));
         changed.push(Known { id: known.id, facts: merged });
     }
-    intake::change(conn, &changed, caller.now).await?;
+    let renamed = intake::change(conn, &changed, caller.now).await?;
+    // Money that goes to them is judged by their names.
+    escrow::judge_anew(conn, &renamed).await?;
     audit::store::record_all(conn, caller, events).await?;
     let filed = file_accounts(conn, caller, rows, &homes, reading, &mut taken.notes).await?;
     taken.added += ids.len();

@@ -50,6 +50,14 @@ impl Mailer {
         Ok(Mailer { from, way })
     }
 
+    /// Whether the mail server answers; without one there is nothing to reach.
+    pub async fn reach(&self) -> Result<(), MailError> {
+        match &self.way {
+            Way::Smtp(transport) => Ok(transport.test_connection().await.map(drop)?),
+            Way::Files(_) => Ok(()),
+        }
+    }
+
     /// Sends one plain-text mail. `message_id` ties repeats of the same message together at the receiver.
     pub async fn send(&self, to: &str, subject: &str, body: &str, message_id: &str) -> Result<(), MailError> {
         let to: Mailbox = to.parse().map_err(|_| MailError::Address(crate::kernel::mask::email(to)))?;

@@ -9,6 +9,7 @@ pub mod booking;
 pub mod commands;
 mod documents;
 mod error;
+mod examine;
 mod glance;
 mod import;
 pub mod model;
@@ -21,9 +22,11 @@ pub mod store;
 
 pub use commands::confirm_overdue;
 pub use error::LedgerError;
+pub use examine::examine;
 pub use glance::{Glance, glance};
+pub use rules::refund::route::{Party, Payers, Route};
 pub use store::{
-    by_ingest::{PaidRefund, refunds_paid},
+    by_ingest::{PaidRefund, payers, refunds_paid},
     contracts::{kept_about, phone_place, pupil_place},
     lessons::dispute_place,
     payments::payee_place,

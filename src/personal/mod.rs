@@ -7,6 +7,7 @@
 pub mod api;
 pub mod commands;
 mod error;
+mod examine;
 pub mod model;
 mod own;
 pub mod pages;
@@ -16,3 +17,4 @@ pub mod subject;
 mod subject_pages;
 
 pub use error::PersonalError;
+pub use examine::examine;

@@ -46,6 +46,12 @@ pub async fn list(pools: &Pools) -> Result<Vec<KeyUse>, RotationError> {
     Ok(keys.into_iter().map(|info| KeyUse { values: uses.get(&info.id).copied().unwrap_or(0), info }).collect())
 }
 
+/// Keys that seal something and are not in the ring, with how much each seals: what is lost unless they are found.
+pub async fn missing(pools: &Pools) -> Result<Vec<(u16, i64)>, RotationError> {
+    let known: Vec<u16> = pools.vault().keys()?.iter().map(|key| key.id).collect();
+    Ok(uses(pools).await?.into_iter().filter(|(key, _)| !known.contains(key)).collect())
+}
+
 async fn uses(pools: &Pools) -> Result<BTreeMap<u16, i64>, DbError> {
     let mut sum = BTreeMap::new();
     for tenant in reseal::tenants(pools).await? {

@@ -6,6 +6,7 @@
 //! by one official and adopted by another (`approvals`).
 
 pub mod api;
+mod back_test_part;
 pub mod commands;
 mod desk;
 mod error;

@@ -10,6 +10,7 @@ use strum::IntoEnumIterator;
 
 use super::{
     PolicyError, Setting,
+    back_test_part::BackTestPart,
     commands::{self, Change},
     desk::capital,
     model::{Group, Kind, Parameter, Row, Value},
@@ -21,7 +22,6 @@ use super::{
 };
 use crate::{
     courses::Affected,
-    escrow::{back_test::Difference, detector::Level},
     identity::{Action, Caller},
     kernel::finding::Decision,
     web::{
@@ -223,6 +223,8 @@ struct OnePage<'a> {
     below: Vec<Row>,
     may_set: bool,
     typed: Typed,
+    /// What other thresholds would have raised, as HTML.
+    back_test: String,
 }
 
 impl OnePage<'_> {
@@ -315,23 +317,8 @@ impl OnePage<'_> {
         if affected.status == "approved" { t("已备案", "filed") } else { t("待审批", "waiting") }
     }
 
-    fn badge(&self, level: &Option<Level>) -> String {
-        match level {
-            Some(level) => self.page.level(level.to_string()),
-            None => "—".to_owned(),
-        }
-    }
-
-    fn kind(&self, one: &Difference) -> &'static str {
-        show::warning_kind(self.page.lang, one.kind.into())
-    }
-
     fn first<'b, T>(&self, rows: &'b [T]) -> &'b [T] {
         rows.get(..SHOWN).unwrap_or(rows)
-    }
-
-    fn at(&self, one: &Difference) -> String {
-        self.page.time(one.raised_at.to_utc())
     }
 }
 
@@ -374,7 +361,9 @@ async fn show_one(
     });
     let status = if typed.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let may_set = page.may(Action::SetPolicy);
-    let template = OnePage { page: &page, parameter, line, history, below, may_set, typed };
+    let test = typed.preview.as_ref().and_then(|preview| preview.warnings.as_ref());
+    let back_test = test.map(|test| BackTestPart::html(&page, test)).transpose()?.unwrap_or_default();
+    let template = OnePage { page: &page, parameter, line, history, below, may_set, typed, back_test };
     page.render_as(status, &template)
 }
 
@@ -432,7 +421,8 @@ async fn propose(
         let chain = super::with_below(&mut conn, caller.actor.tenant).await?;
         match commands::check(&chain, &settings, from, caller.today()) {
             Ok(()) => {
-                let preview = preview::preview(&mut conn, &state.calendar, &chain, &settings, from).await?;
+                let preview =
+                    preview::preview(&mut conn, &state.pools, &state.calendar, &chain, &settings, from).await?;
                 typed.preview = Some(preview);
             }
             Err(error) => typed.errors = told(&page, error, caller.actor.tenant)?,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     courses::{self, Recheck},
-    db::{DbError, ScopedConn},
+    db::{DbError, Pools, ScopedConn},
     escrow::{
         back_test::{BackTest, back_test},
         thresholds::is_threshold,
@@ -29,6 +29,7 @@ pub struct Preview {
 /// would. `chain` holds the rows of the bureaus below, too.
 pub async fn preview(
     conn: &mut ScopedConn,
+    pools: &Pools,
     calendar: &Arc<Calendar>,
     chain: &Chain,
     settings: &[Setting],
@@ -42,7 +43,7 @@ pub async fn preview(
         preview.courses = Some(recheck);
     }
     if touches(is_threshold) {
-        preview.warnings = Some(back_test(conn, Arc::clone(calendar), chain, &after, from).await?);
+        preview.warnings = Some(back_test(conn, pools, calendar, (chain, &after), from).await?);
     }
     Ok(preview)
 }

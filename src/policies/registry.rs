@@ -33,6 +33,8 @@ pub const EARLIEST_MONTHS: &str = "ledger.earliest_months";
 pub const RENEWAL_UNITS: &str = "ledger.renewal_units";
 /// Workdays in which cash and the like must be in the escrow account.
 pub const CASH_WORKDAYS: &str = "ledger.cash_workdays";
+/// Workdays in which a risk deposit that is short must be filled up.
+pub const TOP_UP_WORKDAYS: &str = "ledger.top_up_workdays";
 /// Hours of silence after which a lesson is confirmed.
 pub const SILENCE_HOURS: &str = "ledger.silence_hours";
 
@@ -43,6 +45,10 @@ const MAKEUP: &[Word] = &[
 ];
 const RELEASE_BY: &[Word] =
     &[("rule", "按规则自动批准", "approved by rule"), ("official", "由工作人员批准", "an official approves")];
+const FIRST_RELEASE: &[Word] = &[
+    ("at_once", "课时确认后即可", "once its lessons are confirmed"),
+    ("after_cooling_off", "首笔付款的冷静期届满后", "once the cooling-off of its first payment has run"),
+];
 const SWITCH: &[Word] = &[("off", "不要求", "not required"), ("on", "要求", "required")];
 const TWO_OFFICIALS: &[Word] = &[
     ("licence_issue", "发放办学许可", "issuing a licence"),
@@ -123,7 +129,7 @@ const AMOUNT: Kind = Kind::Fen(1, FEN_MAX);
 const OF_MINIMUM: Kind = Kind::BasisPoints(1, RATE_MAX);
 
 /// Of courses, and of withdrawals and the minimum balance.
-const FIRST: [Parameter; 31] = [
+const FIRST: [Parameter; 32] = [
     parameter(
         "course.offline_end",
         Group::Courses,
@@ -205,6 +211,13 @@ const FIRST: [Parameter; 31] = [
         "1",
     )
     .by("教监管函〔2021〕2号（应托管、尽托管）；期限为平台缺省值", V),
+    prepaid(
+        TOP_UP_WORKDAYS,
+        ("风险保证金不足时的补足期限", "time to fill up a risk deposit that is short"),
+        Kind::Workdays(1, 30),
+        "5",
+    )
+    .by("教监管函〔2021〕2号（风险保证金动态调整）；期限为平台缺省值", V),
     prepaid(
         SILENCE_HOURS,
         ("家长未提出异议时自动确认消课", "a lesson is confirmed by silence after"),
@@ -344,7 +357,7 @@ const FIRST: [Parameter; 31] = [
 ];
 
 /// Of refunds and releases.
-const REFUNDS: [Parameter; 9] = [
+const REFUNDS: [Parameter; 10] = [
     prepaid("refund.cooling_off_days", ("退费冷静期", "cooling-off after a payment"), Kind::Days(1, 90), "7")
         .stricter(Stricter::Higher)
         .by("法释〔2025〕4号；中小学生校外培训服务合同（GF-2021-2604）", L),
@@ -401,6 +414,9 @@ const REFUNDS: [Parameter; 9] = [
     prepaid("release.approval", ("划拨指令的批准", "approval of release orders"), Kind::Choice(RELEASE_BY), "official")
         .stricter(Stricter::Higher)
         .by("教监管函〔2021〕2号（与授课进度同步、同比例）；平台缺省值", V),
+    prepaid("release.first", ("合同的首次划拨", "first release of a contract"), Kind::Choice(FIRST_RELEASE), "at_once")
+        .stricter(Stricter::Higher)
+        .by("教监管函〔2021〕2号；法释〔2025〕4号（冷静期）；平台缺省值", V),
 ];
 
 /// Of feeds, and of institutions rather than their entries.

@@ -15,6 +15,7 @@ mod words;
 pub use query::Asked;
 pub use store::{
     census::Census,
+    examine::examine,
     publish::{publish, publish_all},
     reader::Reader,
 };

@@ -16,17 +16,18 @@ use super::{
     change::Accounts,
     report::{self, Report},
     setup::Pace,
-    store::{self, Expected},
+    store,
     world::{self, Fact, Owner, World, instant},
 };
 use crate::{
     db::Scope,
+    doctor,
     escrow::{
         self,
         upload::{self, Fate, Wishes},
     },
     identity::{Actor, Caller},
-    kernel::{Fen, Private},
+    kernel::{Fault, Fen, Private},
     ledger::{
         commands::{contracts, lessons, parents, payments},
         model::{Basis, Product, Terms},
@@ -40,7 +41,7 @@ use crate::{
 /// One step in so many breaks off, one in so many is repeated.
 const BREAKS: u32 = 40;
 const REPEATS: u32 = 30;
-/// Days between two store of all that money obeys.
+/// Days between two looks at all that the books obey.
 const CHECK_EVERY: u64 = 7;
 
 /// A school of the county as the service knows it.
@@ -61,6 +62,8 @@ pub(super) struct Member {
     /// Contracts by number, and the end of the latest lesson of each.
     pub(super) contracts: BTreeMap<String, i64>,
     pub(super) latest: BTreeMap<String, DateTime<Utc>>,
+    /// Who paid last on each contract.
+    pub(super) payers: BTreeMap<String, String>,
     /// The last day of the latest release.
     pub(super) released_to: NaiveDate,
 }
@@ -222,6 +225,7 @@ impl Drive<'_> {
                 }
                 Fact::Paid(payment) => {
                     let Some(id) = self.members[at].contracts.get(&payment.contract).copied() else { continue };
+                    self.members[at].payers.insert(payment.contract.clone(), payment.payer());
                     let new = payments::NewPayment {
                         receipt_no: payment.receipt.clone(),
                         paid_at: payment.at.to_utc(),
@@ -292,8 +296,14 @@ impl Drive<'_> {
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
         };
-        let acting = refund::Acting { act: refunds::model::Act::Approve, comment: "家长退学", version: None };
-        match refund::act(self.state, caller, asked, acting).await {
+        // The school's only person asked; an official of the bureau decides.
+        let acting = refund::Acting {
+            act: refunds::model::Act::Approve,
+            comment: "家长退学，已核对付款凭证",
+            charged_units: None,
+            version: None,
+        };
+        match refund::act(self.state, &self.at(&self.official, caller.now), asked, acting).await {
             Ok(()) => {}
             Err(refunds::RefundError::Db(error)) => return Err(error.into()),
             Err(_) => return Ok(()),
@@ -302,7 +312,7 @@ impl Drive<'_> {
         let mut conn = Scope::system(caller.actor.tenant).begin(&self.state.pools).await?;
         let order = store::refund_order(&mut conn, asked).await?;
         conn.commit().await?;
-        let name = format!("家长{contract}");
+        let name = self.members[at].payers.get(contract).cloned().unwrap_or_default();
         self.members[at].orders.push(Order { order_ref: order.0, amount_fen: order.1, name, account: None });
         Ok(())
     }
@@ -384,18 +394,21 @@ impl Drive<'_> {
         self.deliver(arrived, now).await
     }
 
-    /// Everything that money obeys, school by school.
+    /// Everything that the books obey, and what the banks know of each account.
     async fn check(&self, day: NaiveDate) -> Result<(), SimulationError> {
         let tenant = self.official.actor.tenant;
+        let mut first: Option<Fault> = None;
+        let mut told = |fault: Fault| {
+            first.get_or_insert(fault);
+        };
+        doctor::bureau(self.state, tenant, self.state.clock.now(), &mut told, &mut |_| {}).await?;
+        if let Some(fault) = first {
+            return Err(SimulationError::Fault { day, fault });
+        }
         let mut conn = Scope::system(tenant).begin(&self.state.pools).await?;
-        for member in &self.members {
-            let all_delivered = member.files.is_empty();
+        for member in self.members.iter().filter(|member| member.files.is_empty()) {
             let (fen, entries) = member.accounts.reported();
-            let expected = Expected {
-                balance_fen: all_delivered.then_some(fen),
-                entries: all_delivered.then_some(i64::from(entries)),
-            };
-            store::school(&mut conn, member.institution, &expected, day).await?;
+            store::school(&mut conn, member.institution, (fen, i64::from(entries)), day).await?;
         }
         conn.commit().await?;
         Ok(())

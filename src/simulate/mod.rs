@@ -1,8 +1,9 @@
 //! A simulated county: parents pay and learn, banks report late or broken, and some owners empty their accounts.
 //!
 //! [`world`] makes up what happens, day by day, from a seed alone; [`bank`] books it and writes the statement files of a real
-//! bank's shape; [`setup`] makes the county and [`drive`] feeds both to the service's own commands, as people and banks would; [`store`] asks every week
-//! whether money was lost or made; [`report`] says how early each kind of warning came and how often for nothing.
+//! bank's shape; [`setup`] makes the county and [`drive`] feeds both to the service's own commands, as people and banks would, and asks the
+//! [`doctor`](crate::doctor) every week whether the books hold together; [`store`] compares them with the banks'; [`report`] says how
+//! early each kind of warning came and how often for nothing.
 //!
 //! Nothing here judges: what warns is the detector of the service.
 
@@ -20,8 +21,10 @@ use chrono::NaiveDate;
 use crate::{
     db::DbError,
     demo::DemoError,
+    doctor::deep::DeepError,
     escrow::{EscrowError, ingest::IngestError},
     institutions::RegisterError,
+    kernel::Fault,
     ledger::{LedgerError, refunds::RefundError, releases::ReleaseError},
 };
 
@@ -42,8 +45,8 @@ pub struct Plan {
 pub enum SimulationError {
     #[error("institution {institution}, {day}: {what}: {found}, not {wanted}")]
     Invariant { what: &'static str, day: NaiveDate, institution: i64, found: i64, wanted: i64 },
-    #[error("contract {contract}, {day}: its totals are not those of its payments and lessons")]
-    Contract { contract: String, day: NaiveDate },
+    #[error("{day}: {fault}")]
+    Fault { day: NaiveDate, fault: Fault },
     #[error("the file {0} is cut off and was taken in all the same")]
     Broken(String),
     #[error("the county could not be made: {0}")]
@@ -62,6 +65,8 @@ pub enum SimulationError {
     Release(#[from] ReleaseError),
     #[error("a statement was not taken in: {0}")]
     Ingest(#[from] IngestError),
+    #[error("the books could not be looked at: {0}")]
+    Look(#[from] DeepError),
     #[error(transparent)]
     Db(#[from] DbError),
 }

@@ -35,7 +35,7 @@ impl Drive<'_> {
                 (&school, Step::Explain, "集中报名和按周划拨所致，合同、课时与流水已核对。"),
                 (&bureau, Step::Resolve, "与银行流水、合同台账核对一致。"),
             ] {
-                let handling = Handling { step, comment, version: None, to: None, files: (&[], 0) };
+                let handling = Handling { step, comment, version: None, to: None, files: (&[], 0), conclusion: None };
                 commands::handle(self.state, by, warning.id, handling).await?;
             }
         }

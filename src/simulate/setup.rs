@@ -110,6 +110,7 @@ impl<'a> Drive<'a> {
                 orders: Vec::new(),
                 contracts: BTreeMap::new(),
                 latest: BTreeMap::new(),
+                payers: BTreeMap::new(),
                 released_to: plan.from - Days::new(1),
             };
             filing::file(state, &member.admin, &member.filing(&school.account, "")).await?;

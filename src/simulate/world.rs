@@ -79,6 +79,17 @@ pub struct Payment {
     pub outside: Option<&'static str>,
 }
 
+impl Payment {
+    fn is_lent(&self) -> bool {
+        self.channel == "loan"
+    }
+
+    /// Whom the bank names.
+    pub fn payer(&self) -> String {
+        if self.is_lent() { LENDER.to_owned() } else { format!("家长{}", self.contract) }
+    }
+}
+
 /// A contract under way.
 #[derive(Debug, Clone)]
 struct Course {
@@ -286,13 +297,13 @@ impl World {
         });
         let mut balance_fen = balance_fen;
         for payment in paid {
-            let lent = payment.channel == "loan";
+            let lent = payment.is_lent();
             balance_fen += payment.amount_fen;
             booked.push(Booking {
                 at: payment.at,
                 credit: true,
                 amount_fen: payment.amount_fen,
-                name: if lent { LENDER.to_owned() } else { format!("家长{}", payment.receipt) },
+                name: payment.payer(),
                 account: None,
                 remittance: format!("{} {}", payment.receipt, if lent { "分期放款" } else { "学费" }),
             });

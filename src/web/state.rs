@@ -2,9 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     config::Service,
-    db::{Database, Pools},
+    db::{Database, Gather, Pools},
     escrow::ingest::Pushes,
     identity::{
         machine::Nonces,
@@ -17,6 +19,9 @@ use crate::{
 };
 
 use super::{live::Live, once::UnderWay, pace::Pace};
+
+/// Deliveries whose consequences are looked up at once.
+const DELIVERIES_AT_ONCE: usize = 256;
 
 /// Shared by all workers; cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,6 +38,8 @@ pub struct AppState {
     pub service: Arc<Service>,
     /// Writes with an `Idempotency-Key` that are not over yet.
     pub under_way: UnderWay,
+    /// Accounts that something was delivered for, by bureau, and when: what follows from it is looked up together.
+    pub deliveries: Gather<i32, (Vec<i64>, DateTime<Utc>), ()>,
     /// Nonces of signed requests on their way in.
     pub nonces: Nonces,
     /// Pushes of banks on their way in.
@@ -76,6 +83,7 @@ impl AppState {
             calendar: Arc::new(calendar),
             service: Arc::new(service),
             under_way: UnderWay::default(),
+            deliveries: Gather::new(DELIVERIES_AT_ONCE, 1),
             nonces: Nonces::default(),
             pushes: Pushes::default(),
             directory: database.directory.clone(),

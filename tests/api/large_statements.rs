@@ -37,9 +37,18 @@ fn statement(account: &str, opening_fen: i64, lines: &[Owned]) -> (String, i64) 
 async fn told(world: &World) -> (Value, Vec<String>) {
     let id = world.account_id().await;
     let mut account = world.admin.json(&format!("/escrow/accounts/{id}")).await;
-    for own in
-        ["id", "account", "institution_id", "institution_name", "credit_code", "institution", "created_at", "bank"]
-    {
+    for own in [
+        "id",
+        "account",
+        "account_name",
+        "region",
+        "institution_id",
+        "institution_name",
+        "credit_code",
+        "institution",
+        "created_at",
+        "bank",
+    ] {
         account.as_object_mut().unwrap().remove(own);
     }
     let warnings = world.admin.json("/warnings?limit=100").await;

@@ -174,13 +174,21 @@ async fn a_refund_is_shown_step_by_step_before_it_is_asked_for_and_paid_out_in_t
     refused(&world.org, &path, &[("do", "ask"), ("shown_fen", "480000")], 422).await;
     let asked = leads(&world.org, &path, &[("do", "ask"), ("shown_fen", "470000")]).await;
     let list = world.org.page(&asked).await;
-    assert!(list.contains("已申请退费") && list.contains("同意退 ¥4,700.00"), "{list}");
+    assert!(list.contains("已申请退费") && list.contains("等教育局决定") && !list.contains("同意退"), "{list}");
     let id = list[list.find("/org/refunds/").unwrap() + 13..].split('"').next().unwrap().to_owned();
     refused(&world.org, &format!("/org/refunds/{id}"), &[("action", "withdraw"), ("version", "1")], 422).await;
     refused(&world.org, &format!("/org/refunds/{id}"), &[("action", "approve"), ("version", "9")], 409).await;
     let stranger = World::new().await;
     refused(&stranger.org, &format!("/org/refunds/{id}"), &[("action", "approve"), ("version", "1")], 404).await;
-    leads(&world.org, &format!("/org/refunds/{id}"), &[("action", "approve"), ("version", "1")]).await;
+    // Nobody sees at the bank who paid: the bureau decides, and says what it rests on.
+    refused(&world.org, &format!("/org/refunds/{id}"), &[("action", "approve"), ("version", "1")], 409).await;
+    let bureau = format!("/b/ledger/{}", world.credit_code);
+    assert!(world.admin.page(&bureau).await.contains("同意退 ¥4,700.00"));
+    refused(&world.admin, &format!("/b/refunds/{id}"), &[("version", "1")], 422).await;
+    let typed = [("version", "1"), ("comment", "已核对"), ("charged_units", "几节")];
+    let text = refused(&world.admin, &format!("/b/refunds/{id}"), &typed, 422).await;
+    assert!(text.contains("不是课时数") && text.contains("已核对"), "{text}");
+    leads(&world.admin, &format!("/b/refunds/{id}"), &[("version", "1"), ("comment", "已核对付款凭证")]).await;
     let page = world.org.page(&place).await;
     assert!(page.contains("待付款") && page.contains("已解除"), "{page}");
     assert!(!page.contains(">登记考勤<"), "no lesson is given any more");

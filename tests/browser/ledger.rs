@@ -78,10 +78,19 @@ async fn a_parent_confirms_a_lesson_by_the_link_and_the_rest_is_refunded() {
     org.picture("refund-1280").await;
     org.click("button[value=ask]").await;
     org.says("已申请退费").await;
-    org.click("button[value=approve]").await;
-    org.says("已同意退费").await;
+    org.says("等教育局决定").await;
     accessible(&org, "the refunds").await;
     org.close().await;
+
+    // The bank has not told yet who paid: the bureau decides.
+    let bureau = Browser::open(1280).await;
+    bureau.sign_in(&world.admin).await;
+    bureau.go(&format!("/b/ledger/{}", world.credit_code)).await;
+    bureau.fill("textarea[name=comment]", "已核对家长付款凭证").await;
+    bureau.click("button[value=approve]").await;
+    bureau.says("已同意退费").await;
+    accessible(&bureau, "a refund that the bureau decides").await;
+    bureau.close().await;
 }
 
 #[tokio::test]

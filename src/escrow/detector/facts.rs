@@ -88,22 +88,24 @@ impl AccountFacts {
 
 impl AccountFacts {
     /// What the filing of an account says: mode, registered name, where releases go, the institution's other dedicated
-    /// accounts, and the legal representative.
+    /// accounts, the legal representative, and the staff that filings publish.
     pub fn filed(
         mode: &str,
         institution: &str,
         payee: Option<FiledAccount>,
         own_accounts: Vec<FiledAccount>,
         legal_person: &str,
+        staff: &[String],
     ) -> AccountFacts {
         let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
-        let person = |name| Person { name, relation: Relation::LegalRepresentative };
+        let representative = named(legal_person).map(|name| Person { name, relation: Relation::LegalRepresentative });
+        let staff = staff.iter().filter_map(|name| named(name)).map(|name| Person { name, relation: Relation::Staff });
         AccountFacts {
             mode: mode.parse().ok(),
             institution: named(institution),
             payee,
             own_accounts,
-            persons: named(legal_person).map(person).into_iter().collect(),
+            persons: representative.into_iter().chain(staff).collect(),
             siblings: Siblings::default(),
         }
     }

@@ -38,5 +38,6 @@ pub use lenders::why as lender_word_means;
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};
 pub use obligations::{Obligation, ObligationEvent, Obligations, OwedDay};
 pub use replay::{AccountReport, ReplayError, Simulation, replay, simulate};
+pub(in crate::escrow) use rows::Table;
 pub use rows::{AccountRows, EntryRow, RowError, read_entries, read_obligations};
 pub use siblings::{OnItsWay, Sibling, SiblingDay, Siblings, names};

@@ -198,21 +198,21 @@ pub fn read_obligations(csv: &[u8]) -> Result<BTreeMap<String, Obligations>, Row
 }
 
 /// A CSV file with a header line.
-struct Table<'c> {
+pub(in crate::escrow) struct Table<'c> {
     reader: csv::Reader<&'c [u8]>,
     columns: HashMap<String, usize>,
     record: csv::StringRecord,
 }
 
 /// The current row of a [`Table`].
-struct Row<'t> {
+pub(in crate::escrow) struct Row<'t> {
     line: u64,
     columns: &'t HashMap<String, usize>,
     record: &'t csv::StringRecord,
 }
 
 impl<'c> Table<'c> {
-    fn open(csv: &'c [u8], required: &[&str], optional: &[&str]) -> Result<Table<'c>, RowError> {
+    pub(in crate::escrow) fn open(csv: &'c [u8], required: &[&str], optional: &[&str]) -> Result<Table<'c>, RowError> {
         let csv = csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv);
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv);
         let header = reader.headers().map_err(unreadable)?.clone();
@@ -238,7 +238,7 @@ impl<'c> Table<'c> {
         }
     }
 
-    fn next_row(&mut self) -> Result<Option<Row<'_>>, RowError> {
+    pub(in crate::escrow) fn next_row(&mut self) -> Result<Option<Row<'_>>, RowError> {
         if !self.reader.read_record(&mut self.record).map_err(unreadable)? {
             return Ok(None);
         }
@@ -249,33 +249,33 @@ impl<'c> Table<'c> {
 
 impl Row<'_> {
     /// Empty for a column that the file does not have.
-    fn cell(&self, column: &str) -> &str {
+    pub(in crate::escrow) fn cell(&self, column: &str) -> &str {
         self.columns.get(column).and_then(|index| self.record.get(*index)).unwrap_or("")
     }
 
     /// `None` for an empty cell.
-    fn text(&self, column: &str) -> Option<String> {
+    pub(in crate::escrow) fn text(&self, column: &str) -> Option<String> {
         Some(self.cell(column)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
-    fn refuse(&self, column: &str, value: &str, problem: &str, mend: &str) -> RowError {
+    pub(in crate::escrow) fn refuse(&self, column: &str, value: &str, problem: &str, mend: &str) -> RowError {
         let problem = format!("“{}” {problem}", quoted(value));
         RowError { line: self.line, column: Some(column.to_owned()), problem, mend: mend.to_owned() }
     }
 
-    fn filled(&self, column: &str) -> Result<&str, RowError> {
+    pub(in crate::escrow) fn filled(&self, column: &str) -> Result<&str, RowError> {
         match self.cell(column) {
             "" => Err(self.refuse(column, "", "is empty", "fill it in")),
             text => Ok(text),
         }
     }
 
-    fn one_of<T: FromStr>(&self, column: &str, problem: &str, mend: &str) -> Result<T, RowError> {
+    pub(in crate::escrow) fn one_of<T: FromStr>(&self, column: &str, problem: &str, mend: &str) -> Result<T, RowError> {
         let text = self.cell(column);
         text.parse().map_err(|_| self.refuse(column, text, problem, mend))
     }
 
-    fn instant(&self, column: &str) -> Result<DateTime<Utc>, RowError> {
+    pub(in crate::escrow) fn instant(&self, column: &str) -> Result<DateTime<Utc>, RowError> {
         let text = self.cell(column);
         let mend = "write RFC 3339 with an offset, e.g. 2026-03-02T10:15:00+08:00";
         DateTime::parse_from_rfc3339(text)
@@ -284,7 +284,7 @@ impl Row<'_> {
             .ok_or_else(|| self.refuse(column, text, "is not an instant", mend))
     }
 
-    fn fen(&self, column: &str) -> Result<i64, RowError> {
+    pub(in crate::escrow) fn fen(&self, column: &str) -> Result<i64, RowError> {
         let text = self.cell(column);
         let mend = "write digits only, e.g. 125000 for 1250.00 yuan";
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {

@@ -8,7 +8,7 @@ use super::{
     model::{Attachment, FileKind},
 };
 use crate::{
-    escrow::model::Step,
+    escrow::model::{Conclusion, Step},
     identity::{Action, Caller},
     web::{
         Access, FieldError, Input, Problem, Route,
@@ -79,6 +79,7 @@ struct ActionRequest {
     comment: String,
     version: Option<i32>,
     to: Option<i64>,
+    conclusion: Option<Conclusion>,
 }
 
 /// A step about a warning as a program sends it: JSON, or a form with the same fields and files named `file`.
@@ -90,6 +91,8 @@ pub struct Asked {
     pub version: Option<i32>,
     /// The post of the colleague, for `hand_over`.
     pub to: Option<i64>,
+    /// For `resolve`: whether it was `founded`, or `unfounded` and a false alarm.
+    pub conclusion: Option<Conclusion>,
     pub files: Vec<Sent>,
     pub limit: usize,
 }
@@ -102,14 +105,14 @@ impl Asked {
             return of_form(Attached::from_request(request, &mut payload).await?);
         }
         let Input(asked) = Input::<ActionRequest>::from_request(request, &mut payload).await?;
-        let ActionRequest { action, comment, version, to } = asked;
-        Ok(Asked { action, comment, version, to, files: Vec::new(), limit: 0 })
+        let ActionRequest { action, comment, version, to, conclusion } = asked;
+        Ok(Asked { action, comment, version, to, conclusion, files: Vec::new(), limit: 0 })
     }
 }
 
 fn of_form(sent: Attached) -> Result<Asked, Problem> {
     let wrong = |path: &str, zh: &str, en: &str| Problem::invalid(vec![FieldError::new(path, path, zh, en)]);
-    let known = ["action", "comment", "version", "to", "_csrf"];
+    let known = ["action", "comment", "version", "to", "conclusion", "_csrf"];
     if let Some((name, _)) = sent.form.pairs().iter().find(|(name, _)| !known.contains(&name.as_str())) {
         return Err(wrong(name, "没有这个字段", "there is no such field"));
     }
@@ -126,6 +129,12 @@ fn of_form(sent: Attached) -> Result<Asked, Problem> {
         comment: sent.form.get("comment").to_owned(),
         version: version.map_err(|_| wrong("version", "应为整数", "a whole number"))?,
         to: number("to")?,
+        conclusion: match sent.form.get("conclusion") {
+            "" => None,
+            said => Some(
+                said.parse().map_err(|_| wrong("conclusion", "须为 founded 或 unfounded", "founded or unfounded"))?,
+            ),
+        },
         files: sent.files,
         limit: sent.limit,
     })

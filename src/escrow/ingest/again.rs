@@ -1,6 +1,6 @@
 //! What comes again: what is known of an entry when several deliveries tell it, and what only looks like another delivery.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -84,6 +84,20 @@ impl Work<'_> {
         known: orders::Known,
         bettered: &mut [Bettered],
     ) -> Result<(), IngestError> {
+        if known.waiting {
+            self.settle_again(account, known, bettered).await?;
+        }
+        rows::better(self.tx, self.tenant(), account.id, bettered).await?;
+        Ok(orders::moved(self.tx, self.tenant(), account, bettered).await?)
+    }
+
+    /// Settles what the fuller entries carry out or bear out, of those that do neither yet.
+    async fn settle_again(
+        &self,
+        account: &Account,
+        known: orders::Known,
+        bettered: &mut [Bettered],
+    ) -> Result<(), IngestError> {
         let refs: Vec<&str> = bettered.iter().map(|one| one.entry.bank_ref.as_str()).collect();
         let tied = orders::tied(self.tx, self.tenant(), account.id, &refs).await?;
         let free = |entry: &&NewEntry| entry.order_ref.is_none() && !tied.contains(&entry.bank_ref);
@@ -91,13 +105,13 @@ impl Work<'_> {
         open.sort_unstable_by(|a, b| (a.booked_at, a.seq, &a.bank_ref).cmp(&(b.booked_at, b.seq, &b.bank_ref)));
         let mut open = Arc::new(open);
         self.settle(account, known, &mut open).await?;
-        for settled in open.iter() {
-            if let Some(one) = bettered.iter_mut().find(|one| one.entry.bank_ref == settled.bank_ref) {
-                one.entry.clone_from(settled);
+        let settled: HashMap<&str, &NewEntry> = open.iter().map(|entry| (entry.bank_ref.as_str(), entry)).collect();
+        for one in bettered {
+            if let Some(entry) = settled.get(one.entry.bank_ref.as_str()) {
+                one.entry.clone_from(entry);
             }
         }
-        rows::better(self.tx, self.tenant(), account.id, bettered).await?;
-        Ok(orders::moved(self.tx, self.tenant(), account, bettered).await?)
+        Ok(())
     }
 
     /// Which new entries say the same as one of another day. Only those without a reference of the bank's own: under one,

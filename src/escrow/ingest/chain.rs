@@ -86,14 +86,23 @@ impl Sums {
     /// At each of `instants`, which are in order; `between` holds the effect from one (counted from 1, 0 before the
     /// first) to the next, `entries` are more of them, in order of booking.
     pub fn new(instants: &[DateTime<Utc>], between: &[(usize, i128)], entries: &[NewEntry]) -> Sums {
+        Sums::of(instants, between, entries.iter().map(|entry| (entry.booked_at, entry.effect_fen())))
+    }
+
+    /// The same of entries of which only instant and effect are known.
+    pub fn of(
+        instants: &[DateTime<Utc>],
+        between: &[(usize, i128)],
+        entries: impl Iterator<Item = (DateTime<Utc>, i64)>,
+    ) -> Sums {
         let mut gains = vec![0; instants.len() + 1];
         between.iter().for_each(|(place, fen)| gains[(*place).min(instants.len())] += fen);
         let mut place = 0;
-        for entry in entries {
-            while instants.get(place).is_some_and(|at| *at <= entry.booked_at) {
+        for (booked_at, effect_fen) in entries {
+            while instants.get(place).is_some_and(|at| *at <= booked_at) {
                 place += 1;
             }
-            gains[place] += i128::from(entry.effect_fen());
+            gains[place] += i128::from(effect_fen);
         }
         let mut sum = 0;
         let before = instants.iter().zip(gains).map(|(at, gain)| {

@@ -21,6 +21,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use tokio_postgres::error::SqlState;
 
 use super::{
     IngestError,
@@ -56,7 +57,7 @@ use crate::{
 };
 
 /// Bytes of a piece: large enough to be written in one go, small enough to be held a few times.
-const PIECE: usize = 12 << 20;
+const PIECE: usize = 8 << 20;
 /// Months that room is made for at most; a file that covers more is read as a whole.
 const MONTHS_MAX: usize = 60;
 
@@ -266,7 +267,7 @@ fn read(
     };
     let mut judging = Judging::of(start.onward.as_ref(), opening_fen, &grounds);
     let mut order = Order { before: None, extent: None, months: start.months };
-    while let Some(entries) = flow.next()? {
+    while let Some(entries) = flow.read_on()? {
         let mut checked_entries = Vec::with_capacity(entries.len());
         for entry in entries {
             // What is wrong with it is told by the way that reads the file as a whole.
@@ -487,7 +488,11 @@ impl Entering<'_> {
                     return Err(Stop::NotPlain);
                 }
             }
-            let added = rows::add(self.tx, owner, &entries).await?;
+            let added = rows::add(self.tx, owner, &entries).await.map_err(|error| match error.code() {
+                // The file gives a line twice; which of them counts, its balances tell.
+                Some(&SqlState::UNIQUE_VIOLATION) => Stop::NotPlain,
+                _ => error.into(),
+            })?;
             if added != entries.len() as u64 {
                 return Err(Stop::NotPlain);
             }

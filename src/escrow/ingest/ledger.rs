@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     IngestError,
     entries::NewEntry,
-    matching::{self, Match, Waiting, What},
+    matching::{self, Accounts, Match, Order, Waiting, What},
     store::{
         accounts::Account,
         orders::{self, Known},
@@ -23,7 +23,7 @@ use crate::{
         policy::Policies,
     },
     kernel::private::AccountNumber,
-    ledger::{self, PaidRefund},
+    ledger::{self, PaidRefund, Route},
 };
 
 /// A payment is booked by the bank at most so long after it was told.
@@ -46,8 +46,16 @@ impl Work<'_> {
             amounts.dedup();
             amounts
         };
-        let orders = orders::orders(self.tx, self.tenant(), account, &amounts(false)).await?;
         let institution = account.institution_id;
+        let mut orders = orders::orders(self.tx, self.tenant(), account, &amounts(false)).await?;
+        let refunded: Vec<i64> = orders.iter().filter_map(|(_, contract)| *contract).collect();
+        if !refunded.is_empty() {
+            let payers = ledger::payers(self.tx, &self.vault, (self.tenant(), institution), &refunded).await?;
+            for (order, contract) in &mut orders {
+                order.to.payers = contract.and_then(|contract| payers.get(&contract).cloned()).unwrap_or_default();
+            }
+        }
+        let orders: Vec<Order> = orders.into_iter().map(|(order, _)| order).collect();
         let payments = match account.takes_payments() {
             true => orders::payments(self.tx, self.tenant(), institution, &amounts(true), since).await?,
             false => Vec::new(),
@@ -59,7 +67,11 @@ impl Work<'_> {
             let digests = self.vault.digests::<AccountNumber>(number);
             account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
         };
-        let found = Waiting::new(orders, payments).settle(entries, &self.calendar, is_payee);
+        let has_hash = |number: &str, hash: &[u8]| {
+            self.vault.digests::<AccountNumber>(number).iter().any(|digest| digest.as_slice() == hash)
+        };
+        let accounts = Accounts { is_payee: &is_payee, has_hash: &has_hash };
+        let found = Waiting::new(orders, payments).settle(entries, &self.calendar, &accounts);
         if found.is_empty() {
             return Ok(());
         }
@@ -72,7 +84,20 @@ impl Work<'_> {
         for one in found {
             match one {
                 Match::Payment { entry, payment } => ties.push((*payment, &entries[*entry])),
-                Match::Order { entry, order } => {
+                Match::Astray { entry, refund, order_ref } => {
+                    let entry = &entries[*entry];
+                    let event = Event {
+                        action: "refund.astray",
+                        subject_kind: "refund",
+                        subject_id: refund.to_string(),
+                        institution: Some(account.institution_id),
+                        after: Some(json!({"order_ref": order_ref, "amount_fen": entry.amount_fen,
+                                           "bank_ref": entry.bank_ref})),
+                        ..Event::default()
+                    };
+                    self.tx.record(self.caller, event);
+                }
+                Match::Order { entry, order, route } => {
                     let entry = &entries[*entry];
                     match order.what {
                         What::Release => {
@@ -83,15 +108,20 @@ impl Work<'_> {
                             account: account.id,
                             booked_at: entry.booked_at,
                             bank_ref: &entry.bank_ref,
+                            route: route.unwrap_or(Route::Undetermined),
                         }),
+                    }
+                    let mut after = json!({"order_ref": order.order_ref, "amount_fen": order.amount_fen,
+                                           "bank_ref": entry.bank_ref});
+                    if let Some(route) = route {
+                        after["route"] = json!(route.to_string());
                     }
                     let event = Event {
                         action: "order.settled",
                         subject_kind: if order.what == What::Release { "release_order" } else { "refund" },
                         subject_id: order.id.to_string(),
                         institution: Some(account.institution_id),
-                        after: Some(json!({"order_ref": order.order_ref, "amount_fen": order.amount_fen,
-                                           "bank_ref": entry.bank_ref})),
+                        after: Some(after),
                         ..Event::default()
                     };
                     self.tx.record(self.caller, event);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     escrow::{
         detector::{Change, Level, Step, Warning, WarningKind},
-        model::Status,
+        model::{Conclusion, Status},
     },
     kernel::clock,
 };
@@ -22,6 +22,8 @@ pub struct StoredWarning {
     pub resolved_by: Option<String>,
     /// The facts that people had before them when they closed it.
     pub resolved_through: Option<DateTime<Utc>>,
+    /// What they found then.
+    pub conclusion: Option<Conclusion>,
     /// Its level may be above that of its steps: people raised it.
     pub warning: Warning,
 }
@@ -219,6 +221,7 @@ mod tests {
             status,
             resolved_by: by.map(str::to_owned),
             resolved_through: by.map(|_| DateTime::default()),
+            conclusion: None,
             warning,
         }
     }

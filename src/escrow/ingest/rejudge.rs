@@ -9,23 +9,81 @@ use chrono::TimeDelta;
 
 use super::{
     IngestError,
+    entries::Extent,
     model::{Delivery, PUSH, WarningNews},
     news::Teller,
+    reconcile::StoredWarning,
     store::{
-        accounts::{self, Outcome},
+        accounts::{self, Account, Outcome},
         orders, siblings, warnings,
     },
     transaction::Transaction,
-    work::Work,
+    work::{Judged, Work},
 };
 use crate::{
     db::Scope,
-    escrow::policy::Policies,
+    escrow::{detector::Obligations, policy::Policies},
     identity::{Actor, Caller},
     kernel::clock,
     policies,
     web::AppState,
 };
+
+/// What stands for a delivery where there is none.
+pub(super) struct Nothing {
+    delivery: Delivery,
+    extents: HashMap<usize, Extent>,
+}
+
+impl Default for Nothing {
+    fn default() -> Nothing {
+        let delivery = Delivery {
+            file_name: String::new(),
+            format: PUSH.to_owned(),
+            sha256: [0; 32],
+            target: None,
+            statements: Vec::new(),
+        };
+        Nothing { delivery, extents: HashMap::new() }
+    }
+}
+
+impl Nothing {
+    /// Work on accounts without a delivery.
+    pub(super) fn work<'a>(
+        &'a self,
+        state: &AppState,
+        tx: &'a Transaction,
+        caller: &'a Caller,
+        policies: Arc<Policies>,
+    ) -> Work<'a> {
+        Work {
+            tx,
+            caller,
+            policies,
+            calendar: Arc::clone(&state.calendar),
+            vault: state.pools.vault().clone(),
+            delivery: &self.delivery,
+            repeated: &[],
+            extents: &self.extents,
+            tells_others: Mutex::new(false),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// What is stored of an account's warnings, and what its whole history comes to by what is known now.
+    pub(super) async fn judge_anew(
+        &self,
+        account: &Account,
+        owed: Option<&Obligations>,
+    ) -> Result<(Vec<StoredWarning>, Judged), IngestError> {
+        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
+        let runs = self.runs(account).await?;
+        let judged = self.replay(account, &stored, &runs, account.statement_on, owed).await?;
+        Ok((stored, judged))
+    }
+}
 
 /// The accounts of a bureau of which it was learned anew what is owed on days that are judged already, and those whose
 /// figures were never written.
@@ -69,24 +127,8 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
     let caller = Caller { actor: Actor::system(tenant), request_id: "rejudge".to_owned(), now: state.clock.now() };
     let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
     let chain = policies::chain_by(&tx, tenant).await?;
-    let delivery = Delivery {
-        file_name: String::new(),
-        format: PUSH.to_owned(),
-        sha256: [0; 32],
-        target: None,
-        statements: Vec::new(),
-    };
-    let work = Work {
-        tx: &tx,
-        caller: &caller,
-        policies: Arc::new(Policies::of(&chain)),
-        calendar: Arc::clone(&state.calendar),
-        vault: state.pools.vault().clone(),
-        delivery: &delivery,
-        repeated: &[],
-        extents: &HashMap::new(),
-        tells_others: Mutex::new(false),
-    };
+    let nothing = Nothing::default();
+    let work = nothing.work(state, &tx, &caller, Arc::new(Policies::of(&chain)));
     let (public_url, in_force) = (state.public_url(), chain.on(caller.today()));
     let teller = Teller { caller: &caller, calendar: &state.calendar, in_force: &in_force, public_url };
     let mut account = accounts::lock(&tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
@@ -100,10 +142,7 @@ pub async fn rejudge(state: &AppState, tenant: i32, account: i64) -> Result<Vec<
     if account.entry_count == 0 {
         accounts::set_required(&tx, tenant, account.id, &required).await?;
     } else {
-        let stored = warnings::of_account(&tx, tenant, account.id).await?;
-        let runs = work.runs(&account).await?;
-        let through = account.statement_on;
-        let judged = work.replay(&account, &stored, &runs, through, obligations.as_deref()).await?;
+        let (stored, judged) = work.judge_anew(&account, obligations.as_deref()).await?;
         let outcome = Outcome {
             opening_fen: account.opening_fen,
             opening_on: account.opening_on,

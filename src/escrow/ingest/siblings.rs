@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use tokio_postgres::{Client, Error};
 
 use super::{
     IngestError,
@@ -33,6 +34,21 @@ pub(super) struct Beside {
     pub changed_on: Option<NaiveDate>,
     /// The earliest day of which the others have to be judged anew.
     pub others_from: Option<NaiveDate>,
+}
+
+/// What the others have to do with an account, by what is on record; nothing is written.
+pub(super) async fn on_record(client: &Client, tenant: i32, account: &Account) -> Result<Siblings, Error> {
+    if account.other_ids.is_empty() {
+        return Ok(Siblings::default());
+    }
+    let institution = account.institution_id;
+    let (others, first_on) = store::others(client, tenant, (institution, account.id)).await?;
+    let Some(first_on) = first_on else { return Ok(Siblings::default()) };
+    let since = clock::midnight(first_on.checked_sub_days(Days::new(BEFORE)).unwrap_or(first_on));
+    let found = store::transfers(client, tenant, institution, since).await?;
+    let days = store::days(client, tenant, &others, since).await?;
+    let (known, moving) = (store::known_of(&found, account.id), store::on_their_way(&found));
+    Ok(Siblings::new((account.in_use_from, account.in_use_until), &days, known, &moving))
 }
 
 impl Work<'_> {

@@ -134,7 +134,7 @@ async fn turn_red(work: &mut Work<'_>, approval: &Approval) -> Result<(), Refuse
         };
         warnings::stand(conn, warning.id, &standing, caller.now).await?;
         warnings::add_action(conn, caller, warning, Step::Escalate.into(), reason).await?;
-        commands::record(conn, caller, warning, (Step::Escalate, None), (Status::Escalated, Level::Red), reason)
+        commands::record(conn, caller, warning, (Step::Escalate, None, None), (Status::Escalated, Level::Red), reason)
             .await?;
     }
     if let Some(warning) = open.first() {

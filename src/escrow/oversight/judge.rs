@@ -21,6 +21,9 @@ const LENDERS_BACK: TimeDelta = TimeDelta::days(90);
 /// How far back payments are put together by pupil.
 const SPLIT_BACK: TimeDelta = TimeDelta::days(30);
 
+/// Where the holidays of a year are not known, money is in by now that was paid so long ago.
+const LONGEST_SETTLING: Days = Days::new(14);
+
 /// What the rules said: of each subject and kind that could be judged, an alarm or none.
 #[derive(Debug, Default)]
 pub struct Judged(pub BTreeMap<(Subject, WarningKind), Option<Alarm>>);
@@ -149,10 +152,12 @@ async fn read_ledger(
     for (id, payment) in ledger::elsewhere(conn, ids).await? {
         of(id, &mut |known| known.outside.payments.push(payment.clone()));
     }
-    for (id, pupil) in ledger::unpaid(conn, ids).await? {
+    let settled = workdays_before(calendar, today, limits.outside.settled_workdays);
+    let surely_settled = settled.or_else(|| today.checked_sub_days(LONGEST_SETTLING)).unwrap_or(today);
+    for (id, pupil) in ledger::unpaid(conn, ids, surely_settled).await? {
         of(id, &mut |known| known.outside.unpaid.push(pupil.clone()));
     }
-    if let Some(settled) = workdays_before(calendar, today, limits.outside.settled_workdays) {
+    if let Some(settled) = settled {
         for (id, dues) in ledger::dues(conn, ids, settled, limits.prepay.payment_max_fen).await? {
             of(id, &mut |known| known.outside.dues = Some(dues));
         }
@@ -169,8 +174,13 @@ async fn read_ledger(
     for (id, inflow) in facts::lenders(conn, ids, now - LENDERS_BACK).await? {
         of(id, &mut |known| known.loans.inflows.push(inflow));
     }
-    for (id, due_on) in ledger::overdue_refunds(conn, ids, today).await? {
+    let mut late: BTreeMap<i64, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    for (id, (due_on, pupil)) in ledger::overdue_refunds(conn, ids, today).await? {
         of(id, &mut |known| known.refunds.open_due_on.push(due_on));
+        late.entry(id).or_default().insert(pupil);
+    }
+    for (id, families) in late {
+        of(id, &mut |known| known.refunds.late_families = i64::try_from(families.len()).unwrap_or(i64::MAX));
     }
     let week = today.checked_sub_days(Days::new(7)).unwrap_or(today);
     for (id, (asking, on)) in ledger::asking(conn, ids, (week, today)).await? {

@@ -4,6 +4,7 @@ use chrono::NaiveTime;
 
 use crate::{
     escrow::{detector::Level, policy::Policy},
+    ledger::rules::refund,
     policies::{
         InForce,
         registry::{PAYMENT_MAX, oversight as parameters},
@@ -67,6 +68,8 @@ pub struct RefundLimits {
     /// Overdue refunds from which each level counts.
     pub tiers: [(Level, i64); 3],
     pub asked_share_bp: i64,
+    /// REFUND-OVERDUE: of one refund by itself.
+    pub one: refund::Limits,
 }
 
 /// When and how people are told.
@@ -154,11 +157,13 @@ impl Limits {
                     (Level::Red, number(parameters::BACKLOG_RED.id)),
                 ],
                 asked_share_bp: number(parameters::BACKLOG_SHARE.id),
+                one: refund::Limits::of(in_force),
             },
             filing_workdays: whole(in_force, parameters::FILING_WORKDAYS.id),
             telling: TellingLimits::of(in_force),
-            version: in_force
-                .version(&Policy::default().version, |id| id.starts_with("oversight.") || id == PAYMENT_MAX),
+            version: in_force.version(&Policy::default().version, |id| {
+                id.starts_with("oversight.") || id.starts_with("refund.overdue.") || id == PAYMENT_MAX
+            }),
         }
     }
 }

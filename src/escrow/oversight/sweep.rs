@@ -119,7 +119,24 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
 /// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and
 /// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
 pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
-    let accounts: BTreeSet<i64> = received.iter().map(|part| part.account_id).collect();
+    let accounts: Vec<i64> = received.iter().map(|part| part.account_id).collect();
+    let own = state.clone();
+    let work = move |waiting: Vec<(Vec<i64>, DateTime<Utc>)>| {
+        let state = own.clone();
+        async move {
+            let now = waiting.iter().map(|(_, now)| *now).max().unwrap_or(now);
+            after_deliveries(&state, tenant, waiting.iter().flat_map(|(accounts, _)| accounts).copied().collect(), now)
+                .await;
+            vec![(); waiting.len()]
+        }
+    };
+    // A bureau is looked over once for all deliveries that wait for it: one look after the other, each of all that came.
+    if let Err(error) = state.deliveries.ask(tenant, (accounts, now), work).await {
+        tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
+    }
+}
+
+async fn after_deliveries(state: &AppState, tenant: i32, accounts: BTreeSet<i64>, now: DateTime<Utc>) {
     let done = async {
         let round = Round::of(state, tenant, now).await?;
         let mut conn = round.begin().await?;

@@ -26,6 +26,7 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("has_account", "有账户而无协议", "An account without an agreement"),
     ("overdue", "逾期未退单数", "Refunds overdue"),
     ("oldest_due_on", "最早到期日", "The oldest was due on"),
+    ("families_late", "逾期未退的家庭", "Families past their day"),
     ("pupils_asking", "7 日内申请退费的学员", "Pupils asking for refunds in 7 days"),
     ("pupils", "在读学员", "Pupils with lessons to come"),
     ("orders_over_cap", "超限单数", "Orders beyond the limits"),
@@ -38,6 +39,8 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("pupils_personal_payee", "付到个人账户的学员", "Pupils who paid a person's account"),
     ("paid_elsewhere_fen", "付到其他账户", "Paid to other accounts"),
     ("pupils_unpaid", "消课而无缴费的学员", "Pupils taught without a payment"),
+    ("fees_unpaid_fen", "其中未进监管账户的费用", "Their fees, not found in escrow"),
+    ("pupils_undetermined", "流水未覆盖、无法判断的学员", "Pupils of whom the statements do not tell"),
     ("due_fen", "应收", "Due"),
     ("inflow_fen", "账户实收", "Came into the account"),
     ("pupils_with_loan", "台账中贷款缴费的学员", "Pupils with a loan in the ledger"),
@@ -62,6 +65,11 @@ pub fn formula(written: &str) -> Option<(&'static str, &'static str)> {
             ("没有协议的工作日 > 期限", "workdays without an agreement > limit")
         }
         "overdue >= threshold" => ("逾期未退单数 ≥ 预警线", "overdue refunds ≥ threshold"),
+        "days past the oldest refund's limit >= threshold" => {
+            ("最早一单已逾期天数 ≥ 预警线", "days past the oldest refund's limit ≥ threshold")
+        }
+        "families past their day >= threshold" => ("逾期未退的家庭 ≥ 预警线", "families past their day ≥ threshold"),
+        "fees outside escrow >= threshold" => ("账外费用 ≥ 预警线", "fees outside escrow ≥ threshold"),
         "pupils_asking * 10000 / pupils >= threshold" => (
             "7 日内申请退费的学员 ÷ 在读学员 ≥ 预警线",
             "pupils asking in 7 days ÷ pupils with lessons to come ≥ threshold",
@@ -162,7 +170,7 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
                 format!("One pupil's {count} payments within a day come to {sum}, beyond the {limit} of one payment"),
             )
         }
-        WarningKind::OutsideEscrow if text("unit")? == "fen" => {
+        WarningKind::OutsideEscrow if text("formula")?.starts_with("due_fen") => {
             let (due, inflow, missing) = (yuan("due_fen")?, yuan("inflow_fen")?, yuan("value")?);
             (
                 format!("已签约到期应收 {due}，监管账户实收 {inflow}，少 {missing}"),
@@ -171,10 +179,11 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
         }
         WarningKind::OutsideEscrow => {
             let (pupils, personal) = (number("pupils_outside")?, number("pupils_personal_payee")?);
-            let paid = yuan("paid_elsewhere_fen")?;
+            let sum = number("paid_elsewhere_fen")?.saturating_add(number("fees_unpaid_fen").unwrap_or_default());
+            let paid = Fen(sum).yuan();
             let zh = format!("{pupils} 名学员的费用没有进监管账户，其中 {personal} 名付到个人账户");
             let en = format!("The fees of {pupils} pupils went past escrow, {personal} of them to a person");
-            match number("paid_elsewhere_fen")? {
+            match sum {
                 // Of what families alone say the sum is not told: it would tell who they are.
                 0 => (zh, en),
                 _ => (format!("{zh}，共 {paid}"), format!("{en}; {paid} in all")),

@@ -40,6 +40,11 @@ pub(super) fn decode_xml(bytes: &[u8]) -> Result<Cow<'_, str>, StatementError> {
     if broken { Err(undecodable(bytes)) } else { Ok(text) }
 }
 
+/// Whether an XML file is UTF-8 by what its beginning says, without a mark.
+pub(super) fn is_plain_utf8(head: &[u8]) -> bool {
+    Encoding::for_bom(head).is_none() && declared_encoding(head).is_ok_and(|encoding| encoding == UTF_8)
+}
+
 fn declared_encoding(bytes: &[u8]) -> Result<&'static Encoding, StatementError> {
     let head = &bytes[..bytes.len().min(200)];
     let head = String::from_utf8_lossy(head);

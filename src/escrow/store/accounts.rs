@@ -9,13 +9,9 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::siblings;
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::{
-        detector::{AccountFacts, FiledAccount, WarningKind},
-        figures::Figures,
-    },
+    escrow::{detector::WarningKind, figures::Figures},
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
 };
@@ -142,42 +138,6 @@ pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<V
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?)
-}
-
-#[derive(QueryableByName)]
-struct Filed {
-    #[diesel(sql_type = Text)]
-    mode: String,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    legal_person: String,
-    #[diesel(sql_type = Nullable<Binary>)]
-    payee_index: Option<Vec<u8>>,
-    #[diesel(sql_type = Array<Text>)]
-    others: Vec<String>,
-}
-
-/// What is filed about an account, as the detector takes it.
-pub async fn facts(conn: &mut ScopedConn, account: &Account) -> Result<AccountFacts, DbError> {
-    let filed: Filed = sql_query(
-        "SELECT a.mode, i.name, i.legal_person, a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o \
-         WHERE o.tenant_id = a.tenant_id AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS others \
-         FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
-         WHERE a.tenant_id = $1 AND a.id = $2",
-    )
-    .bind::<Integer, _>(account.tenant_id)
-    .bind::<BigInt, _>(account.id)
-    .get_result(conn.sql())
-    .await?;
-    let payee = filed.payee_index.map(|index| {
-        let vault = conn.vault().clone();
-        FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
-    });
-    let others = filed.others.iter().map(|number| FiledAccount::number(number)).collect();
-    let siblings = siblings::beside(conn, account).await?;
-    let filed = AccountFacts::filed(&filed.mode, &filed.name, payee, others, &filed.legal_person);
-    Ok(AccountFacts { siblings, ..filed })
 }
 
 #[derive(QueryableByName)]

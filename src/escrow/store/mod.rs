@@ -3,8 +3,10 @@
 pub mod accounts;
 pub mod drafts;
 pub mod entries;
+pub mod known;
 pub mod layouts;
 pub mod owed;
+pub mod persons;
 pub mod regions;
 pub mod siblings;
 pub mod warnings;

@@ -169,3 +169,22 @@ pub async fn open_credits(
     .load(conn.sql())
     .await?)
 }
+
+/// The day since which the account in use of an institution does not cover what it has to, by its open warning.
+pub async fn short_since(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Option<NaiveDate>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<Date>)]
+        since: Option<NaiveDate>,
+    }
+    let row: Row = sql_query(
+        "SELECT min((w.raised_at AT TIME ZONE interval '8 hours')::date) AS since FROM warnings w \
+         JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id AND a.status = 'active' \
+         WHERE w.tenant_id = $1 AND w.institution_id = $2 AND w.kind = 'FUND-COVERAGE' AND w.status NOT IN ('resolved', 'withdrawn')",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .get_result(conn.sql())
+    .await?;
+    Ok(row.since)
+}

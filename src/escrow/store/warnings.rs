@@ -66,11 +66,14 @@ pub struct Warning {
     pub handler: Option<String>,
     #[diesel(sql_type = Integer)]
     pub version: i32,
+    /// What people found when they closed it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub conclusion: Option<String>,
 }
 
 const WARNING: &str = "SELECT w.tenant_id, w.id, w.account_id, w.institution_id, coalesce(i.name, w.bank, '') AS institution_name, i.credit_code, i.category, \
      a.account_no, a.balance_fen, w.kind, w.level, w.status, w.raised_at, w.bank_ref, w.evidence, w.history, w.policy_version, \
-     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.version FROM warnings w \
+     w.due_on, w.detected_at, w.resolved_at, w.resolved_by, w.handler, w.version, w.conclusion FROM warnings w \
      LEFT JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
      LEFT JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id";
 /// Of `w.level`, the gravest greatest.
@@ -279,6 +282,19 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now:
     .bind::<Timestamptz, _>(now)
     .execute(conn.sql())
     .await?;
+    Ok(())
+}
+
+/// Writes what whoever closed it found; nothing where they did not say.
+pub async fn conclude(conn: &mut ScopedConn, id: i64, conclusion: Option<&'static str>) -> Result<(), DbError> {
+    if conclusion.is_some() {
+        sql_query("UPDATE warnings SET conclusion = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind::<Integer, _>(conn.tenant())
+            .bind::<BigInt, _>(id)
+            .bind::<Nullable<Text>, _>(conclusion)
+            .execute(conn.sql())
+            .await?;
+    }
     Ok(())
 }
 

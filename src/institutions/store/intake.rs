@@ -132,10 +132,10 @@ pub async fn add(
         "INSERT INTO institutions (tenant_id, credit_code, name, org_kind, township, address, category, stages, delivery, \
          for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, \
          floor_area_cm2, status, phone_sealed, phone_index, legal_person_id_sealed, legal_person_id_index, created_at, updated_at, \
-         department) \
+         department, status_on) \
          SELECT $1, t.credit_code, t.name, t.org_kind, t.township, t.address, t.category, t.stages, t.delivery, \
          t.for_profit, t.courses_text, t.licence_no, t.licence_authority, t.licence_from, t.licence_to, t.legal_person, \
-         t.floor_area_cm2, t.status, {PRIVATE}, $3, $3, coalesce(r.department, 'education') \
+         t.floor_area_cm2, t.status, {PRIVATE}, $3, $3, coalesce(r.department, 'education'), ($3 AT TIME ZONE interval '8 hours')::date \
          FROM jsonb_to_recordset($2) AS t ({RECORD}) \
          LEFT JOIN department_routes r ON r.tenant_id = $1 AND r.category = t.category RETURNING id, credit_code"
     ))
@@ -149,8 +149,14 @@ pub async fn add(
     institutions.iter().map(|one| id(one).ok_or(DbError::Diesel(diesel::result::Error::NotFound))).collect()
 }
 
-/// Rewrites institutions with what is now known of them.
-pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime<Utc>) -> Result<(), DbError> {
+/// Rewrites institutions with what is now known of them; returns those that bear another name or have another legal
+/// representative than before.
+pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime<Utc>) -> Result<Vec<i64>, DbError> {
+    #[derive(QueryableByName)]
+    struct Renamed {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let mut records = Vec::with_capacity(institutions.len());
     for known in institutions {
@@ -158,13 +164,22 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
         record["id"] = json!(known.id);
         records.push(record);
     }
+    let renamed: Vec<Renamed> = sql_query(format!(
+        "SELECT i.id FROM jsonb_to_recordset($2) AS t ({RECORD}) JOIN institutions i ON i.tenant_id = $1 AND i.id = t.id \
+         WHERE (i.name, i.legal_person) IS DISTINCT FROM (t.name, t.legal_person) ORDER BY i.id"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Jsonb, _>(Value::Array(records.clone()))
+    .load(conn.sql())
+    .await?;
     sql_query(format!(
         "UPDATE institutions i SET name = t.name, org_kind = t.org_kind, township = t.township, address = t.address, \
          category = t.category, stages = t.stages, delivery = t.delivery, courses_text = t.courses_text, \
          licence_no = t.licence_no, licence_authority = t.licence_authority, licence_from = t.licence_from, \
          licence_to = t.licence_to, legal_person = t.legal_person, floor_area_cm2 = t.floor_area_cm2, status = t.status, \
          (phone_sealed, phone_index, legal_person_id_sealed, legal_person_id_index) = ROW ({PRIVATE}), \
-         version = i.version + 1, updated_at = $3, department = coalesce(r.department, 'education') \
+         version = i.version + 1, updated_at = $3, \
+         status_on = CASE WHEN i.status = t.status THEN i.status_on ELSE ($3 AT TIME ZONE interval '8 hours')::date END, department = coalesce(r.department, 'education') \
          FROM jsonb_to_recordset($2) AS t ({RECORD}) \
          LEFT JOIN department_routes r ON r.tenant_id = $1 AND r.category = t.category WHERE i.tenant_id = $1 AND i.id = t.id"
     ))
@@ -183,7 +198,7 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
     .bind::<Array<BigInt>, _>(institutions.iter().map(|known| known.id).collect::<Vec<_>>())
     .execute(conn.sql())
     .await?;
-    Ok(())
+    Ok(renamed.into_iter().map(|row| row.id).collect())
 }
 
 /// An escrow account of the county.

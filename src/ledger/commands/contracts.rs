@@ -190,7 +190,8 @@ pub async fn enter(
         faults.none()?;
     }
     let others = store::of_pupil(conn, institution, &pupil_index, number).await?;
-    let others: Vec<OtherContract> = others.into_iter().map(other).collect();
+    // What is signed now comes after all others.
+    let others: Vec<OtherContract> = others.into_iter().map(|row| other(row, None)).collect();
     let offer = new.offer();
     let signing = Signing {
         offer: &offer,
@@ -240,8 +241,10 @@ pub(super) fn rules_of(findings: &[Finding]) -> Value {
     findings.iter().map(|finding| finding.rule.as_ref()).collect()
 }
 
-pub(super) fn other(row: Other) -> OtherContract {
+/// Another contract of the pupil; `than` is the one that is judged, by signing and id, absent of one that is not kept yet.
+pub(super) fn other(row: Other, than: Option<(NaiveDate, i64)>) -> OtherContract {
     OtherContract {
+        before: than.is_none_or(|than| (row.signed_on, row.id) < than),
         contract_no: row.contract_no,
         subject: row.subject,
         signed_on: row.signed_on,

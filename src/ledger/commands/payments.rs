@@ -43,7 +43,16 @@ pub struct NewPayment {
 impl NewPayment {
     fn check(&self, now: DateTime<Utc>) -> Result<(), LedgerError> {
         let mut faults = Faults::default();
-        faults.text("receipt_no", &self.receipt_no);
+        if self.receipt_no.trim().is_empty() && !self.already_taken {
+            faults.add(
+                "receipt_no",
+                "PREPAY-INVOICE",
+                "每笔收费须向家长开具票据；请填写票据或电子发票号码",
+                "a receipt or an e-invoice is given for each fee; enter its number",
+            );
+        } else if !self.receipt_no.trim().is_empty() {
+            faults.text("receipt_no", &self.receipt_no);
+        }
         if !(1..AMOUNT_MAX).contains(&self.amount.0) {
             faults.add(
                 "amount_fen",
@@ -79,6 +88,18 @@ impl NewPayment {
         (!number.is_empty() && !own).then(|| Private::new(number))
     }
 
+    /// By what it is found again: the number of its receipt. What was taken without any is told by contract, time and sum.
+    fn number(&self, contract_no: &str) -> String {
+        match self.receipt_no.trim() {
+            "" => format!(
+                "无票/{contract_no}/{}/{}",
+                self.paid_at.with_timezone(&BEIJING).format("%Y%m%d%H%M%S"),
+                self.amount.0
+            ),
+            number => number.to_owned(),
+        }
+    }
+
     fn content(&self, contract_no: &str, payee: Option<&Private<AccountNumber>>) -> Value {
         json!({
             "contract_no": contract_no, "paid_at": self.paid_at.with_timezone(&BEIJING), "amount_fen": self.amount,
@@ -107,7 +128,8 @@ pub async fn enter(
 ) -> Result<Recorded, LedgerError> {
     new.check(caller.now)?;
     let institution = ledger.keeper.id;
-    let receipt_no = new.receipt_no.trim();
+    let receipt_no = new.number(&contract.contract_no);
+    let receipt_no = receipt_no.as_str();
     let payee = new.payee(ledger);
     let booking = Booking::begin(conn, institution, &[contract.id]).await?;
     if let Some(row) = store::by_receipt(conn, institution, receipt_no).await? {
@@ -122,7 +144,9 @@ pub async fn enter(
     if contract.paid_fen.saturating_add(new.amount.0) > contract.price_fen && !new.already_taken {
         return Err(over_price(&contract, new));
     }
-    let findings = judge(conn, ledger, &contract, new, payee.is_some()).await?;
+    // A person's account is another one whether its number is told or not.
+    let elsewhere = payee.is_some() || new.payee_is_person;
+    let findings = judge(conn, ledger, &contract, new, (receipt_no, elsewhere)).await?;
     admit(&findings, new.already_taken)?;
     let row = NewRow {
         institution,
@@ -141,9 +165,7 @@ pub async fn enter(
         contracts::set_findings(conn, contract.id, &Value::Array(all)).await?;
     }
     booking.finish(conn).await?;
-    if payee.is_none() {
-        tie(conn, institution, id, new).await?;
-    }
+    tie(conn, institution, (id, receipt_no), new, elsewhere).await?;
     let mut after = new.content(&contract.contract_no, payee.as_ref());
     after["receipt_no"] = json!(receipt_no);
     after["findings"] = recording::rules_of(&findings);
@@ -160,13 +182,20 @@ pub async fn enter(
 }
 
 /// Ties a payment to the bank's entry where that came first: the one that carries its receipt number, else the only one of
-/// its amount and day.
-async fn tie(conn: &mut ScopedConn, institution: i64, payment: i64, new: &NewPayment) -> Result<(), LedgerError> {
+/// its amount and day. One that went elsewhere was moved in where an entry carries its number.
+async fn tie(
+    conn: &mut ScopedConn,
+    institution: i64,
+    (payment, receipt_no): (i64, &str),
+    new: &NewPayment,
+    elsewhere: bool,
+) -> Result<(), LedgerError> {
     let day = new.paid_at.with_timezone(&BEIJING).date_naive();
     let credits = escrow::open_credits(conn, institution, new.amount.0, day).await?;
-    let carries = |credit: &&escrow::Credit| credit.carries(new.receipt_no.trim());
+    let carries = |credit: &&escrow::Credit| credit.carries(receipt_no);
     let found = match credits.iter().filter(carries).collect::<Vec<_>>()[..] {
         [credit] => Some(credit),
+        [] if elsewhere => None,
         [] => match credits.iter().filter(|credit| credit.on == day).collect::<Vec<_>>()[..] {
             [credit] => Some(credit),
             _ => None,
@@ -209,22 +238,18 @@ async fn judge(
     ledger: &Ledger,
     contract: &Contract,
     new: &NewPayment,
-    elsewhere: bool,
+    (receipt_no, elsewhere): (&str, bool),
 ) -> Result<Vec<Finding>, LedgerError> {
     let paid_on = new.paid_at.with_timezone(&BEIJING).date_naive();
     let institution = ledger.keeper.id;
     let others = contracts::of_pupil(conn, institution, &contract.pupil_index, &contract.contract_no).await?;
-    let others: Vec<_> = others.into_iter().map(recording::other).collect();
+    let than = Some((contract.signed_on, contract.id));
+    let others: Vec<_> = others.into_iter().map(|row| recording::other(row, than)).collect();
     let payments = store::of_pupil(conn, institution, &contract.pupil_index, paid_on).await?;
-    let payments: Vec<OtherPayment> = payments
-        .into_iter()
-        .map(|row| OtherPayment {
-            receipt_no: row.receipt_no,
-            paid_on: row.paid_at.with_timezone(&BEIJING).date_naive(),
-            amount: Fen(row.amount_fen),
-        })
-        .collect();
-    let (offer, path) = (offer_of(contract)?, format!("payments[{}]", new.receipt_no.trim()));
+    let payments: Vec<OtherPayment> = payments.into_iter().map(other).collect();
+    let of_contract = store::others_of_contract(conn, contract.id).await?;
+    let of_contract: Vec<OtherPayment> = of_contract.into_iter().map(other).collect();
+    let (offer, path) = (offer_of(contract)?, format!("payments[{receipt_no}]"));
     let paying = Paying {
         offer: &offer,
         subject: &contract.subject,
@@ -234,10 +259,20 @@ async fn judge(
         channel: new.channel,
         elsewhere,
         licence: ledger.licence(),
+        receipted: !new.receipt_no.trim().is_empty(),
         contracts: &others,
         payments: &payments,
+        of_contract: &of_contract,
     };
     Ok(rules::payment(&ledger.limits(paid_on), &paying))
+}
+
+fn other(row: store::Other) -> OtherPayment {
+    OtherPayment {
+        receipt_no: row.receipt_no,
+        paid_on: row.paid_at.with_timezone(&BEIJING).date_naive(),
+        amount: Fen(row.amount_fen),
+    }
 }
 
 /// What a kept contract promises.

@@ -3,6 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     store::{self, ContractRow, InstitutionRow, Totals, Waiting},
 };
 use crate::{
-    escrow::model::Mode,
+    escrow::{self, model::Mode},
     identity::{Action, Caller, may},
     kernel::Fen,
     ledger::{
@@ -18,9 +19,9 @@ use crate::{
         error::LedgerError,
         refunds::{self, RefundError, commands::Acting, model::Act},
         releases::{self, ReleaseError},
-        rules::release::{deposit_needed, deposit_short},
+        rules::release::{deposit_needed, deposit_short, top_up_due},
     },
-    policies,
+    policies::{self, registry::TOP_UP_WORKDAYS},
     web::{
         Access, FieldError, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -98,6 +99,8 @@ struct OnePage<'a> {
     totals: &'a Totals,
     /// What a risk deposit has to hold and lacks.
     deposit: Option<(Fen, Option<Fen>)>,
+    /// By when it is to be filled up, once it was found short at the end of a day, and whether that is past.
+    top_up: Option<(NaiveDate, bool)>,
     disputes: &'a [ShownLesson],
     refunds: &'a [ShownRefund],
     orders: &'a [ShownOrder],
@@ -204,18 +207,23 @@ async fn render(
         .map(|contract| contract.pupil(conn.vault()).map(|pupil| (contract, pupil.masked())))
         .collect::<Result<Vec<_>, _>>()?;
     let in_force = policies::in_force(&mut conn, institution.tenant_id, caller.today()).await?;
+    let short_since = escrow::short_since(&mut conn, institution.tenant_id, institution.id).await?;
     conn.commit().await?;
     let mode = institution.mode.as_deref().and_then(|mode| mode.parse::<Mode>().ok());
     let deposit = institution.balance_fen.filter(|_| mode == Some(Mode::RiskDeposit)).map(|balance| {
         let needed = deposit_needed(Fen(totals.fees_fen), Fen(in_force.number("escrow.minimum.fixed_fen")));
         (needed, deposit_short(Fen(balance), needed))
     });
+    let workdays = u32::try_from(in_force.number(TOP_UP_WORKDAYS)).unwrap_or_default();
+    let top_up = short_since.and_then(|since| top_up_due(&state.calendar, since, workdays));
+    let top_up = top_up.map(|due| (due, due < caller.today()));
     let own = institution.tenant_id == caller.actor.tenant;
     let template = OnePage {
         page: &page,
         institution: &institution,
         totals: &totals,
         deposit,
+        top_up,
         disputes: &disputes,
         refunds: &refunds,
         orders: &orders,
@@ -262,19 +270,32 @@ async fn post_refund(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let row = refunds::store::refund(&mut conn, caller.today(), *id).await?.ok_or_else(Problem::not_found)?;
     conn.commit().await?;
-    let acting = Acting {
-        act: Act::Approve,
-        comment: form.get("comment"),
-        version: Some(form.get("version").parse().unwrap_or(0)),
-    };
-    match refunds::commands::act(&state, &caller, *id, acting).await {
-        Ok(()) => Ok(see_other(&format!("/b/ledger/{}?done=refund", row.credit_code))),
-        Err(RefundError::Invalid(errors)) => {
-            let refused = (format!("comment-{id}"), form.get("comment"), errors);
-            render_refused(&request, &state, &caller, &row.credit_code, refused).await
+    let charged = form.get("charged_units").trim();
+    let outcome = match charged.parse() {
+        Err(_) if !charged.is_empty() => Err(RefundError::Invalid(vec![FieldError::new(
+            "charged_units",
+            "format",
+            format!("“{charged}”不是课时数，请填 0 或以上的整数，或留空。"),
+            format!("\"{charged}\" is no number of units; write a whole number, 0 or more, or leave it empty."),
+        )])),
+        parsed => {
+            let acting = Acting {
+                act: Act::Approve,
+                comment: form.get("comment"),
+                charged_units: parsed.ok(),
+                version: Some(form.get("version").parse().unwrap_or(0)),
+            };
+            refunds::commands::act(&state, &caller, *id, acting).await
         }
-        Err(error) => Err(error.into()),
-    }
+    };
+    let errors = match outcome {
+        Ok(()) => return Ok(see_other(&format!("/b/ledger/{}?done=refund", row.credit_code))),
+        Err(RefundError::Invalid(errors)) => errors,
+        Err(RefundError::Blocked(refund)) => refunds::error::blocking(&refund),
+        Err(error) => return Err(error.into()),
+    };
+    let refused = (format!("comment-{id}"), form.get("comment"), errors);
+    render_refused(&request, &state, &caller, &row.credit_code, refused).await
 }
 
 async fn calculate(

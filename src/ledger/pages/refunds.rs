@@ -87,6 +87,7 @@ fn field(path: &str) -> &'static str {
         "amount_fen" => "amount",
         "fee_fen" => "fee",
         "elsewhere_reason" => "elsewhere_reason",
+        "elsewhere_account" => "elsewhere_account",
         _ => "reason",
     }
 }
@@ -113,6 +114,7 @@ fn read(posted: &SafeForm) -> Result<Request, Vec<FieldError>> {
         amount_fen,
         fee_fen: fee_fen.unwrap_or(Fen::ZERO),
         elsewhere_reason: elsewhere.then(|| posted.get("elsewhere_reason").to_owned()),
+        elsewhere_account: Private::new(if elsewhere { posted.get("elsewhere_account").trim() } else { "" }),
         shown_fen: posted.get("shown_fen").parse().ok().map(Fen),
     })
 }
@@ -227,8 +229,9 @@ fn note(page: &Page) -> Option<Note> {
         "asked" => (
             page.t("已申请退费", "The refund is asked for"),
             page.t(
-                "核对每一步后同意；须核定的由教育局决定。",
-                "Approve it after checking each step; what is left to an official, the bureau decides.",
+                "由本机构另一名人员核对每一步后同意；须核定的、只有一人的机构，由教育局决定。",
+                "Somebody else of the institution checks each step and approves it; what is left to an official, and where \
+                 there is nobody else, the bureau decides.",
             ),
         ),
         "approve" => (
@@ -286,8 +289,12 @@ async fn act(
         .get("action")
         .parse()
         .map_err(|_| Problem::bad_request("请选择同意或撤回。", "Choose to approve or to take it back."))?;
-    let acting =
-        Acting { act, comment: posted.get("comment"), version: Some(posted.get("version").parse().unwrap_or(0)) };
+    let acting = Acting {
+        act,
+        comment: posted.get("comment"),
+        charged_units: None,
+        version: Some(posted.get("version").parse().unwrap_or(0)),
+    };
     match commands::act(&state, &caller, *id, acting).await {
         Ok(()) => Ok(see_other(&format!("/org/refunds?done={act}"))),
         Err(RefundError::Invalid(errors)) => {

@@ -21,7 +21,7 @@ use crate::{
         },
         releases::{model as order, store::OrderRow},
         rules::{
-            refund::{Ground, overdue},
+            refund::{Ground, overdue, route::Route},
             release::Releasable,
             silence,
         },
@@ -60,6 +60,17 @@ pub(super) struct ShownRefund {
     pub(super) days_late: i64,
     pub(super) may_approve: bool,
     pub(super) may_withdraw: bool,
+    /// Whether the reader may decide how many units are charged.
+    pub(super) may_charge: bool,
+    waits_for: Option<WaitsFor>,
+}
+
+/// Whose approval a refund waits for, as the institution sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WaitsFor {
+    You,
+    Colleague,
+    Bureau,
 }
 
 impl ShownRefund {
@@ -76,22 +87,35 @@ impl ShownRefund {
         let tenant = rows.first().map_or(caller.actor.tenant, |row| row.tenant_id);
         let (limits, _) = commands::limits(conn, tenant, today).await?;
         let role = caller.actor.role;
-        let shown = rows.into_iter().map(|row| {
+        let mut shown = Vec::with_capacity(rows.len());
+        for row in rows {
             let worked: Option<Worked> = serde_json::from_value(row.steps.clone()).ok();
             let state = row.state.parse().unwrap_or(State::Withdrawn);
+            let ground = row.reason.parse::<Ground>();
             let referred = worked.as_ref().is_some_and(Worked::is_referred);
             let own = row.tenant_id == caller.actor.tenant && state == State::Asked;
-            ShownRefund {
+            let mine = own && commands::is_own(conn, caller, &row).await?;
+            shown.push(ShownRefund {
                 level: overdue(row.due_on, today, row.families_late, &limits).filter(|_| state.is_open()),
                 days_late: (today - row.due_on).num_days(),
-                may_approve: own && may(role, if referred { Action::DecideRefund } else { Action::HandleRefund }),
+                may_approve: own
+                    && !mine
+                    && may(role, if referred { Action::DecideRefund } else { Action::HandleRefund }),
                 may_withdraw: own && may(role, Action::KeepLedger),
+                waits_for: (own && may(role, Action::KeepLedger)).then_some(if referred {
+                    WaitsFor::Bureau
+                } else if mine {
+                    WaitsFor::Colleague
+                } else {
+                    WaitsFor::You
+                }),
+                may_charge: own && may(role, Action::DecideRefund) && ground.is_ok_and(Ground::leaves_units_open),
                 state,
                 worked,
                 row,
-            }
-        });
-        Ok(shown.collect())
+            });
+        }
+        Ok(shown)
     }
 
     pub(super) fn state(&self, lang: &Lang) -> &'static str {
@@ -111,6 +135,30 @@ impl ShownRefund {
 
     pub(super) fn is_open(&self) -> bool {
         self.state.is_open()
+    }
+
+    /// Whom it waits for, where that is not the reader.
+    pub(super) fn waits_for(&self, lang: &Lang) -> Option<&'static str> {
+        match self.waits_for? {
+            WaitsFor::You => None,
+            WaitsFor::Colleague => Some(lang.t(
+                "申请人不能自己同意：等本机构另一名人员同意；只有一人的机构由教育局决定。",
+                "Whoever asked does not approve: it waits for somebody else of the institution, or for the bureau where there \
+                 is nobody else.",
+            )),
+            WaitsFor::Bureau => Some(lang.t("有须核定的事项：等教育局决定。", "Something is left to an official: it waits for the bureau.")),
+        }
+    }
+
+    /// Where it went, once paid.
+    pub(super) fn route(&self, lang: &Lang) -> Option<&'static str> {
+        let (zh, en) = self.row.route.as_deref()?.parse::<Route>().ok()?.words();
+        Some(lang.t(zh, en))
+    }
+
+    /// Whether nobody knows where it went.
+    pub(super) fn went_unknown(&self) -> bool {
+        self.row.route.as_deref() == Some(Route::Undetermined.into())
     }
 
     /// Whether its approval ends the contract.

@@ -36,6 +36,7 @@ fn document(row: &RefundRow, limits: &Limits, today: NaiveDate) -> Value {
         "order_ref": row.order_ref, "asked_on": row.asked_on, "reason": row.reason, "amount_fen": row.amount_fen,
         "steps": row.steps["steps"], "findings": row.steps["findings"], "policy_version": row.steps["policy_version"],
         "due_on": row.due_on, "target_on": row.target_on, "state": row.state, "overdue": level, "paid_at": row.paid_at,
+        "elsewhere_account": row.steps["elsewhere_account"], "charged_units": row.steps["charged_units"], "route": row.route,
         "created_at": row.created_at, "version": row.version,
     })
 }
@@ -88,6 +89,7 @@ struct ActionRequest {
     action: Act,
     #[serde(default)]
     comment: String,
+    charged_units: Option<u32>,
     version: Option<i32>,
 }
 
@@ -97,7 +99,8 @@ async fn act(
     id: web::Path<i64>,
     input: Input<ActionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let acting = Acting { act: input.0.action, comment: &input.0.comment, version: input.0.version };
+    let ActionRequest { action, comment, charged_units, version } = &input.0;
+    let acting = Acting { act: *action, comment, charged_units: *charged_units, version: *version };
     commands::act(&state, &caller, *id, acting).await?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let document = read(&mut conn, &caller, *id).await?;

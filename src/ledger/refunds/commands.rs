@@ -1,20 +1,21 @@
 //! What people do about refunds: work one out, ask for it, approve it, take it back.
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{
     error::RefundError,
     limits::is_of_refunds,
     model::{Act, State, Worked},
-    store::{self, Contract, RefundRow},
+    store::{self, Contract, NewRefund, RefundRow},
 };
 use crate::{
     audit::{self, Event},
     db::ScopedConn,
+    escrow::account_number,
     identity::{Action, Caller, may},
-    kernel::{Fen, mask},
+    kernel::{Fen, Private, mask, private::AccountNumber},
     ledger::{
         booking::Booking,
         rules::refund::{self, Asked, Ground, Limits, Refund},
@@ -47,9 +48,16 @@ pub struct Request {
     /// Why it goes to another account than it came from; absent when it does not.
     #[serde(default)]
     pub elsewhere_reason: Option<String>,
+    /// That account, as the guardian signed it.
+    #[serde(default, deserialize_with = "private")]
+    pub elsewhere_account: Private<AccountNumber>,
     /// The sum that was shown; another one by now is refused.
     #[serde(default)]
     pub shown_fen: Option<Fen>,
+}
+
+fn private<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Private<AccountNumber>, D::Error> {
+    String::deserialize(deserializer).map(Private::new)
 }
 
 impl Request {
@@ -62,6 +70,8 @@ impl Request {
             fee: self.fee_fen,
             elsewhere: self.elsewhere_reason.is_some(),
             elsewhere_reason: self.elsewhere_reason.clone().unwrap_or_default(),
+            elsewhere_named: !self.elsewhere_account.is_empty(),
+            charged: None,
         };
         let mut errors = Vec::new();
         if !(contract.signed_on..=today).contains(&asked.on) {
@@ -77,6 +87,15 @@ impl Request {
         }
         if asked.elsewhere_reason.chars().count() > REASON_MAX {
             errors.push(too_long("elsewhere_reason"));
+        }
+        let digits = account_number(self.elsewhere_account.expose()).len();
+        if asked.elsewhere_named && !(6..=40).contains(&digits) {
+            errors.push(FieldError::new(
+                "elsewhere_account",
+                "ACCOUNT",
+                "账号应为 6 至 40 位数字或字母。",
+                "An account number has 6 to 40 digits or letters.",
+            ));
         }
         if errors.is_empty() { Ok(asked) } else { Err(RefundError::Invalid(errors)) }
     }
@@ -172,9 +191,18 @@ pub async fn ask(state: &AppState, caller: &Caller, contract: i64, request: &Req
         part_fen: asked.part,
         fee_fen: asked.fee,
         elsewhere: mask::numbers(asked.elsewhere_reason.trim()),
+        elsewhere_account: asked.elsewhere.then(|| request.elsewhere_account.masked()),
+        charged_units: None,
         policy_version,
     };
-    let id = store::add(&mut conn, &contract, asked.on, &refund, &json!(worked), caller.now).await?;
+    let new = NewRefund {
+        asked_on: asked.on,
+        refund: &refund,
+        worked: &json!(worked),
+        asked_by: caller.actor.user_id,
+        elsewhere: if asked.elsewhere { named(&conn, request) } else { None },
+    };
+    let id = store::add(&mut conn, &contract, new, caller.now).await?;
     let event = Event {
         action: "refund.asked",
         subject_kind: "refund",
@@ -189,11 +217,18 @@ pub async fn ask(state: &AppState, caller: &Caller, contract: i64, request: &Req
     Ok(id)
 }
 
+/// The keyed hash of the other account that was named.
+fn named(conn: &ScopedConn, request: &Request) -> Option<Vec<u8>> {
+    conn.vault().digests::<AccountNumber>(request.elsewhere_account.expose()).pop()
+}
+
 /// What is done about a refund.
 #[derive(Debug, Clone, Copy)]
 pub struct Acting<'a> {
     pub act: Act,
     pub comment: &'a str,
+    /// How many of the units that were given an official charges; absent: all that were consumed.
+    pub charged_units: Option<u32>,
     /// The version that was read; another one by now is refused.
     pub version: Option<i32>,
 }
@@ -223,24 +258,26 @@ pub async fn act(state: &AppState, caller: &Caller, id: i64, acting: Acting<'_>)
     if comment.chars().count() > REASON_MAX {
         return Err(RefundError::Invalid(vec![too_long("comment")]));
     }
-    let (to, action) = match acting.act {
+    let (to, action, amount) = match acting.act {
         Act::Approve => {
-            approve(&mut conn, state, caller, &contract, &row, comment).await?;
-            (State::Approved, "refund.approved")
+            let charged = acting.charged_units;
+            let refund = approve(&mut conn, state, caller, &contract, &row, (comment, charged)).await?;
+            (State::Approved, "refund.approved", refund.amount)
         }
         Act::Withdraw => {
             reason_given(comment, "请写明家长为什么撤回。", "Say why the family takes it back.")?;
-            (State::Withdrawn, "refund.withdrawn")
+            store::withdraw(&mut conn, id).await?;
+            (State::Withdrawn, "refund.withdrawn", Fen(row.amount_fen))
         }
     };
-    store::set_state(&mut conn, id, to.into()).await?;
     let event = Event {
         action,
         subject_kind: "refund",
         subject_id: id.to_string(),
         institution: Some(row.institution_id),
         before: Some(json!({"state": stands})),
-        after: Some(json!({"state": to, "amount_fen": row.amount_fen, "order_ref": row.order_ref})),
+        after: Some(json!({"state": to, "amount_fen": amount, "order_ref": row.order_ref,
+            "charged_units": acting.charged_units})),
         reason: (!comment.is_empty()).then_some(comment),
     };
     audit::store::record(&mut conn, caller, event).await?;
@@ -255,44 +292,69 @@ fn reason_given(comment: &str, zh: &str, en: &str) -> Result<(), RefundError> {
     Ok(())
 }
 
+/// Whoever asked for a refund does not approve it. Another person of the institution may, or an official; what a machine asked
+/// for, any of several people of the institution.
+pub async fn is_own(conn: &mut ScopedConn, caller: &Caller, row: &RefundRow) -> Result<bool, RefundError> {
+    if may(caller.actor.role, Action::DecideRefund) {
+        return Ok(false);
+    }
+    Ok(match row.asked_person {
+        // Who asked is not kept: anybody here may have.
+        None if row.asked_by.is_none() => true,
+        None => store::people_of(conn, row.institution_id).await? < 2,
+        Some(person) => store::is_person(conn, caller.actor.user_id, person).await?,
+    })
+}
+
 async fn approve(
     conn: &mut ScopedConn,
     state: &AppState,
     caller: &Caller,
     contract: &Contract,
     row: &RefundRow,
-    comment: &str,
-) -> Result<(), RefundError> {
-    let worked: Worked = serde_json::from_value(row.steps.clone()).map_err(|_| RefundError::NotFound)?;
+    (comment, charged): (&str, Option<u32>),
+) -> Result<Refund, RefundError> {
+    let official = may(caller.actor.role, Action::DecideRefund);
+    let mut worked: Worked = serde_json::from_value(row.steps.clone()).map_err(|_| RefundError::NotFound)?;
     let asked = Asked {
         on: row.asked_on,
         ground: row.reason.parse().ok(),
         part: worked.part_fen,
         fee: worked.fee_fen,
         elsewhere: !worked.elsewhere.is_empty(),
-        elsewhere_reason: worked.elsewhere,
+        elsewhere_reason: worked.elsewhere.clone(),
+        elsewhere_named: worked.elsewhere_account.is_some(),
+        charged,
     };
     let facts = store::facts(conn, contract, row.id).await?;
     let (limits, _) = limits(conn, caller.actor.tenant, caller.today()).await?;
     let now = refund::refund(&facts, &asked, &limits, &state.calendar);
+    if (now.is_referred() || charged.is_some()) && !official {
+        return Err(RefundError::Official);
+    }
+    if is_own(conn, caller, row).await? {
+        return Err(RefundError::Own);
+    }
     if now.is_blocked() {
         return Err(RefundError::Blocked(Box::new(now)));
     }
-    if now.amount.0 != row.amount_fen {
+    // What an official decides anew is the sum; what was asked for must be it still.
+    if charged.is_none() && now.amount.0 != row.amount_fen {
         return Err(RefundError::Sum(now.amount));
     }
     if now.is_referred() {
-        if !may(caller.actor.role, Action::DecideRefund) {
-            return Err(RefundError::Official);
-        }
         reason_given(
             comment,
             "有须核定的事项，请写明核定意见。",
             "Something is left to an official; say what was decided.",
         )?;
     }
+    worked.steps.clone_from(&now.steps);
+    worked.findings.clone_from(&now.findings);
+    worked.charged_units = charged;
+    store::approve(conn, row.id, caller.actor.user_id, &now, &json!(worked)).await?;
     if now.ground.ends_the_contract() && asked.part.is_none() {
         store::cancel_contract(conn, contract.id).await?;
     }
-    Ok(())
+    Ok(now)
 }

@@ -25,6 +25,8 @@ pub enum RefundError {
     Open(i64),
     #[error("the rules leave this refund to an official")]
     Official,
+    #[error("whoever asked for it does not approve it")]
+    Own,
     #[error("the refund is {0}")]
     State(State),
     #[error("the refund has changed since it was read")]
@@ -74,6 +76,12 @@ impl From<RefundError> for Problem {
                 "refunds/official",
                 "这笔退费有须核定的事项，由教育局决定。",
                 "The rules leave something of this refund to an official; the bureau decides.",
+            ),
+            RefundError::Own => Problem::conflict(
+                "refunds/own",
+                "申请退费的人不能自己同意：请本机构另一名人员同意；只有一人的机构由教育局决定。",
+                "Whoever asked for a refund does not approve it: somebody else of the institution does; where there is nobody \
+                 else, the bureau decides.",
             ),
             RefundError::State(state) => Problem::conflict(
                 "refunds/state",

@@ -54,6 +54,12 @@ pub struct Worked {
     pub fee_fen: Fen,
     /// Why it goes to another account than it came from, numbers masked; empty when it does not.
     pub elsewhere: String,
+    /// That account, masked.
+    #[serde(default)]
+    pub elsewhere_account: Option<String>,
+    /// How many of the units that were given an official charged.
+    #[serde(default)]
+    pub charged_units: Option<u32>,
     /// Of the limits that it was judged by.
     pub policy_version: String,
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::{
     ledger::{
         model::{Channel, Terms},
         rules::refund::{Facts, Paid, Refund, Units},
+        store::payers,
     },
 };
 
@@ -83,6 +84,10 @@ struct Given {
     disputed_fen: i64,
     #[diesel(sql_type = BigInt)]
     asked_fen: i64,
+    #[diesel(sql_type = Bool)]
+    attendance_kept: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    mode: Option<String>,
 }
 
 /// What a refund of a contract is worked out from; `besides` is a refund of it that does not count as asked for.
@@ -101,14 +106,20 @@ pub async fn facts(conn: &mut ScopedConn, contract: &Contract, besides: i64) -> 
            count(*) FILTER (WHERE state = 'disputed') AS disputed, \
            coalesce(sum(amount_fen) FILTER (WHERE state = 'disputed'), 0)::bigint AS disputed_fen, \
            (SELECT coalesce(sum(r.amount_fen), 0)::bigint FROM refunds r WHERE r.tenant_id = $1 AND r.contract_id = $2 \
-              AND r.state IN ('asked', 'approved') AND r.id <> $3) AS asked_fen \
+              AND r.state IN ('asked', 'approved') AND r.id <> $3) AS asked_fen, \
+           EXISTS (SELECT FROM lessons k WHERE k.tenant_id = $1 AND k.institution_id = $4 AND k.ended_at >= $5::date::timestamp \
+             AT TIME ZONE interval '8 hours') AS attendance_kept, \
+           (SELECT a.mode FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.institution_id = $4 AND a.status = 'active') AS mode \
          FROM lessons WHERE tenant_id = $1 AND contract_id = $2",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(contract.id)
     .bind::<BigInt, _>(besides)
+    .bind::<BigInt, _>(contract.institution_id)
+    .bind::<Date, _>(contract.first_lesson_on)
     .get_result(conn.sql())
     .await?;
+    let payers = payers::of_contract(conn, contract.institution_id, contract.id).await?;
     // Materials are consumed with the first lesson: while it waits for its confirmation, so do they.
     let materials = if contract.consumed_units == 0 && given.awaiting > 0 { contract.materials_fen } else { 0 };
     let paid = |row: PaidRow| Paid {
@@ -131,6 +142,9 @@ pub async fn facts(conn: &mut ScopedConn, contract: &Contract, besides: i64) -> 
         refunded: Fen(contract.refunded_fen.saturating_add(given.asked_fen)),
         is_renewal: contract.is_renewal,
         first_lesson_on: contract.first_lesson_on,
+        attendance_kept: given.attendance_kept,
+        payers,
+        mode: given.mode.and_then(|mode| mode.parse().ok()),
     })
 }
 
@@ -175,6 +189,14 @@ pub struct RefundRow {
     pub created_at: DateTime<Utc>,
     #[diesel(sql_type = Integer)]
     pub version: i32,
+    /// The post that asked for it and its person's; absent of one that was asked for before this was kept.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub asked_by: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub asked_person: Option<i64>,
+    /// Where the bank's entry says it went.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub route: Option<String>,
     /// Families of the institution whose refunds are past their day.
     #[diesel(sql_type = BigInt)]
     pub families_late: i64,
@@ -183,7 +205,7 @@ pub struct RefundRow {
 /// `$1` is the day.
 const SELECT: &str = "SELECT r.tenant_id, r.id, r.institution_id, i.name AS institution_name, i.credit_code, r.contract_id, \
      c.contract_no, c.subject, r.order_ref, r.asked_on, r.reason, r.amount_fen, r.steps, r.due_on, r.target_on, r.state, r.paid_at, \
-     r.created_at, r.version, \
+     r.created_at, r.version, r.asked_by, r.asked_person, r.route, \
      (SELECT count(DISTINCT oc.pupil_index) FROM refunds o JOIN contracts oc ON oc.tenant_id = o.tenant_id AND oc.id = o.contract_id \
         WHERE o.tenant_id = r.tenant_id AND o.institution_id = r.institution_id AND o.state IN ('asked', 'approved') \
         AND o.due_on < $1) AS families_late \
@@ -287,19 +309,30 @@ pub async fn open_of(conn: &mut ScopedConn, contract: i64) -> Result<Option<i64>
     Ok(row.map(|row| row.id))
 }
 
+/// A refund that is asked for.
+#[derive(Debug, Clone)]
+pub struct NewRefund<'a> {
+    pub asked_on: NaiveDate,
+    pub refund: &'a Refund,
+    pub worked: &'a Value,
+    /// The post that asks.
+    pub asked_by: i64,
+    /// Keyed hash of the other account that the guardian named.
+    pub elsewhere: Option<Vec<u8>>,
+}
+
 /// Keeps a refund that is asked for; its order number holds the contract's and how many it had before.
 pub async fn add(
     conn: &mut ScopedConn,
     contract: &Contract,
-    asked_on: NaiveDate,
-    refund: &Refund,
-    worked: &Value,
+    NewRefund { asked_on, refund, worked, asked_by, elsewhere }: NewRefund<'_>,
     at: DateTime<Utc>,
 ) -> Result<i64, DbError> {
     let row: Id = sql_query(
         "INSERT INTO refunds (tenant_id, institution_id, contract_id, order_ref, asked_on, reason, amount_fen, steps, due_on, \
-           target_on, state, created_at) \
-         SELECT $1, $2, $3, format('TF%sC%sN%s', lpad($1::text, 6, '0'), $3, 1 + count(*)), $4, $5, $6, $7, $8, $9, 'asked', $10 \
+           target_on, state, created_at, asked_by, asked_person, elsewhere_index) \
+         SELECT $1, $2, $3, format('TF%sC%sN%s', lpad($1::text, 6, '0'), $3, 1 + count(*)), $4, $5, $6, $7, $8, $9, 'asked', $10, \
+           $11, (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $11), $12 \
          FROM refunds WHERE tenant_id = $1 AND contract_id = $3 RETURNING id",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -312,17 +345,59 @@ pub async fn add(
     .bind::<Date, _>(refund.due_on)
     .bind::<Date, _>(refund.target_on)
     .bind::<Timestamptz, _>(at)
+    .bind::<BigInt, _>(asked_by)
+    .bind::<Nullable<Binary>, _>(elsewhere)
     .get_result(conn.sql())
     .await?;
     Ok(row.id)
 }
 
-/// Moves a refund on.
-pub async fn set_state(conn: &mut ScopedConn, id: i64, state: &str) -> Result<(), DbError> {
-    sql_query("UPDATE refunds SET state = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2")
+/// Whether a post is of the person that this is.
+pub async fn is_person(conn: &mut ScopedConn, post: i64, person: i64) -> Result<bool, DbError> {
+    let row: Option<Id> = sql_query("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND person_id = $3")
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(post)
+        .bind::<BigInt, _>(person)
+        .get_result(conn.sql())
+        .await
+        .optional()?;
+    Ok(row.is_some())
+}
+
+/// How many people hold a post of an institution.
+pub async fn people_of(conn: &mut ScopedConn, institution: i64) -> Result<i64, DbError> {
+    let row: Id = sql_query(
+        "SELECT count(DISTINCT person_id) AS id FROM users WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' \
+         AND role IN ('institution_admin', 'institution_staff')",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(institution)
+    .get_result(conn.sql())
+    .await?;
+    Ok(row.id)
+}
+
+/// A refund is approved, at the sum that it was worked out to.
+pub async fn approve(conn: &mut ScopedConn, id: i64, by: i64, refund: &Refund, worked: &Value) -> Result<(), DbError> {
+    sql_query(
+        "UPDATE refunds SET state = 'approved', amount_fen = $3, steps = $4, approved_by = $5, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(id)
+    .bind::<BigInt, _>(refund.amount.0)
+    .bind::<Jsonb, _>(worked)
+    .bind::<BigInt, _>(by)
+    .execute(conn.sql())
+    .await?;
+    Ok(())
+}
+
+/// A refund is taken back.
+pub async fn withdraw(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
+    sql_query("UPDATE refunds SET state = 'withdrawn', version = version + 1 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
-        .bind::<Text, _>(state)
         .execute(conn.sql())
         .await?;
     Ok(())

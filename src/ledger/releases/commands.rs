@@ -87,9 +87,12 @@ pub async fn calculate(state: &AppState, caller: &Caller, request: &Request) -> 
     }
     let end = request.period_to.checked_add_days(Days::new(1)).unwrap_or(request.period_to).and_time(NaiveTime::MIN);
     let end = end.and_local_timezone(BEIJING).single().map_or(caller.now, |end| end.to_utc());
-    let sums = store::sums(&mut conn, institution, end, caller.now).await?;
-    let amount = release::release(account.mode.parse().unwrap_or(Mode::RiskDeposit), sums)?;
     let in_force = policies::in_force(&mut conn, caller.actor.tenant, caller.today()).await?;
+    let waits = in_force.word("release.first") == "after_cooling_off";
+    let days = u32::try_from(in_force.number("refund.cooling_off_days")).unwrap_or_default();
+    let cooled_until = waits.then(|| release::cooled_until(&state.calendar, caller.today(), days));
+    let sums = store::sums(&mut conn, institution, end, caller.now, cooled_until).await?;
+    let amount = release::release(account.mode.parse().unwrap_or(Mode::RiskDeposit), sums)?;
     let by_rule = in_force.word("release.approval") == "rule";
     let stands = if by_rule { State::Approved } else { State::Calculated };
     let inputs = json!(sums);

@@ -55,28 +55,41 @@ struct Sums {
     #[diesel(sql_type = BigInt)]
     confirmed_fen: i64,
     #[diesel(sql_type = BigInt)]
+    materials_fen: i64,
+    #[diesel(sql_type = BigInt)]
     released_fen: i64,
     #[diesel(sql_type = BigInt)]
     disputed_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    cooling_fen: i64,
 }
 
-/// What was confirmed before `end`, by silence up to `now` among it, what is disputed of lessons before it, and what all
-/// orders but rejected ones release. Of no contract more than was paid on it and not given back.
+/// What was confirmed before `end`, by silence up to `now` among it, the materials of contracts of which anything was, what is
+/// disputed of lessons before it, and what all orders but rejected ones release. What contracts first paid after
+/// `cooled_until` earned is told apart. Of no contract more than was paid on it and not given back.
 pub async fn sums(
     conn: &mut ScopedConn,
     institution: i64,
     end: DateTime<Utc>,
     now: DateTime<Utc>,
+    cooled_until: Option<NaiveDate>,
 ) -> Result<Releasable, DbError> {
-    let Sums { confirmed_fen, released_fen, disputed_fen } = sql_query(
-        "SELECT coalesce(sum(least(g.confirmed, c.paid_fen - c.refunded_fen)), 0)::bigint AS confirmed_fen, \
+    let Sums { confirmed_fen, materials_fen, released_fen, disputed_fen, cooling_fen } = sql_query(
+        "SELECT coalesce(sum(least(g.confirmed, c.paid_fen - c.refunded_fen)) FILTER (WHERE g.cooled), 0)::bigint AS confirmed_fen, \
+           coalesce(sum(greatest(least(c.materials_fen, c.paid_fen - c.refunded_fen - g.confirmed), 0)) \
+             FILTER (WHERE g.earned AND g.cooled), 0)::bigint AS materials_fen, \
+           coalesce(sum(least(g.confirmed + CASE WHEN g.earned THEN c.materials_fen ELSE 0 END, c.paid_fen - c.refunded_fen)) \
+             FILTER (WHERE NOT g.cooled), 0)::bigint AS cooling_fen, \
            coalesce(sum(g.disputed), 0)::bigint AS disputed_fen, \
            (SELECT coalesce(sum(o.amount_fen), 0)::bigint FROM release_orders o \
               WHERE o.tenant_id = $1 AND o.institution_id = $2 AND o.state <> 'rejected') AS released_fen \
          FROM (SELECT contract_id, \
              coalesce(sum(amount_fen) FILTER (WHERE (state = 'confirmed' AND confirmed_at < $3) \
                OR (state = 'awaiting' AND due_at <= $4 AND due_at < $3)), 0) AS confirmed, \
-             coalesce(sum(amount_fen) FILTER (WHERE state = 'disputed' AND ended_at < $3), 0) AS disputed \
+             bool_or((state = 'confirmed' AND confirmed_at < $3) OR (state = 'awaiting' AND due_at <= $4 AND due_at < $3)) AS earned, \
+             coalesce(sum(amount_fen) FILTER (WHERE state = 'disputed' AND ended_at < $3), 0) AS disputed, \
+             $5 IS NULL OR coalesce((SELECT min(p.paid_at AT TIME ZONE interval '8 hours')::date <= $5 FROM payments p \
+               WHERE p.tenant_id = $1 AND p.contract_id = lessons.contract_id), false) AS cooled \
            FROM lessons WHERE tenant_id = $1 AND institution_id = $2 GROUP BY contract_id) g \
          JOIN contracts c ON c.tenant_id = $1 AND c.id = g.contract_id",
     )
@@ -84,9 +97,10 @@ pub async fn sums(
     .bind::<BigInt, _>(institution)
     .bind::<Timestamptz, _>(end)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Date>, _>(cooled_until)
     .get_result(conn.sql())
     .await?;
-    Ok(Releasable { confirmed_fen, released_fen, disputed_fen })
+    Ok(Releasable { confirmed_fen, materials_fen, released_fen, disputed_fen, cooling_fen })
 }
 
 /// An order as kept.

@@ -1,14 +1,19 @@
 //! What a contract and a payment on it may be (domain-rules §5.1). Limits are those of the day of the payment.
 //!
-//! A contract that is paid in several instalments is judged by its share of one; a payment by the units that it pays for.
+//! A contract that is paid in several instalments is judged by its share of one; a payment by the units and the part of the
+//! period that it pays for ([`cover`](super::cover)), with what was paid on the contract within a month of it.
 
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::found::{BEFORE_LICENCE, CHANNEL, EARLIEST_RENEWAL, LOAN};
+use super::{
+    cover::Part,
+    found::{BEFORE_LICENCE, CHANNEL, EARLIEST_RENEWAL, INVOICE, LOAN},
+    split,
+};
 use crate::{
     courses::rules::{prepay, with_fix},
-    kernel::{Calendar, Fen, Finding, Severity, calendar::add_months},
+    kernel::{Calendar, Fen, Finding, Severity},
     ledger::{
         model::{Basis, Channel, Product, Terms},
         policy::Limits,
@@ -39,8 +44,21 @@ pub struct Licence {
 }
 
 impl Licence {
-    fn holds(&self, on: NaiveDate) -> bool {
-        self.operating && self.from.is_none_or(|from| from <= on) && self.to.is_none_or(|to| on <= to)
+    /// Whether fees may be taken on a day; `None` where what is known does not tell.
+    fn holds(&self, on: NaiveDate) -> Option<bool> {
+        let begun = self.from.map(|from| from <= on);
+        let lasts = self.to.map(|to| on <= to);
+        match (self.operating, begun, lasts) {
+            (false, ..) | (_, Some(false), _) | (_, _, Some(false)) => Some(false),
+            (true, Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The dates that the register does not say.
+    fn missing(&self) -> Vec<&'static str> {
+        let dates = [("licence_from", self.from), ("licence_to", self.to)];
+        dates.into_iter().filter(|(_, date)| date.is_none()).map(|(name, _)| name).collect()
     }
 }
 
@@ -54,6 +72,8 @@ pub struct OtherContract {
     /// All its units, and those not yet confirmed.
     pub units: u32,
     pub units_left: u32,
+    /// Signed before the one that is judged.
+    pub before: bool,
 }
 
 /// Another payment of the same pupil at the same institution, on a contract that was not over by then.
@@ -81,13 +101,17 @@ pub fn contract(limits: &Limits, signing: &Signing<'_>) -> Vec<Finding> {
     let parts = offer.instalments.max(1);
     let share = Fen(ceiling(i128::from(offer.terms.price.0), i128::from(parts)));
     findings.extend(prepay::payment_cap(&limits.prepay, "price_fen", share));
+    let whole = Part::after(0, offer.terms.price.0, offer.terms.price.0);
     if offer.basis.by_units() {
-        findings.extend(prepay::payment_units(&limits.prepay, "units_bought", offer.terms.units().div_ceil(parts)));
+        let most = limits.prepay.units.saturating_mul(parts);
+        let found = prepay::payment_units(&limits.prepay, "units_bought", offer.terms.units().div_ceil(parts));
+        findings.extend(found.map(|finding| with_gap(finding, whole.beyond_units(offer, most))));
     }
     if offer.basis.by_period() {
-        findings.extend(span(limits, offer, parts));
+        let most = limits.prepay.span_months.saturating_mul(i32::try_from(parts).unwrap_or(i32::MAX));
+        findings.extend(span(limits, offer, parts).map(|finding| with_gap(finding, whole.beyond_months(offer, most))));
     }
-    findings.extend(split_contracts(limits, signing));
+    findings.extend(split::contracts(limits, signing));
     marked(findings, offer)
 }
 
@@ -104,8 +128,31 @@ pub struct Paying<'a> {
     /// Whether it went to another account than the escrow account.
     pub elsewhere: bool,
     pub licence: Licence,
+    /// A receipt or an invoice was given to the family.
+    pub receipted: bool,
     pub contracts: &'a [OtherContract],
+    /// The pupil's other payments, on this contract among them.
     pub payments: &'a [OtherPayment],
+    /// Those on this contract.
+    pub of_contract: &'a [OtherPayment],
+}
+
+impl Paying<'_> {
+    /// The contract's payments within its price in order of their days, each with the part that it pays for; this one is the
+    /// last of its day.
+    fn parts(&self) -> Vec<(NaiveDate, Part, &str)> {
+        let mut all: Vec<(NaiveDate, Fen, &str)> =
+            self.of_contract.iter().map(|one| (one.paid_on, one.amount, one.receipt_no.as_str())).collect();
+        all.push((self.paid_on, self.amount, ""));
+        all.sort_by_key(|(on, ..)| *on);
+        let mut paid = 0;
+        let parts = all.into_iter().map(|(on, amount, receipt)| {
+            let part = Part::after(paid, amount.0, self.offer.terms.price.0);
+            paid = part.to;
+            (on, part, receipt)
+        });
+        parts.collect()
+    }
 }
 
 /// What is found of a payment, gravest first.
@@ -113,38 +160,86 @@ pub fn payment(limits: &Limits, paying: &Paying<'_>) -> Vec<Finding> {
     let Paying { offer, paid_on, .. } = *paying;
     let mut findings = Vec::from_iter(before_licence(paying.licence, &at(paying, "paid_at"), paid_on));
     findings.extend(prepay::payment_cap(&limits.prepay, &at(paying, "amount_fen"), paying.amount));
+    let parts = paying.parts();
+    let own = parts.iter().rfind(|(on, _, receipt)| *on == paid_on && receipt.is_empty()).map(|(_, part, _)| *part);
+    let own = own.unwrap_or(Part::after(0, paying.amount.0, offer.terms.price.0));
     if offer.basis.by_units() {
-        let units = units_paid_for(&offer.terms, paying.amount);
-        findings.extend(prepay::payment_units(&limits.prepay, &at(paying, "amount_fen"), units));
+        let found = prepay::payment_units(&limits.prepay, &at(paying, "amount_fen"), own.units(offer));
+        findings.extend(found.map(|finding| with_gap(finding, own.beyond_units(offer, limits.prepay.units))));
     }
-    if offer.is_renewal {
-        findings.extend(earliest_renewal(limits, paying));
+    let days = own.days(offer);
+    if let Some((first, last)) = days.filter(|_| offer.basis.by_period()) {
+        let found = prepay::payment_span(&limits.prepay, &at(paying, "amount_fen"), first, last);
+        findings.extend(found.map(|finding| with_gap(finding, own.beyond_months(offer, limits.prepay.span_months))));
+    }
+    findings.extend(split::together(limits, paying, &parts));
+    let begins = days.filter(|_| offer.basis.by_period()).map_or(offer.first_lesson_on, |(first, _)| first);
+    let early = if is_renewal(paying) {
+        earliest_renewal(limits, paying, begins)
     } else if offer.basis.by_period() {
-        let path = at(paying, "paid_at");
-        findings.extend(prepay::payment_earliest(&limits.prepay, &path, offer.first_lesson_on, paid_on));
-    }
+        earliest(limits, paying, begins)
+    } else {
+        None
+    };
+    findings.extend(early.map(|finding| with_gap(finding, paying.amount.0)));
     findings.extend(loan(paying));
     findings.extend(elsewhere(paying));
-    findings.extend(split_payments(limits, paying));
+    findings.extend(invoice(paying));
+    findings.extend(split::payments(limits, paying));
     marked(findings, offer)
 }
 
-fn at(paying: &Paying<'_>, field: &str) -> String {
+/// The finding with the sum that is too much, which is to be refunded.
+pub(super) fn with_gap(mut finding: Finding, gap_fen: i64) -> Finding {
+    finding.evidence.insert("gap_fen".to_owned(), json!(gap_fen));
+    finding
+}
+
+/// PREPAY-EARLIEST-PERIOD, by the beginning of the part of the period that the payment pays for.
+fn earliest(limits: &Limits, paying: &Paying<'_>, begins: NaiveDate) -> Option<Finding> {
+    let mut finding = prepay::payment_earliest(&limits.prepay, &at(paying, "paid_at"), begins, paying.paid_on)?;
+    if begins != paying.offer.first_lesson_on {
+        let limit = limits.prepay.first_payment_day(begins)?;
+        let (paid, months) = (paying.paid_on, limits.prepay.earliest_months);
+        finding.message_zh =
+            format!("这笔费用所付的时段自 {begins} 起，须不早于其前 {months} 个月（{limit}）；收费日为 {paid}。");
+        finding.message_en = format!(
+            "What this payment pays for begins on {begins}; {limit} is the earliest day for it. It was paid on {paid}."
+        );
+        finding.evidence.insert("period_from".to_owned(), json!(begins));
+    }
+    Some(finding)
+}
+
+/// PREPAY-INVOICE: a receipt or an invoice is given for each payment.
+fn invoice(paying: &Paying<'_>) -> Option<Finding> {
+    (!paying.receipted).then(|| {
+        INVOICE.found(
+            Severity::Warn,
+            at(paying, "receipt_no"),
+            ("这笔费用没有开具票据。".to_owned(), "No receipt or invoice was given for this fee.".to_owned()),
+            json!({"missing": ["receipt_no"], "amount_fen": paying.amount}),
+        )
+    })
+}
+
+/// Whether it is on a renewal: it says so, or the pupil has units left of an earlier contract of the subject.
+fn is_renewal(paying: &Paying<'_>) -> bool {
+    paying.offer.is_renewal || units_left(paying) > 0
+}
+
+/// The units left of the pupil's earlier contracts of the subject.
+fn units_left(paying: &Paying<'_>) -> u32 {
+    let same = paying.contracts.iter().filter(|other| other.before && other.subject == paying.subject);
+    same.map(|other| other.units_left).fold(0, u32::saturating_add)
+}
+
+pub(super) fn at(paying: &Paying<'_>, field: &str) -> String {
     if paying.path.is_empty() { field.to_owned() } else { format!("{}.{field}", paying.path) }
 }
 
 fn ceiling(whole: i128, parts: i128) -> i64 {
     i64::try_from((whole + parts - 1).div_euclid(parts)).unwrap_or(i64::MAX)
-}
-
-/// How many units an amount pays for, a begun one counted whole.
-fn units_paid_for(terms: &Terms, amount: Fen) -> u32 {
-    let units = terms.units();
-    if terms.price.0 <= 0 {
-        return units;
-    }
-    let share = ceiling(i128::from(amount.0) * i128::from(units), i128::from(terms.price.0));
-    u32::try_from(share).unwrap_or(units).min(units)
 }
 
 /// Gravest first; each tells by what it was charged where that made it bind.
@@ -180,19 +275,40 @@ fn span(limits: &Limits, offer: &Offer, parts: u32) -> Option<Finding> {
     })
 }
 
-/// PREPAY-BEFORE-LICENCE: who may not operate takes no fee at all.
+/// PREPAY-BEFORE-LICENCE: who may not operate takes no fee at all. Where the register does not say from when to when the
+/// licence is valid, an official decides.
 fn before_licence(licence: Licence, path: &str, on: NaiveDate) -> Option<Finding> {
-    (!licence.holds(on)).then(|| {
-        BEFORE_LICENCE.found(
+    let evidence =
+        json!({"measured": on, "operating": licence.operating, "licence_from": licence.from, "licence_to": licence.to});
+    match licence.holds(on) {
+        Some(true) => None,
+        Some(false) => Some(BEFORE_LICENCE.found(
             Severity::Block,
             path,
             (
                 format!("{on} 机构不在正常办学状态或许可有效期内，不得收费。"),
                 format!("On {on} the institution was not operating under a valid licence and may take no fee."),
             ),
-            json!({"measured": on, "operating": licence.operating, "licence_from": licence.from, "licence_to": licence.to}),
-        )
-    })
+            evidence,
+        )),
+        None => {
+            let mut finding = BEFORE_LICENCE.found(
+                Severity::Refer,
+                path,
+                (
+                    format!("机构台账没有登记许可证有效期，{on} 能否收费无法判断。"),
+                    format!("The register does not say when the licence is valid; whether fees may be taken on {on} is unknown."),
+                ),
+                evidence,
+            );
+            finding.evidence.insert("missing".to_owned(), json!(licence.missing()));
+            Some(with_fix(
+                finding,
+                "请教育局在机构台账补登许可证有效期。".to_owned(),
+                "Let the bureau enter the licence's dates in the register.".to_owned(),
+            ))
+        }
+    }
 }
 
 /// PREPAY-LOAN: training of minors is not paid by loan.
@@ -250,14 +366,12 @@ pub fn unsettled(
 }
 
 /// PREPAY-EARLIEST-RENEWAL: a course is renewed when few units of its subject are left, or shortly before the new one.
-fn earliest_renewal(limits: &Limits, paying: &Paying<'_>) -> Option<Finding> {
-    let first = paying.offer.first_lesson_on;
-    let limit = limits.prepay.first_payment_day(first)?;
+fn earliest_renewal(limits: &Limits, paying: &Paying<'_>, begins: NaiveDate) -> Option<Finding> {
+    let limit = limits.prepay.first_payment_day(begins)?;
     if limit <= paying.paid_on {
         return None;
     }
-    let same = paying.contracts.iter().filter(|other| other.subject == paying.subject);
-    let left: u32 = same.map(|other| other.units_left).fold(0, u32::saturating_add);
+    let left = units_left(paying);
     let most = limits.renewal_units;
     if paying.offer.basis.by_units() && left <= most {
         return None;
@@ -276,95 +390,4 @@ fn earliest_renewal(limits: &Limits, paying: &Paying<'_>) -> Option<Finding> {
         json!({"measured": left, "limit": most, "boundary": "<=", "unit": "lesson", "paid_on": paid, "earliest_on": limit}),
     );
     Some(with_fix(finding, format!("改在 {limit} 或以后收费。"), format!("Collect the fee on {limit} or later.")))
-}
-
-/// Contracts of one pupil within a rolling period, this one among them, that together exceed what one may be.
-fn split_contracts(limits: &Limits, signing: &Signing<'_>) -> Vec<Finding> {
-    let Signing { offer, signed_on, subject, others, .. } = *signing;
-    let near = |other: &&OtherContract| within(limits, other.signed_on, signed_on);
-    let near: Vec<&OtherContract> = others.iter().filter(near).collect();
-    let mut findings = Vec::new();
-    let numbers = |of: &[&OtherContract]| of.iter().map(|other| other.contract_no.clone()).collect::<Vec<_>>();
-    let sum: Fen = near.iter().map(|other| other.price).chain([offer.terms.price]).sum();
-    if !near.is_empty() && limits.prepay.payment < sum {
-        findings.push(over_together(limits, "price_fen", "contracts", sum, &numbers(&near)));
-    }
-    let same: Vec<&OtherContract> = near.into_iter().filter(|other| other.subject == subject).collect();
-    let units = same.iter().map(|other| other.units).fold(offer.terms.units(), u32::saturating_add);
-    let most = limits.prepay.units;
-    if !same.is_empty() && offer.basis.by_units() && most < units {
-        let months = limits.prepay.span_months;
-        let finding = prepay::UNITS_60.found(
-            Severity::Warn,
-            "units_bought",
-            (
-                format!("该学员 {months} 个月内的{subject}合同共 {units} 课时，超过 {most} 课时，疑似拆分合同。"),
-                format!(
-                    "The pupil's contracts of {subject} within {months} months come to {units} units, more than {most}: \
-                     they look like one contract split up."
-                ),
-            ),
-            json!({"measured": units, "limit": most, "boundary": "<=", "unit": "lesson", "contracts": numbers(&same)}),
-        );
-        findings.push(with_fix(
-            finding,
-            "核实是否为同一课程拆分；超出部分应退还。".to_owned(),
-            "See whether it is one course split up; what is too much is to be refunded.".to_owned(),
-        ));
-    }
-    findings
-}
-
-/// Whether two days lie within one rolling period of as many months as one payment may cover.
-fn within(limits: &Limits, one: NaiveDate, other: NaiveDate) -> bool {
-    let (first, last) = (one.min(other), one.max(other));
-    limits.prepay.last_day(first).is_none_or(|end| last <= end)
-}
-
-/// PREPAY-CAP-5000 (b): what one pupil has paid within any rolling period that this payment belongs to.
-fn split_payments(limits: &Limits, paying: &Paying<'_>) -> Option<Finding> {
-    let own = (paying.paid_on, paying.amount, "");
-    let near = |other: &&OtherPayment| within(limits, other.paid_on, paying.paid_on);
-    let others = paying.payments.iter().filter(near);
-    let all: Vec<_> = others.map(|one| (one.paid_on, one.amount, one.receipt_no.as_str())).chain([own]).collect();
-    let ending = |end: NaiveDate| {
-        let begin = add_months(end, -limits.prepay.span_months).unwrap_or(NaiveDate::MIN);
-        let inside = |day: NaiveDate| begin < day && day <= end;
-        let sum: Fen = all.iter().filter(|(day, ..)| inside(*day)).map(|(_, amount, _)| *amount).sum();
-        let receipts = all.iter().filter(|(day, _, no)| inside(*day) && !no.is_empty());
-        let receipts: Vec<String> = receipts.map(|(.., no)| (*no).to_owned()).collect();
-        (inside(paying.paid_on) && !receipts.is_empty()).then_some((sum, receipts))
-    };
-    let (sum, receipts) = all.iter().filter_map(|(day, ..)| ending(*day)).max_by_key(|(sum, _)| *sum)?;
-    (limits.prepay.payment < sum).then(|| over_together(limits, &at(paying, "amount_fen"), "receipts", sum, &receipts))
-}
-
-fn over_together(limits: &Limits, path: &str, kind: &str, sum: Fen, others: &[String]) -> Finding {
-    let (most, months) = (limits.prepay.payment, limits.prepay.span_months);
-    let gap = Fen(sum.0.saturating_sub(most.0));
-    let finding = prepay::CAP_5000.found(
-        Severity::Warn,
-        path,
-        (
-            format!(
-                "该学员在本机构 {months} 个月内未消完的预付费共 {}，超过 {}，超出 {}，疑似拆分收费。",
-                sum.yuan(),
-                most.yuan(),
-                gap.yuan()
-            ),
-            format!(
-                "Within {months} months the pupil's prepayments at this institution come to {}; {} is the most, {} too \
-                 much: they look like one payment split up.",
-                sum.yuan(),
-                most.yuan(),
-                gap.yuan()
-            ),
-        ),
-        json!({"measured_fen": sum, "limit_fen": most, "boundary": "<=", "gap_fen": gap, kind: others}),
-    );
-    with_fix(
-        finding,
-        format!("退还超出的 {}，或待先前的课时消完后再收。", gap.yuan()),
-        format!("Refund the {} that is too much, or collect it once the lessons paid before are taken.", gap.yuan()),
-    )
 }

@@ -34,3 +34,11 @@ pub const CHANNEL: Rule = Rule {
     fix_zh: "把这笔费用全额存入监管账户。",
     fix_en: "Transfer the whole fee into the escrow account.",
 };
+pub const INVOICE: Rule = Rule {
+    id: "PREPAY-INVOICE",
+    title_zh: "收费票据",
+    title_en: "the receipt of a fee",
+    legal_basis: "税收征收管理法；发票管理办法",
+    fix_zh: "向家长开具票据或电子发票，登记票据号。",
+    fix_en: "Give the family a receipt or an e-invoice and enter its number.",
+};

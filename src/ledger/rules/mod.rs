@@ -2,11 +2,13 @@
 
 pub mod book;
 mod caps;
+mod cover;
 mod found;
 mod price;
 pub mod refund;
 pub mod release;
 pub mod silence;
+mod split;
 #[cfg(test)]
 mod tests;
 

@@ -1,10 +1,21 @@
 //! The same sums inside a scoped transaction of the ingest role: a refund counts once the bank has paid it out.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, Error, Row};
 
-use super::owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, put_together};
-use crate::ledger::booking::Outcome;
+use super::{
+    owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, put_together},
+    payers::{self, CREDITED, CreditedRow, HOUSE, HouseRow},
+};
+use crate::{
+    ledger::{
+        booking::Outcome,
+        rules::refund::route::{Payers, Route},
+    },
+    vault::Vault,
+};
 
 /// A refund and the entry of the bank that paid it out.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +24,29 @@ pub struct PaidRefund<'a> {
     pub account: i64,
     pub booked_at: DateTime<Utc>,
     pub bank_ref: &'a str,
+    /// Where it went.
+    pub route: Route,
+}
+
+/// By contract who paid on it, of contracts of an institution.
+pub async fn payers(
+    client: &Client,
+    vault: &Vault,
+    (tenant, institution): (i32, i64),
+    contracts: &[i64],
+) -> Result<BTreeMap<i64, Payers>, Error> {
+    let credited = |row: &Row| CreditedRow {
+        contract_id: row.get("contract_id"),
+        channel: row.get("channel"),
+        elsewhere: row.get("elsewhere"),
+        account: row.get("account"),
+        name: row.get("name"),
+    };
+    let rows = client.query(CREDITED, &[&tenant, &contracts]).await?;
+    let house = client.query_opt(HOUSE, &[&tenant, &institution]).await?;
+    let house =
+        house.map(|row| HouseRow { names: row.get("names"), accounts: row.get("accounts"), filed: row.get("filed") });
+    Ok(payers::put_together(rows.iter().map(credited).collect(), house.unwrap_or_default(), vault))
 }
 
 impl From<&Row> for ContractRow {
@@ -64,8 +98,8 @@ pub async fn refunds_paid(
         client
             .execute(
                 "UPDATE refunds SET state = 'paid', paid_at = $3, account_id = $4, entry_booked_at = $3, entry_ref = $5, \
-                 version = version + 1 WHERE tenant_id = $1 AND id = $2",
-                &[&tenant, &one.refund, &one.booked_at, &one.account, &one.bank_ref],
+                 route = $6, version = version + 1 WHERE tenant_id = $1 AND id = $2",
+                &[&tenant, &one.refund, &one.booked_at, &one.account, &one.bank_ref, &<&str>::from(one.route)],
             )
             .await?;
     }

@@ -337,6 +337,8 @@ pub async fn set_findings(conn: &mut ScopedConn, id: i64, findings: &Value) -> R
 /// Another contract of a pupil.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Other {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
     #[diesel(sql_type = Text)]
     pub contract_no: String,
     #[diesel(sql_type = Text)]
@@ -354,7 +356,7 @@ pub struct Other {
 /// The contracts of a pupil at an institution that were not cancelled, but the one with this number.
 pub async fn of_pupil(conn: &mut ScopedConn, institution: i64, pupil: &[u8], but: &str) -> Result<Vec<Other>, DbError> {
     Ok(sql_query(
-        "SELECT contract_no, subject, signed_on, price_fen, units_bought + units_gifted AS units, \
+        "SELECT id, contract_no, subject, signed_on, price_fen, units_bought + units_gifted AS units, \
          CASE status WHEN 'open' THEN units_bought + units_gifted - consumed_units ELSE 0 END AS units_left \
          FROM contracts WHERE tenant_id = $1 AND institution_id = $2 AND pupil_index = $3 AND status <> 'cancelled' \
          AND contract_no <> $4 ORDER BY id",

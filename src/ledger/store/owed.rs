@@ -43,6 +43,9 @@ pub struct Booked {
 /// Contracts of a bureau by id, locked.
 pub(super) const CONTRACTS: &str = "SELECT id, price_fen, materials_fen, units_bought, units_gifted, status, last_lesson_on \
      FROM contracts WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE";
+/// The same without a lock.
+const CONTRACTS_READ: &str = "SELECT id, price_fen, materials_fen, units_bought, units_gifted, status, last_lesson_on \
+     FROM contracts WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id";
 /// What counts of them: each fact on its own day in Beijing.
 pub(super) const FACTS: &str = "SELECT contract_id, 'payment' AS what, (paid_at AT TIME ZONE interval '8 hours')::date AS day, amount_fen AS value \
        FROM payments WHERE tenant_id = $1 AND contract_id = ANY($2) \
@@ -99,11 +102,21 @@ pub(super) struct FactRow {
 
 /// All that counts of contracts of the own bureau, which are locked until the transaction ends.
 pub async fn booked(conn: &mut ScopedConn, contracts: &[i64]) -> Result<BTreeMap<i64, Booked>, DbError> {
-    let rows: Vec<ContractRow> = sql_query(CONTRACTS)
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<Array<BigInt>, _>(contracts)
-        .load(conn.sql())
-        .await?;
+    facts_of(conn, CONTRACTS, contracts).await
+}
+
+/// The same of contracts that nobody is about to change.
+pub async fn as_booked(conn: &mut ScopedConn, contracts: &[i64]) -> Result<BTreeMap<i64, Booked>, DbError> {
+    facts_of(conn, CONTRACTS_READ, contracts).await
+}
+
+async fn facts_of(
+    conn: &mut ScopedConn,
+    sql: &'static str,
+    contracts: &[i64],
+) -> Result<BTreeMap<i64, Booked>, DbError> {
+    let rows: Vec<ContractRow> =
+        sql_query(sql).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
     let facts: Vec<FactRow> =
         sql_query(FACTS).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
     Ok(put_together(rows, facts))

@@ -184,3 +184,14 @@ pub async fn of_pupil(
     .load(conn.sql())
     .await?)
 }
+
+/// What was paid on a contract.
+pub async fn others_of_contract(conn: &mut ScopedConn, contract: i64) -> Result<Vec<Other>, DbError> {
+    Ok(sql_query(
+        "SELECT receipt_no, paid_at, amount_fen FROM payments WHERE tenant_id = $1 AND contract_id = $2 ORDER BY paid_at, id",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(contract)
+    .load(conn.sql())
+    .await?)
+}

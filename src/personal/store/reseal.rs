@@ -10,7 +10,7 @@ use crate::{
     complaints,
     db::{DbError, Pools, ScopedConn},
     escrow, institutions, ledger,
-    vault::Place,
+    vault::{Place, VaultError},
 };
 
 /// A sealed column: its table, its name, what its rows are named by, and how many rows are taken at a time.
@@ -185,4 +185,30 @@ pub async fn batch(conn: &mut ScopedConn, column: &Column, current: u16, after: 
     .execute(conn.sql())
     .await?;
     Ok((rows.len(), last))
+}
+
+/// The next values of a column of the own bureau after the row `after` that do not open at their place, and the last row
+/// that was looked at; `None` after the last one.
+pub async fn unopened(
+    conn: &mut ScopedConn,
+    column: &Column,
+    after: i64,
+) -> Result<Option<(i64, usize, Vec<(i64, VaultError)>)>, DbError> {
+    let Column { table, column: name, row, place, batch } = column;
+    let rows: Vec<SealedRow> = sql_query(format!(
+        "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
+         ORDER BY id LIMIT $3"
+    ))
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<BigInt, _>(after)
+    .bind::<BigInt, _>(batch)
+    .load(conn.sql())
+    .await?;
+    let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
+    let (vault, tenant) = (conn.vault().clone(), conn.tenant());
+    let opens = |row: &SealedRow| {
+        let opened = vault.open_sealed(&place(tenant, &row.known_as), &row.sealed);
+        opened.err().map(|error| (row.id, error))
+    };
+    Ok(Some((last, rows.len(), rows.iter().filter_map(opens).collect())))
 }

@@ -2,6 +2,7 @@
 
 mod breadth;
 pub mod census;
+pub mod examine;
 pub mod publish;
 pub mod reader;
 pub mod search;

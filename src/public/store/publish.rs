@@ -122,7 +122,7 @@ pub(in crate::public) struct Facts {
     pub statement_on: Option<NaiveDate>,
 }
 
-async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts>, DbError> {
+pub(super) async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts>, DbError> {
     Ok(sql_query(
         "SELECT i.tenant_id, i.id, i.credit_code, i.name, i.org_kind, i.address, i.category, i.stages, i.delivery, i.for_profit, \
                 i.courses_text, i.licence_no, i.licence_authority, i.licence_from, i.licence_to, i.legal_person, i.status, \
@@ -154,7 +154,7 @@ async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts
 }
 
 /// The row as the statement of [`write`] reads it.
-fn row(facts: Facts) -> Result<Value, DbError> {
+pub(super) fn row(facts: Facts) -> Result<Value, DbError> {
     let unreadable =
         |error: serde_json::Error| DbError::Diesel(diesel::result::Error::DeserializationError(Box::new(error)));
     let detail: Detail = facts::detail(&facts).map_err(unreadable)?;

@@ -15,6 +15,7 @@ fn filed(opening_yuan: i64) -> Story {
         persons: vec![
             Person { name: "王 小明".to_owned(), relation: Relation::LegalRepresentative },
             Person { name: "星光控股有限公司".to_owned(), relation: Relation::Sponsor },
+            Person { name: "林晓".to_owned(), relation: Relation::Staff },
         ],
         ..AccountFacts::default()
     };
@@ -37,6 +38,9 @@ fn each_recipient_has_its_level_on_both_sides_of_each_boundary() {
         ("a fifth of the balance is W9's of persons alone", "某某商贸有限公司", "9999", 20_000_000, Some(Yellow)),
         ("the legal representative", "王小明", "6230", 100, Some(Orange)),
         ("the legal representative, 50,000", "王小明", "6230", 5_000_000, Some(Red)),
+        ("somebody of the staff", "林 晓", "6230", 100, Some(Orange)),
+        ("somebody of the staff, a fen under 50,000", "林晓", "6230", 4_999_999, Some(Orange)),
+        ("somebody of the staff, 50,000 exactly", "林晓", "6230", 5_000_000, Some(Red)),
         ("the sponsor, a company", "星光控股有限公司", "6666", 20_000_000, Some(Orange)),
     ] {
         let report = filed(1_000_000).pays_fen("03-02T10:00:00", fen).with(name, account).until("03-02T12:00:00");

@@ -32,6 +32,8 @@ pub struct Account {
     /// Ids of these.
     pub other_ids: Vec<i64>,
     legal_person: String,
+    /// Whom its approved filings publish.
+    staff: Vec<String>,
     pub status: String,
     /// The days on which it is the account in use; the last is the first on which its successor is.
     pub in_use_from: Option<NaiveDate>,
@@ -65,6 +67,7 @@ impl From<Row> for Account {
             payee_index: row.get("payee_index"),
             other_accounts: row.get("other_accounts"),
             legal_person: row.get("legal_person"),
+            staff: row.get("staff_names"),
             other_ids: row.get("other_ids"),
             status: row.get("status"),
             in_use_from: row.get("in_use_from"),
@@ -91,7 +94,8 @@ impl Account {
             FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
         });
         let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
-        let filed = AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person);
+        let filed =
+            AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person, &self.staff);
         AccountFacts { siblings: self.siblings.clone(), ..filed }
     }
 
@@ -130,7 +134,7 @@ pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Optio
 }
 
 /// An account as the ingest reads it.
-pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, a.account_no, a.mode, \
+pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit_code, i.legal_person, i.staff_names, a.account_no, a.mode, \
      a.payee_index, ARRAY(SELECT o.account_no FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
      AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
      ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
@@ -311,7 +315,8 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    fn of(row: &Row) -> Option<Claimed> {
+    /// A row that has the columns of [`CLAIM`].
+    pub fn of(row: &Row) -> Option<Claimed> {
         let claim = Claim {
             at: row.get::<_, Option<DateTime<Utc>>>("at")?,
             opening_fen: row.get("opening_fen"),
@@ -331,15 +336,19 @@ impl Claimed {
     }
 }
 
+/// What a statement claims and what it is worth.
+pub const CLAIM: &str = "id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
+     coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
+     first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen";
+
 /// All statements of an account that name an opening balance. Those recorded before a claim was kept count from the day
 /// of their opening.
 pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
     let rows = client
         .query(
-            "SELECT id, opening_fen, coalesce(first_at, coalesce(opening_on, closing_on)::timestamp AT TIME ZONE interval '8 hours') AS at, \
-             coalesce(last_on, closing_on, opening_on) AS last_on, coalesce(end_fen, closing_fen, opening_fen) AS end_fen, \
-             first_day_fen, CASE WHEN first_at IS NULL THEN balanced ELSE adds_up END AS adds_up, balanced, gap_after, gap_before, gap_fen \
-             FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
+            &format!(
+                "SELECT {CLAIM} FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL"
+            ),
             &[&tenant, &account],
         )
         .await?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{SinkExt, future::try_join_all, pin_mut};
+use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::{Client, Error, Row, RowStream, types::ToSql};
 
 use crate::escrow::{
@@ -66,35 +66,39 @@ pub struct Bettered {
 
 /// Writes what is known better of entries; their days stay.
 pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
-    let update = client
-        .prepare(
-            "UPDATE entries SET booked_at = $5, seq = $6, kind = $7, reversal = $8, value_on = $9, counterparty_name = $10, \
-             counterparty_account = $11, remittance = $12, balance_after_fen = $13, order_ref = $14 \
-             WHERE tenant_id = $1 AND account_id = $2 AND booked_at = $3 AND bank_ref = $4",
+    let text = |get: fn(&NewEntry) -> Option<&str>| bettered.iter().map(|one| get(&one.entry)).collect::<Vec<_>>();
+    let from: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.from).collect();
+    let to: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.entry.booked_at).collect();
+    let seqs: Vec<i32> = bettered.iter().map(|one| one.entry.seq).collect();
+    let reversals: Vec<bool> = bettered.iter().map(|one| one.entry.reversal).collect();
+    let values: Vec<Option<NaiveDate>> = bettered.iter().map(|one| one.entry.value_on).collect();
+    let after: Vec<Option<i64>> = bettered.iter().map(|one| one.entry.balance_after_fen).collect();
+    client
+        .execute(
+            "UPDATE entries e SET booked_at = n.booked_at, seq = n.seq, kind = n.kind, reversal = n.reversal, value_on = n.value_on, \
+             counterparty_name = n.name, counterparty_account = n.account, remittance = n.remark, balance_after_fen = n.after, \
+             order_ref = n.order_ref FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[], $7::text[], $8::bool[], \
+             $9::date[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[]) \
+             AS n (bank_ref, old_at, booked_at, seq, kind, reversal, value_on, name, account, remark, after, order_ref) \
+             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.booked_at = n.old_at AND e.bank_ref = n.bank_ref COLLATE \"C\"",
+            &[
+                &tenant,
+                &account,
+                &text(|entry| Some(&entry.bank_ref)),
+                &from,
+                &to,
+                &seqs,
+                &text(|entry| Some(entry.kind.into())),
+                &reversals,
+                &values,
+                &text(|entry| entry.counterparty_name.as_deref()),
+                &text(|entry| entry.counterparty_account.as_deref()),
+                &text(|entry| entry.remittance.as_deref()),
+                &after,
+                &text(|entry| entry.order_ref.as_deref()),
+            ],
         )
         .await?;
-    // Sent one behind the other, without waiting for each.
-    let written = bettered.iter().map(async |Bettered { from, entry }| {
-        let kind = <&str>::from(entry.kind);
-        let values: [&(dyn ToSql + Sync); 14] = [
-            &tenant,
-            &account,
-            from,
-            &entry.bank_ref,
-            &entry.booked_at,
-            &entry.seq,
-            &kind,
-            &entry.reversal,
-            &entry.value_on,
-            &entry.counterparty_name,
-            &entry.counterparty_account,
-            &entry.remittance,
-            &entry.balance_after_fen,
-            &entry.order_ref,
-        ];
-        client.execute(&update, &values).await
-    });
-    try_join_all(written).await?;
     Ok(())
 }
 

@@ -2,7 +2,9 @@
 
 pub(super) mod accounts;
 pub(super) mod entries;
+pub(super) mod histories;
 pub(super) mod orders;
 pub(super) mod pushes;
 pub(super) mod siblings;
+pub(super) mod tally;
 pub(super) mod warnings;

@@ -9,7 +9,7 @@ use crate::escrow::{
     detector::OwedDay,
     ingest::{
         entries::NewEntry,
-        matching::{OpenPayment, Order, What},
+        matching::{OpenPayment, Order, To, What},
         store::{accounts::Account, entries::Bettered},
     },
 };
@@ -61,29 +61,39 @@ pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result
     Ok(rows.iter().map(day).collect())
 }
 
-/// Approved orders of these amounts, the oldest first.
-pub async fn orders(client: &Client, tenant: i32, account: &Account, amounts: &[i64]) -> Result<Vec<Order>, Error> {
+/// Approved orders of these amounts, the oldest first; a refund with its contract. Who paid on that is not read here.
+pub async fn orders(
+    client: &Client,
+    tenant: i32,
+    account: &Account,
+    amounts: &[i64],
+) -> Result<Vec<(Order, Option<i64>)>, Error> {
     let rows = client
         .query(
-            "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since \
+            "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since, \
+               NULL::bigint AS contract_id, NULL::bytea AS elsewhere \
              FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack') \
              AND amount_fen = ANY($4) \
-             UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on FROM refunds \
+             UNION ALL SELECT 'refund', id, order_ref, amount_fen, asked_on, contract_id, elsewhere_index FROM refunds \
              WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved' AND amount_fen = ANY($4) ORDER BY since, id",
             &[&tenant, &account.institution_id, &all_of(account), &amounts],
         )
         .await?;
-    let order = |row: &Row| Order {
-        what: if row.get::<_, &str>("what") == "release" { What::Release } else { What::Refund },
-        id: row.get("id"),
-        order_ref: row.get("order_ref"),
-        amount_fen: row.get("amount_fen"),
-        since: row.get("since"),
+    let order = |row: &Row| {
+        let order = Order {
+            what: if row.get::<_, &str>("what") == "release" { What::Release } else { What::Refund },
+            id: row.get("id"),
+            order_ref: row.get("order_ref"),
+            amount_fen: row.get("amount_fen"),
+            since: row.get("since"),
+            to: To { elsewhere: row.get("elsewhere"), ..To::default() },
+        };
+        (order, row.get("contract_id"))
     };
     Ok(rows.iter().map(order).collect())
 }
 
-/// Payments of these amounts into the escrow account that no entry bears out, not older than `since`.
+/// Payments of these amounts that no entry bears out, not older than `since`; those that went elsewhere may be moved in.
 pub async fn payments(
     client: &Client,
     tenant: i32,
@@ -93,9 +103,9 @@ pub async fn payments(
 ) -> Result<Vec<OpenPayment>, Error> {
     let rows = client
         .query(
-            "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on FROM payments \
-             WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND payee_index IS NULL \
-             AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
+            "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on, \
+               (payee_index IS NOT NULL OR payee_is_person) AS elsewhere FROM payments \
+             WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
             &[&tenant, &institution, &amounts, &since],
         )
         .await?;
@@ -104,6 +114,7 @@ pub async fn payments(
         receipt_no: row.get("receipt_no"),
         amount_fen: row.get("amount_fen"),
         paid_on: row.get::<_, NaiveDate>("paid_on"),
+        elsewhere: row.get("elsewhere"),
     };
     Ok(rows.iter().map(payment).collect())
 }

@@ -64,7 +64,7 @@ pub async fn warnings(
     accounts: &[i64],
 ) -> Result<HashMap<i64, Vec<StoredWarning>>, Error> {
     let sql = format!(
-        "{FOUND} WHERE tenant_id = $1 AND account_id = ANY($2) AND judged_by = 'detector' ORDER BY account_id, id FOR UPDATE"
+        "{FOUND} WHERE tenant_id = $1 AND account_id = ANY($2) AND judged_by = 'detector' ORDER BY id FOR UPDATE"
     );
     let mut found: HashMap<i64, Vec<StoredWarning>> = HashMap::new();
     for row in tx.rows(&sql, &[&tenant, &accounts]).await? {

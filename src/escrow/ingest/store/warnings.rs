@@ -23,7 +23,7 @@ pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Ve
 
 /// What [`stored`] reads, and whose it is.
 pub(super) const FOUND: &str = "SELECT account_id, id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, \
-     resolved_by, resolved_through FROM warnings";
+     resolved_by, resolved_through, conclusion FROM warnings";
 
 pub(super) fn stored(row: &Row) -> Option<StoredWarning> {
     let kind: WarningKind = row.get::<_, &str>("kind").parse().ok()?;
@@ -35,6 +35,7 @@ pub(super) fn stored(row: &Row) -> Option<StoredWarning> {
         status: row.get::<_, &str>("status").parse().ok()?,
         resolved_by: row.get("resolved_by"),
         resolved_through: row.get("resolved_through"),
+        conclusion: row.get::<_, Option<&str>>("conclusion").and_then(|word| word.parse().ok()),
         warning: Warning {
             kind,
             level: row.get::<_, &str>("level").parse().ok()?,

@@ -14,8 +14,10 @@ pub use coverage::{Held, Published, published};
 pub use feed::{Feed, feed_silent};
 pub use filing::{Filing, account_not_filed};
 pub use life::{Change, Closed, Open, Orange, change, closes_by_facts, overdue, red_proposal, reopens};
-pub use orders::{OverCap, Payment, over_cap, split_orders};
-pub use outside::{Complained, Dues, Elsewhere, Inflow, LENDERS, Loans, Outside, outside_escrow, training_loan};
+pub use orders::{OverCap, Payment, excess_fen, over_cap, split_orders};
+pub use outside::{
+    Complained, Dues, Elsewhere, Inflow, LENDERS, Loans, Outside, Unpaid, outside_escrow, training_loan,
+};
 pub use refunds::{Refunds, refund_backlog};
 pub use statements::{Break, Undetermined, broken_chain, undetermined};
 pub use telling::{digest_is_due, sms_at, tell_at};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use super::{reaches, share_bp};
 use crate::escrow::{
@@ -26,6 +27,20 @@ pub struct OverCap {
     pub pupil: Vec<u8>,
     /// When it was paid last.
     pub paid_at: DateTime<Utc>,
+}
+
+/// The rules whose breach is an over-cap prepayment.
+const CAPS: [&str; 3] = ["PREPAY-SPAN-3M", "PREPAY-UNITS-60", "PREPAY-CAP-5000"];
+
+/// How much of a contract's payments is beyond the limits: the greatest excess among what was found of it. All that was paid,
+/// where a finding does not say how much; `None` where no limit is broken.
+pub fn excess_fen(findings: &Value, paid_fen: i64) -> Option<i64> {
+    let breaks = |finding: &&Value| {
+        let rule = finding["rule"].as_str().unwrap_or_default();
+        CAPS.contains(&rule) || rule.starts_with("PREPAY-EARLIEST-")
+    };
+    let excess = |finding: &Value| finding["evidence"]["gap_fen"].as_i64().unwrap_or(paid_fen);
+    findings.as_array()?.iter().filter(breaks).map(excess).max()
 }
 
 /// W11: yellow for one; orange from so many orders or such a share of the pupils in thirty days, red from a greater share.
@@ -127,6 +142,8 @@ fn split_of(payments: &[&Payment], limit: i64) -> Option<(i128, DateTime<Utc>, i
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{super::tests::at, *};
     use crate::escrow::oversight::limits::Limits;
     use Level::{Orange, Red, Yellow};
@@ -159,6 +176,25 @@ mod tests {
             assert_eq!(level(&orders(count, hit), pupils, "2026-03-18T09:00"), expected, "{case}");
         }
         assert_eq!(level(&[], 100, "2026-03-18T09:00"), None);
+    }
+
+    #[test]
+    fn the_excess_is_the_greatest_that_was_found() {
+        let finding = |rule: &str, gap: Option<i64>| json!({"rule": rule, "evidence": {"gap_fen": gap}});
+        for (case, findings, expected) in [
+            ("nothing found", vec![], None),
+            ("another rule", vec![finding("PREPAY-LOAN", Some(1))], None),
+            ("one cap", vec![finding("PREPAY-CAP-5000", Some(100_000))], Some(100_000)),
+            (
+                "the greatest of several",
+                vec![finding("PREPAY-UNITS-60", Some(8_000)), finding("PREPAY-CAP-5000", Some(100))],
+                Some(8_000),
+            ),
+            ("too early", vec![finding("PREPAY-EARLIEST-PERIOD", Some(240_000))], Some(240_000)),
+            ("one that does not say", vec![finding("PREPAY-SPAN-3M", None)], Some(480_000)),
+        ] {
+            assert_eq!(excess_fen(&Value::Array(findings), 480_000), expected, "{case}");
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::escrow::{
 pub struct Outside {
     /// Payments to another account than the escrow account that have not been found in it since.
     pub payments: Vec<Elsewhere>,
-    /// Pupils who were taught and have paid nothing into escrow, each with the end of the first lesson.
-    pub unpaid: Vec<(Vec<u8>, DateTime<Utc>)>,
+    /// Pupils who were taught and of whom no payment is found in escrow.
+    pub unpaid: Vec<Unpaid>,
     /// `None` where the account's statements do not reach back to the contracts.
     pub dues: Option<Dues>,
     /// What families told the bureau, unless it was refuted.
@@ -38,6 +38,18 @@ pub struct Complained {
     /// An official has seen the evidence.
     pub confirmed: bool,
     pub received_at: DateTime<Utc>,
+}
+
+/// A pupil who was taught and of whom no payment is found in escrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpaid {
+    pub pupil: Vec<u8>,
+    /// The end of the first lesson.
+    pub since: DateTime<Utc>,
+    /// What the ledger says was paid into escrow, at least the lessons given.
+    pub fee_fen: i64,
+    /// The bank's statements do not tell whether what the ledger says came in.
+    pub undetermined: bool,
 }
 
 /// A payment to another account.
@@ -80,13 +92,15 @@ impl Dues {
 /// who paid a person.
 pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc>) -> Option<Alarm> {
     let late = TimeDelta::days(i64::from(limits.unpaid_days));
-    let unpaid: Vec<&(Vec<u8>, DateTime<Utc>)> = facts.unpaid.iter().filter(|(_, since)| *since + late < now).collect();
+    let (unknown, known): (Vec<&Unpaid>, Vec<&Unpaid>) =
+        facts.unpaid.iter().filter(|pupil| pupil.since + late < now).partition(|pupil| pupil.undetermined);
+    let unpaid = known;
     let missing = facts.dues.and_then(|dues| dues.missing_fen(limits));
     let pupils: BTreeSet<&[u8]> = facts
         .payments
         .iter()
         .map(|payment| payment.pupil.as_slice())
-        .chain(unpaid.iter().map(|(pupil, _)| pupil.as_slice()))
+        .chain(unpaid.iter().map(|one| one.pupil.as_slice()))
         .chain(facts.complaints.iter().map(|complaint| complaint.family.as_slice()))
         .collect();
     // What the ledger says of itself needs nobody to confirm it; what a family says counts for red once somebody has.
@@ -103,9 +117,11 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
     }
     let paid: i128 = facts.payments.iter().map(|payment| i128::from(payment.amount_fen)).sum();
     let paid = i64::try_from(paid).unwrap_or(i64::MAX);
+    let fees: i128 = unpaid.iter().map(|one| i128::from(one.fee_fen)).sum();
+    let fees = i64::try_from(fees).unwrap_or(i64::MAX);
     let said: i128 = facts.complaints.iter().map(|complaint| i128::from(complaint.amount_fen)).sum();
     // What is missing in the account, what was paid elsewhere and what families say may be the same money.
-    let amount = paid.max(missing.unwrap_or(0)).max(i64::try_from(said).unwrap_or(i64::MAX));
+    let amount = paid.saturating_add(fees).max(missing.unwrap_or(0)).max(i64::try_from(said).unwrap_or(i64::MAX));
     let red = limits.red_pupils <= pupils || limits.red_personal_pupils <= confirmed;
     let level = gravest([
         Some(Level::Yellow),
@@ -119,6 +135,8 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
     } else if limits.orange_pupils <= pupils {
         let threshold = if level == Level::Red { limits.red_pupils } else { limits.orange_pupils };
         ((pupils, threshold, "pupils"), "pupils outside escrow >= threshold")
+    } else if limits.orange_fen <= paid.saturating_add(fees) {
+        ((paid.saturating_add(fees), limits.orange_fen, "fen"), "fees outside escrow >= threshold")
     } else if let (Some(missing), Some(dues)) = (missing, facts.dues) {
         ((missing, dues.tolerance_fen(limits), "fen"), "due_fen - inflow_fen > max(due_fen * share, floor)")
     } else {
@@ -129,6 +147,8 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         ("pupils_personal_payee", personal.into()),
         ("paid_elsewhere_fen", paid.into()),
         ("pupils_unpaid", unpaid.len().into()),
+        ("fees_unpaid_fen", fees.into()),
+        ("pupils_undetermined", unknown.len().into()),
         ("due_fen", facts.dues.map(|dues| dues.due_fen).into()),
         ("inflow_fen", facts.dues.map(|dues| dues.inflow_fen).into()),
         // How many, and no more of them: the institution reads this.
@@ -138,7 +158,7 @@ pub fn outside_escrow(facts: &Outside, limits: &OutsideLimits, now: DateTime<Utc
         .payments
         .iter()
         .map(|payment| payment.paid_at)
-        .chain(unpaid.iter().map(|(_, since)| *since + late))
+        .chain(unpaid.iter().map(|one| one.since + late))
         .chain(facts.complaints.iter().map(|complaint| complaint.received_at))
         .chain(missing.and(facts.dues).map(|dues| midnight(dues.last_due_on)))
         .max()?;
@@ -260,6 +280,10 @@ mod tests {
         }
     }
 
+    fn unpaid(pupil: u8, since: &str, fee_fen: i64) -> Unpaid {
+        Unpaid { pupil: vec![pupil], since: at(since), fee_fen, undetermined: false }
+    }
+
     #[test]
     fn a_complaint_counts_as_evidence_and_for_red_once_it_is_confirmed() {
         let complaint = |family: u8, amount_fen, personal, confirmed| Complained {
@@ -306,12 +330,37 @@ mod tests {
 
     #[test]
     fn lessons_without_a_payment_count_after_three_days() {
-        let facts = Outside { unpaid: vec![(vec![1], at("2026-03-15T19:00"))], ..Outside::default() };
+        let facts = Outside { unpaid: vec![unpaid(1, "2026-03-15T19:00", 480_000)], ..Outside::default() };
         assert_eq!(level(&facts, "2026-03-18T19:00"), None, "three days are not more than three days");
         assert_eq!(level(&facts, "2026-03-18T19:01"), Some(Yellow));
         let mut both = elsewhere(2, 100, false);
-        both.unpaid = vec![(vec![1], at("2026-03-01T19:00")), (vec![9], at("2026-03-01T19:00"))];
+        both.unpaid = vec![unpaid(1, "2026-03-01T19:00", 100), unpaid(9, "2026-03-01T19:00", 100)];
         assert_eq!(level(&both, "2026-03-18T19:01"), Some(Orange), "a pupil counts once: three of them");
+    }
+
+    #[test]
+    fn fees_that_are_not_found_in_escrow_count_towards_ten_thousand_yuan() {
+        let old = "2026-03-01T19:00";
+        for (case, facts, expected) in [
+            ("9,999.99 of two", vec![unpaid(1, old, 499_999), unpaid(2, old, 500_000)], Some(Yellow)),
+            ("10,000.00 of two", vec![unpaid(1, old, 500_000), unpaid(2, old, 500_000)], Some(Orange)),
+            ("not yet three days", vec![unpaid(1, "2026-03-18T10:00", 1_000_000)], None),
+            (
+                "the statements do not reach so far",
+                vec![Unpaid { undetermined: true, ..unpaid(1, old, 1_000_000) }],
+                None,
+            ),
+        ] {
+            let facts = Outside { unpaid: facts, ..Outside::default() };
+            assert_eq!(level(&facts, "2026-03-18T19:01"), expected, "{case}");
+        }
+        let mut both = elsewhere(1, 600_000, false);
+        both.unpaid = vec![unpaid(9, old, 400_000)];
+        let alarm = outside_escrow(&both, &Limits::default().outside, at("2026-03-18T19:01")).unwrap();
+        assert_eq!((alarm.level, &alarm.evidence["value"]), (Orange, &1_000_000.into()), "with what went elsewhere");
+        both.unpaid.push(Unpaid { undetermined: true, ..unpaid(10, old, 400_000) });
+        let alarm = outside_escrow(&both, &Limits::default().outside, at("2026-03-18T19:01")).unwrap();
+        assert_eq!(alarm.evidence["pupils_undetermined"], 1, "{:?}", alarm.evidence);
     }
 
     #[test]

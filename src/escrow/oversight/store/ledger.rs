@@ -3,17 +3,24 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::oversight::rules::{Complained, Dues, Elsewhere, OverCap, Payment},
+    escrow::oversight::rules::{Complained, Dues, Elsewhere, OverCap, Payment, Unpaid, excess_fen},
 };
 
 /// A fact and the institution that it is of.
 pub type Of<T> = (i64, T);
+
+/// Contracts `c` that are not over: one that the family left is only when all that it paid and did not consume was paid back,
+/// fees that were agreed and kept aside.
+const ONGOING: &str = "NOT (c.status = 'cancelled' AND c.paid_fen <= c.consumed_fen + (SELECT coalesce(sum(b.amount_fen \
+     + CASE WHEN jsonb_typeof(b.steps->'fee_fen') = 'number' THEN (b.steps->>'fee_fen')::bigint ELSE 0 END), 0) FROM refunds b \
+     WHERE b.tenant_id = c.tenant_id AND b.contract_id = c.id AND b.state = 'paid'))";
 
 #[derive(QueryableByName)]
 struct Count {
@@ -47,29 +54,35 @@ struct OverCapRow {
     pupil_index: Vec<u8>,
     #[diesel(sql_type = Timestamptz)]
     paid_at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    paid_fen: i64,
+    #[diesel(sql_type = Jsonb)]
+    findings: Value,
+    #[diesel(sql_type = BigInt)]
+    returned_fen: i64,
 }
 
-/// Paid contracts that break a limit of prepayment, of which the excess was not paid back.
+/// Paid contracts that break a limit of prepayment, of which not all of the excess was paid back.
 pub async fn over_cap(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<OverCap>>, DbError> {
-    let rows: Vec<OverCapRow> = sql_query(
-        "SELECT c.institution_id, c.id, c.pupil_index, p.paid_at FROM contracts c \
-         JOIN LATERAL (SELECT max(p.paid_at) AS paid_at FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p \
-           ON p.paid_at IS NOT NULL \
-         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND c.status <> 'cancelled' AND c.findings <> '[]'::jsonb \
-           AND EXISTS (SELECT FROM jsonb_array_elements(CASE WHEN jsonb_typeof(c.findings) = 'array' THEN c.findings ELSE '[]' END) f \
-             WHERE f->>'rule' IN ('PREPAY-SPAN-3M', 'PREPAY-UNITS-60', 'PREPAY-CAP-5000') OR f->>'rule' LIKE 'PREPAY-EARLIEST-%') \
-           AND NOT EXISTS (SELECT FROM refunds r WHERE r.tenant_id = c.tenant_id AND r.contract_id = c.id AND r.reason = 'excess' \
-             AND r.state = 'paid') \
-         ORDER BY c.institution_id, c.id",
-    )
+    let rows: Vec<OverCapRow> = sql_query(format!(
+        "SELECT c.institution_id, c.id, c.pupil_index, p.paid_at, p.paid_fen, c.findings, \
+           (SELECT coalesce(sum(r.amount_fen), 0)::bigint FROM refunds r WHERE r.tenant_id = c.tenant_id AND r.contract_id = c.id \
+              AND r.reason = 'excess' AND r.state = 'paid') AS returned_fen FROM contracts c \
+         JOIN LATERAL (SELECT max(p.paid_at) AS paid_at, sum(p.amount_fen)::bigint AS paid_fen FROM payments p \
+           WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p ON p.paid_at IS NOT NULL \
+         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND {ONGOING} AND c.findings <> '[]'::jsonb \
+           AND jsonb_typeof(c.findings) = 'array' ORDER BY c.institution_id, c.id"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
     .load(conn.sql())
     .await?;
-    let over = |row: OverCapRow| {
-        (row.institution_id, OverCap { contract: row.id, pupil: row.pupil_index, paid_at: row.paid_at })
-    };
-    Ok(rows.into_iter().map(over).collect())
+    let over = rows.into_iter().filter_map(|row| {
+        let excess_fen = excess_fen(&row.findings, row.paid_fen)?;
+        let order = OverCap { contract: row.id, pupil: row.pupil_index, paid_at: row.paid_at };
+        (row.returned_fen < excess_fen).then_some((row.institution_id, order))
+    });
+    Ok(over.collect())
 }
 
 #[derive(QueryableByName)]
@@ -109,7 +122,7 @@ pub async fn payments(conn: &mut ScopedConn, of: &[i64], since: DateTime<Utc>) -
 /// Payments to another account than the escrow account that no entry of the bank has borne out since.
 pub async fn elsewhere(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Elsewhere>>, DbError> {
     let rows: Vec<PaymentRow> = sql_query(format!(
-        "{PAYMENT} AND (p.payee_index IS NOT NULL OR p.payee_is_person) AND p.entry_ref IS NULL AND c.status <> 'cancelled' \
+        "{PAYMENT} AND (p.payee_index IS NOT NULL OR p.payee_is_person) AND p.entry_ref IS NULL AND {ONGOING} \
          ORDER BY p.institution_id, p.id"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -137,26 +150,52 @@ struct PupilRow {
     pupil_index: Vec<u8>,
     #[diesel(sql_type = Timestamptz)]
     since: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    fee_fen: i64,
+    #[diesel(sql_type = Bool)]
+    undetermined: bool,
 }
 
-/// Pupils who were taught and have paid nothing into escrow at all, with the end of their first lesson. Lessons that cost
-/// nothing are no consumption.
-pub async fn unpaid(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(Vec<u8>, DateTime<Utc>)>>, DbError> {
-    let rows: Vec<PupilRow> = sql_query(
-        "SELECT c.institution_id, c.pupil_index, min(l.since) AS since FROM contracts c \
-         JOIN LATERAL (SELECT min(l.ended_at) AS since FROM lessons l WHERE l.tenant_id = c.tenant_id AND l.contract_id = c.id \
-           AND l.state = 'confirmed') l ON l.since IS NOT NULL \
-         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND c.price_fen > 0 AND c.status <> 'cancelled' \
+/// Pupils who were taught and of whom the bank bears out no payment into escrow at all, with the end of their first lesson and
+/// their fees: what the ledger says was paid into escrow, at least the lessons given. Lessons that cost nothing are no
+/// consumption.
+///
+/// A payment after `settled` may be on its way still. Where the bank's statements begin after a payment or do not reach
+/// `settled`, whether it came in is not determined.
+pub async fn unpaid(conn: &mut ScopedConn, of: &[i64], settled: NaiveDate) -> Result<Vec<Of<Unpaid>>, DbError> {
+    let rows: Vec<PupilRow> = sql_query(format!(
+        "SELECT c.institution_id, c.pupil_index, min(l.since) AS since, \
+           sum(greatest(p.claimed_fen, l.given_fen - p.elsewhere_fen, 0))::bigint AS fee_fen, \
+           bool_or(p.n > 0 AND (s.reaches_on IS NULL OR s.reaches_on < $3 OR p.first_on < s.opening_on)) AS undetermined \
+         FROM contracts c \
+         JOIN LATERAL (SELECT min(l.ended_at) AS since, sum(l.amount_fen) AS given_fen FROM lessons l \
+           WHERE l.tenant_id = c.tenant_id AND l.contract_id = c.id AND l.state = 'confirmed') l ON l.since IS NOT NULL \
+         JOIN LATERAL (SELECT count(*) FILTER (WHERE p.payee_index IS NULL AND NOT p.payee_is_person) AS n, \
+             min((p.paid_at AT TIME ZONE interval '8 hours')::date) FILTER (WHERE p.payee_index IS NULL AND NOT p.payee_is_person) AS first_on, \
+             coalesce(sum(p.amount_fen) FILTER (WHERE p.payee_index IS NULL AND NOT p.payee_is_person), 0) AS claimed_fen, \
+             coalesce(sum(p.amount_fen) FILTER (WHERE p.payee_index IS NOT NULL OR p.payee_is_person), 0) AS elsewhere_fen \
+           FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p ON true \
+         LEFT JOIN LATERAL (SELECT min(a.opening_on) AS opening_on, \
+             max(greatest(a.statement_on, a.heard_on, (a.last_booked_at AT TIME ZONE interval '8 hours')::date)) AS reaches_on \
+           FROM escrow_accounts a WHERE a.tenant_id = c.tenant_id AND a.institution_id = c.institution_id \
+           AND a.opening_on IS NOT NULL) s ON true \
+         WHERE c.tenant_id = $1 AND c.institution_id = ANY($2) AND c.price_fen > 0 AND {ONGOING} \
            AND NOT EXISTS (SELECT FROM contracts o JOIN payments p ON p.tenant_id = o.tenant_id AND p.contract_id = o.id \
              WHERE o.tenant_id = c.tenant_id AND o.institution_id = c.institution_id AND o.pupil_index = c.pupil_index \
-             AND p.payee_index IS NULL AND NOT p.payee_is_person) \
-         GROUP BY c.institution_id, c.pupil_index ORDER BY c.institution_id, c.pupil_index",
-    )
+             AND (p.entry_ref IS NOT NULL OR (p.payee_index IS NULL AND NOT p.payee_is_person \
+               AND (p.paid_at AT TIME ZONE interval '8 hours')::date > $3))) \
+         GROUP BY c.institution_id, c.pupil_index ORDER BY c.institution_id, c.pupil_index"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
+    .bind::<Date, _>(settled)
     .load(conn.sql())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.institution_id, (row.pupil_index, row.since))).collect())
+    let unpaid = |row: PupilRow| {
+        let PupilRow { institution_id, pupil_index: pupil, since, fee_fen, undetermined } = row;
+        (institution_id, Unpaid { pupil, since, fee_fen, undetermined })
+    };
+    Ok(rows.into_iter().map(unpaid).collect())
 }
 
 #[derive(QueryableByName)]
@@ -183,7 +222,7 @@ pub async fn dues(
     settled: NaiveDate,
     payment_max: i64,
 ) -> Result<Vec<Of<Dues>>, DbError> {
-    let rows: Vec<DuesRow> = sql_query(
+    let rows: Vec<DuesRow> = sql_query(format!(
         "SELECT a.institution_id, c.due_fen, coalesce(e.fen, 0)::bigint AS inflow_fen, c.last_due_on FROM escrow_accounts a \
          JOIN LATERAL (SELECT sum(greatest(p.fen, \
              (c.price_fen::numeric * c.consumed_units / (c.units_bought + c.units_gifted))::bigint, \
@@ -192,7 +231,7 @@ pub async fn dues(
            FROM contracts c JOIN LATERAL (SELECT count(*) AS n, coalesce(sum(p.amount_fen) FILTER (WHERE p.payee_index IS NULL \
                AND NOT p.payee_is_person AND (p.paid_at AT TIME ZONE interval '8 hours')::date <= $3), 0)::bigint AS fen \
              FROM payments p WHERE p.tenant_id = c.tenant_id AND p.contract_id = c.id) p ON true \
-           WHERE c.tenant_id = a.tenant_id AND c.institution_id = a.institution_id AND c.status <> 'cancelled' \
+           WHERE c.tenant_id = a.tenant_id AND c.institution_id = a.institution_id AND {ONGOING} \
              AND c.signed_on >= a.opening_on AND greatest(c.signed_on, c.first_lesson_on) <= $3) c ON c.last_due_on IS NOT NULL \
          LEFT JOIN LATERAL (SELECT sum(e.amount_fen) AS fen FROM escrow_accounts o \
              JOIN entries e ON e.tenant_id = o.tenant_id AND e.account_id = o.id \
@@ -200,8 +239,8 @@ pub async fn dues(
            AND e.kind NOT IN ('interest', 'top_up', 'reversal') AND NOT EXISTS (SELECT FROM own_transfers t WHERE t.tenant_id = e.tenant_id \
              AND t.to_account = e.account_id AND t.to_ref = e.bank_ref)) e ON true \
          WHERE a.tenant_id = $1 AND a.institution_id = ANY($2) AND a.status = 'active' AND a.opening_on IS NOT NULL \
-         ORDER BY a.institution_id",
-    )
+         ORDER BY a.institution_id"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
     .bind::<Date, _>(settled)
@@ -226,12 +265,12 @@ struct Lately {
 
 /// Pupils for whom a loan paid, and the latest such payment.
 pub async fn loans(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(i64, DateTime<Utc>)>>, DbError> {
-    let rows: Vec<Lately> = sql_query(
+    let rows: Vec<Lately> = sql_query(format!(
         "SELECT p.institution_id, count(DISTINCT c.pupil_index) AS n, max(p.paid_at) AS at FROM payments p \
          JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
-         WHERE p.tenant_id = $1 AND p.institution_id = ANY($2) AND p.channel = 'loan' AND c.status <> 'cancelled' \
-         GROUP BY p.institution_id",
-    )
+         WHERE p.tenant_id = $1 AND p.institution_id = ANY($2) AND p.channel = 'loan' AND {ONGOING} \
+         GROUP BY p.institution_id"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
     .load(conn.sql())
@@ -245,24 +284,27 @@ struct DueRow {
     institution_id: i64,
     #[diesel(sql_type = Date)]
     due_on: NaiveDate,
+    #[diesel(sql_type = Binary)]
+    pupil_index: Vec<u8>,
 }
 
-/// The last lawful days of refunds that are past and not paid, in order.
+/// The last lawful days of refunds that are past and not paid, in order, each with its pupil.
 pub async fn overdue_refunds(
     conn: &mut ScopedConn,
     of: &[i64],
     today: NaiveDate,
-) -> Result<Vec<Of<NaiveDate>>, DbError> {
+) -> Result<Vec<Of<(NaiveDate, Vec<u8>)>>, DbError> {
     let rows: Vec<DueRow> = sql_query(
-        "SELECT institution_id, due_on FROM refunds WHERE tenant_id = $1 AND institution_id = ANY($2) \
-         AND state IN ('asked', 'approved') AND due_on < $3 ORDER BY institution_id, due_on",
+        "SELECT r.institution_id, r.due_on, c.pupil_index FROM refunds r \
+         JOIN contracts c ON c.tenant_id = r.tenant_id AND c.id = r.contract_id WHERE r.tenant_id = $1 AND r.institution_id = ANY($2) \
+         AND r.state IN ('asked', 'approved') AND r.due_on < $3 ORDER BY r.institution_id, r.due_on",
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<Array<BigInt>, _>(of)
     .bind::<Date, _>(today)
     .load(conn.sql())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.institution_id, row.due_on)).collect())
+    Ok(rows.into_iter().map(|row| (row.institution_id, (row.due_on, row.pupil_index))).collect())
 }
 
 #[derive(QueryableByName)]
@@ -349,7 +391,7 @@ pub async fn loan_complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of
     let rows: Vec<Lately> = sql_query(format!(
         "SELECT s.institution_id, count(DISTINCT s.family) AS n, max(s.received_at) AS at FROM ({COMPLAINT} AND k.kind = 'training_loan') s \
          WHERE NOT EXISTS (SELECT FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
-           WHERE p.tenant_id = $1 AND p.institution_id = s.institution_id AND p.channel = 'loan' AND c.status <> 'cancelled' \
+           WHERE p.tenant_id = $1 AND p.institution_id = s.institution_id AND p.channel = 'loan' AND {ONGOING} \
            AND c.pupil_index = s.family) GROUP BY s.institution_id"
     ))
     .bind::<Integer, _>(conn.tenant())

@@ -264,11 +264,18 @@ pub async fn fresh(conn: &mut ScopedConn, limit: i64) -> Result<Vec<Fresh>, DbEr
 
 /// Notes that it was looked up, and of which warnings there was nothing to say.
 pub async fn looked_up(conn: &mut ScopedConn, ids: &[i64]) -> Result<(), DbError> {
-    sql_query("UPDATE warnings SET reopen_checked = true WHERE tenant_id = $1 AND id = ANY($2)")
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<Array<BigInt>, _>(ids)
-        .execute(conn.sql())
-        .await?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // In the order in which everybody locks several.
+    sql_query(
+        "UPDATE warnings SET reopen_checked = true WHERE tenant_id = $1 AND id IN \
+         (SELECT id FROM warnings WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)",
+    )
+    .bind::<Integer, _>(conn.tenant())
+    .bind::<Array<BigInt>, _>(ids)
+    .execute(conn.sql())
+    .await?;
     Ok(())
 }
 

@@ -2,11 +2,14 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use crate::{
-    escrow::detector::Level,
+    escrow::{detector::Level, model::Mode},
     kernel::{Calendar, Fen},
     ledger::{
         model::{Channel, Terms},
-        rules::refund::{Asked, Facts, Ground, Limits, Paid, Refund, Units, due, ground_of, overdue, refund},
+        rules::refund::{
+            Asked, Facts, Ground, Limits, Paid, Refund, Units, due, ground_of, overdue, refund,
+            route::{Credited, House, Party, Payers},
+        },
     },
 };
 
@@ -37,7 +40,16 @@ fn facts(consumed: i64) -> Facts {
         refunded: Fen::ZERO,
         is_renewal: false,
         first_lesson_on: day("2026-03-09"),
+        attendance_kept: true,
+        payers: payers(true),
+        mode: Some(Mode::Custody),
     }
+}
+
+/// Who paid, where the bank's entries tell.
+fn payers(known: bool) -> Payers {
+    let by = Party::new(known.then_some("6222001"), None);
+    Payers::of(vec![Credited { channel: Channel::Wechat, elsewhere: false, by }], &House::default())
 }
 
 fn asked(on: &str, ground: Option<Ground>) -> Asked {
@@ -113,7 +125,7 @@ fn the_ground_follows_from_the_facts() {
     for (case, consumed, on, expected) in [
         ("before the first lesson", 0, "2026-03-08", Ground::BeforeStart),
         ("on its day, none given yet", 0, "2026-03-09", Ground::BeforeStart),
-        ("the day after it", 0, "2026-03-10", Ground::AfterStart),
+        ("put off, the day after it", 0, "2026-03-10", Ground::BeforeStart),
         ("a lesson given, day 7 of the payment", 1, "2026-03-09", Ground::CoolingOff),
         ("a lesson given, day 8", 1, "2026-03-10", Ground::AfterStart),
     ] {
@@ -130,10 +142,11 @@ fn a_ground_that_the_facts_do_not_bear_out_is_refused_or_referred() {
         ("cooling off, before it was paid", 0, "2026-03-01", CoolingOff, vec!["REFUND-COOLING-OFF block"]),
         ("cooling off, lessons taken", 1, "2026-03-09", CoolingOff, vec!["REFUND-COOLING-OFF refer"]),
         ("before the start", 0, "2026-03-09", BeforeStart, vec![]),
-        ("too late for before the start", 0, "2026-03-10", BeforeStart, vec!["REFUND-BEFORE-START block"]),
+        ("before the start, which was put off", 0, "2026-03-12", BeforeStart, vec![]),
         ("a lesson given ahead of time", 1, "2026-03-08", BeforeStart, vec!["REFUND-BEFORE-START block"]),
         ("too early for after the start", 0, "2026-03-09", AfterStart, vec!["REFUND-AFTER-START block"]),
-        ("after the start", 0, "2026-03-10", AfterStart, vec![]),
+        ("put off, and asked as after the start", 0, "2026-03-10", AfterStart, vec!["REFUND-AFTER-START block"]),
+        ("after the start", 1, "2026-03-10", AfterStart, vec![]),
         (
             "a fault is established by an official",
             3,
@@ -164,6 +177,70 @@ fn before_the_start_all_goes_back_within_five_days() {
     assert_eq!((found.due_on, found.target_on), (day("2026-03-09"), day("2026-03-09")));
     let fault = work_out(&facts(0), &asked("2026-03-04", Some(Ground::InstitutionFault)));
     assert_eq!((fault.amount, fault.due_on), (Fen(480_000), day("2026-03-09")));
+}
+
+#[test]
+fn a_course_that_was_put_off_has_not_started_where_lessons_are_told() {
+    let found = work_out(&facts(0), &asked("2026-03-12", None));
+    assert_eq!((found.ground, found.amount, rules(&found)), (Ground::BeforeStart, Fen(480_000), vec![]));
+    assert_eq!(found.due_on, day("2026-03-17"), "five days");
+    let untold = Facts { attendance_kept: false, ..facts(0) };
+    for (case, on, ground, expected, due_on) in [
+        ("on the day planned", "2026-03-09", None, vec![], "2026-03-16"),
+        ("the day after it", "2026-03-10", None, vec!["REFUND-BEFORE-START refer"], "2026-03-16"),
+        ("as after the start", "2026-03-10", Some(Ground::AfterStart), vec!["REFUND-AFTER-START refer"], "2026-03-25"),
+    ] {
+        let found = work_out(&untold, &asked(on, ground));
+        assert_eq!(
+            (rules(&found), found.due_on),
+            (expected.into_iter().map(str::to_owned).collect(), day(due_on)),
+            "{case}"
+        );
+    }
+    let told = Facts { attendance_kept: false, ..facts(1) };
+    assert_eq!(rules(&work_out(&told, &asked("2026-03-10", None))), Vec::<String>::new(), "a lesson was given");
+}
+
+#[test]
+fn an_official_decides_how_many_units_are_charged() {
+    use Ground::{AfterStart, CoolingOff, InstitutionFault};
+    let mut given = facts(2);
+    given.units.awaiting = 1;
+    given.awaiting = Fen(10_000);
+    for (case, ground, charged, amount, blocked) in [
+        ("nothing decided", CoolingOff, None, 450_000, false),
+        ("none: the full principal", CoolingOff, Some(0), 480_000, false),
+        ("one", CoolingOff, Some(1), 470_000, false),
+        ("all that were given", CoolingOff, Some(3), 450_000, false),
+        ("more than were given", CoolingOff, Some(4), 440_000, true),
+        ("the institution's fault", InstitutionFault, Some(0), 480_000, false),
+        ("not after the start", AfterStart, Some(0), 450_000, true),
+    ] {
+        let asked = Asked { charged, ..asked("2026-03-09", Some(ground)) };
+        let found = work_out(&given, &asked);
+        assert_eq!((found.amount, found.is_blocked()), (Fen(amount), blocked), "{case}: {:?}", found.findings);
+    }
+    let mut dear = given.clone();
+    dear.terms.materials = Fen(48_000);
+    let none = Asked { charged: Some(0), ..asked("2026-03-09", Some(CoolingOff)) };
+    let one = Asked { charged: Some(1), ..none.clone() };
+    assert_eq!(work_out(&dear, &none).amount, Fen(480_000), "with nothing charged the materials go back too");
+    let found = work_out(&dear, &one);
+    assert_eq!(found.amount, Fen(480_000 - 9_000 - 48_000));
+    assert!(found.steps[2].zh.contains("核定收取 1 课时"), "{:?}", found.steps);
+}
+
+#[test]
+fn an_official_decides_where_the_payer_is_unknown_or_a_deposit_pays() {
+    for (case, facts, expected) in [
+        ("custody, and who paid is known", facts(1), vec![]),
+        ("nobody knows who paid", Facts { payers: payers(false), ..facts(1) }, vec!["REFUND-ROUTE refer"]),
+        ("no payment at all is seen", Facts { payers: Payers::default(), ..facts(1) }, vec!["REFUND-ROUTE refer"]),
+        ("a deposit", Facts { mode: Some(Mode::RiskDeposit), ..facts(1) }, vec!["FUND-MODE refer"]),
+        ("no account in use", Facts { mode: None, ..facts(1) }, vec!["FUND-MODE refer"]),
+    ] {
+        assert_eq!(rules(&work_out(&facts, &asked("2026-03-20", None))), expected, "{case}");
+    }
 }
 
 #[test]
@@ -233,12 +310,22 @@ fn money_goes_back_to_where_it_came_from_unless_the_guardian_signs() {
     let back: Vec<_> = found.steps.iter().filter(|step| step.zh.starts_with("原路")).collect();
     assert_eq!(back.iter().map(|step| step.amount_fen).collect::<Vec<_>>(), [Some(200_000), Some(110_000)]);
     assert!(back[0].zh.contains("支付宝") && back[1].zh.contains("银行转账"));
-    for (reason, expected) in
-        [("", vec!["REFUND-ROUTE block"]), ("  ", vec!["REFUND-ROUTE block"]), ("原账户已注销", vec![])]
-    {
-        let asked = Asked { elsewhere: true, elsewhere_reason: reason.to_owned(), ..asked("2026-03-20", None) };
+    let (block, refer) = ("REFUND-ROUTE block", "REFUND-ROUTE refer");
+    for (reason, named, expected) in [
+        ("", true, vec![block, refer]),
+        ("  ", true, vec![block, refer]),
+        ("原账户已注销", false, vec![block, refer]),
+        ("", false, vec![block, block, refer]),
+        ("原账户已注销", true, vec![refer]),
+    ] {
+        let asked = Asked {
+            elsewhere: true,
+            elsewhere_reason: reason.to_owned(),
+            elsewhere_named: named,
+            ..asked("2026-03-20", None)
+        };
         let found = work_out(&twice, &asked);
-        assert_eq!(rules(&found), expected, "{reason}");
+        assert_eq!(rules(&found), expected, "{reason} {named}");
         assert!(found.steps.last().unwrap().zh.contains("书面指定"));
     }
 }
