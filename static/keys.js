@@ -64,7 +64,8 @@
     if (button === document.activeElement) link?.focus({ preventScroll: true });
     button.disabled = true;
     try {
-      const answer = await fetch(form.action, { method: 'POST', credentials: 'same-origin', body, redirect: 'manual' });
+      // A button called `action` hides the form's own property.
+      const answer = await fetch(form.getAttribute('action'), { method: 'POST', credentials: 'same-origin', body, redirect: 'manual' });
       if (answer.type !== 'opaqueredirect') throw new Error('refused');
       if (news) news.textContent = news.dataset.done;
     } catch {

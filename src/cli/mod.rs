@@ -143,7 +143,8 @@ pub fn main() -> ExitCode {
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
             let text = error.render().to_string();
-            let said = text.lines().find_map(|line| line.strip_prefix("error: "));
+            // What is missing stands on lines of its own below the complaint.
+            let said = text.split("\n\n").find_map(|part| part.strip_prefix("error: "));
             let complaint = said.unwrap_or("a command is missing");
             let _ = writeln!(io::stderr(), "mingjian: {}; see mingjian --help", Refusal::new(complaint));
             return ExitCode::from(2);

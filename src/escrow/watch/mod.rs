@@ -198,7 +198,7 @@ pub(super) async fn export(
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "资金监管", "Escrow watch");
     reach(&caller, query.of()).ok_or_else(Problem::not_found)?;
-    let query = query.0.at_the_first();
+    let query = query.0.first_page();
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let watch = Watch::read_rows(&mut conn, &query, (&caller, state.calendar.as_ref()), FILE_MAX).await?;
     conn.commit().await?;

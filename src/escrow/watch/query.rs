@@ -57,8 +57,8 @@ impl WatchQuery {
         Some((tenant.parse().ok()?, account.parse().ok()?))
     }
 
-    /// The same from the first row on.
-    pub fn at_the_first(self) -> WatchQuery {
+    /// The same from its first page on.
+    pub fn first_page(self) -> WatchQuery {
         WatchQuery { after: String::new(), ..self }
     }
 
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(again, "level=red&q=%E5%90%AF%E6%98%8E&of=331002&after=331002.17");
         assert_eq!(WatchQuery::read(&again).going_on(query.after()), again);
         assert_eq!(query.with_level(""), "level=&q=%E5%90%AF%E6%98%8E&of=331002");
-        assert_eq!(query.at_the_first().after(), None);
+        assert_eq!(query.first_page().after(), None);
         let nonsense = WatchQuery::read("level=purple&of=x&after=1");
         assert_eq!((nonsense.level(), nonsense.of(), nonsense.after()), (None, None, None));
     }
