@@ -69,6 +69,7 @@ pub fn statement(school: &School, story: Story, today: NaiveDate, random: &mut S
         account: Some(school.account.clone()),
         currency: Some("CNY".to_owned()),
         statement_ref: Some(format!("DEMO-{today}")),
+        number: None,
         opening_fen: Some(OPENING_FEN),
         closing_fen: Some(book.balance_fen),
         opening_on: Some(first),

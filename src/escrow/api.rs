@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    api_policy, balances, bank_fees,
+    api_policy, balances, bank_fees, chart,
     commands::{self, Handled, Handling},
     documents::{AccountDocument, ActionDocument, EntryDocument, WarningDocument, entry_id},
     evidence::{self, api::Asked},
@@ -127,7 +127,7 @@ async fn read_account(state: State, caller: Caller, id: web::Path<i64>) -> Resul
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let account = of_range(&mut conn, *id).await?;
     let open = warnings::of_account(&mut conn, account.tenant_id, account.id).await?;
-    let from = clock::midnight(shown::span(&account, caller.today()).0);
+    let from = clock::midnight(chart::span(&account, caller.today()).0);
     let fees = bank_fees::no_fee(entries::bank_fees(&mut conn, account.tenant_id, account.id, from).await?);
     conn.commit().await?;
     let open = open.iter().filter(|warning| warning.status.parse().is_ok_and(Status::is_open));

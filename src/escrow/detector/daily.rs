@@ -135,9 +135,13 @@ impl Daily {
         let of = |days: usize| self.past.iter().rev().take(days).map(|day| i128::from(day.income)).sum::<i128>();
         let week_fen = of(WEEK);
         let before_fen = (self.past.len() == SURGE_DAYS).then(|| of(SURGE_DAYS) - week_fen);
-        let mut latest = self.past.iter().rev();
-        let week_lacks = latest.by_ref().take(WEEK).any(|day| day.unknown);
-        Income { week_fen, before_fen, week_lacks, before_lacks: latest.any(|day| day.unknown) }
+        let week = self.past.len().saturating_sub(WEEK);
+        Income {
+            week_fen,
+            before_fen,
+            week_lacks: self.past.range(week..).any(|day| day.unknown),
+            before_lacks: self.past.range(..week).any(|day| day.unknown),
+        }
     }
 }
 

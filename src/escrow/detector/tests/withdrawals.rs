@@ -2,13 +2,14 @@
 
 use super::*;
 use Level::{Blue, Orange, Red, Yellow};
-use WarningKind::{BelowMin, CumRolling, LargeSingle, Structuring};
+use WarningKind::{BelowMin, CumRolling, LargeSingle, Structuring, WithdrawUnmatched};
 use serde_json::json;
 
 #[test]
 fn f8_a_fifth_of_the_balance_is_yellow() {
     let report = Story::opened(480_000, "03-02").pays("03-02T10:00:00", 96_000).until("03-02T12:00:00");
-    assert_eq!(levels(&report), [(LargeSingle, Yellow)]);
+    // Without an order it is W4's as well, whatever is owed.
+    assert_eq!(levels(&report), [(LargeSingle, Yellow), (WithdrawUnmatched, Red)]);
     let warning = &report.warnings[0];
     assert_eq!(warning.raised_at.to_rfc3339(), "2026-03-02T10:00:00+08:00");
     assert_eq!(warning.bank_ref.as_deref(), Some("R001"));
@@ -26,9 +27,9 @@ fn f8_a_fifth_of_the_balance_is_yellow() {
 }
 
 #[test]
-fn f9_half_of_a_young_account_is_red_and_orange_in_the_week() {
+fn f9_half_of_a_young_account_is_red_and_orange_in_the_week_and_without_an_order() {
     let report = Story::opened(100_000, "03-02").pays("03-02T10:00:00", 50_000).until("03-02T12:00:00");
-    assert_eq!(levels(&report), [(CumRolling, Orange), (LargeSingle, Red)]);
+    assert_eq!(levels(&report), [(CumRolling, Orange), (LargeSingle, Red), (WithdrawUnmatched, Red)]);
     let report = Story::opened(100_000, "03-02").pays_fen("03-02T10:00:00", 4_999_999).until("03-02T12:00:00");
     assert_eq!(levels(&report), [(CumRolling, Yellow), (LargeSingle, Orange)]);
 }
@@ -83,12 +84,13 @@ fn a_matched_withdrawal_is_a_note_only() {
 fn refunds_and_reversals_are_exempt_and_other_kinds_are_not() {
     use Kind::*;
     for (kind, expected) in [
-        (Refund, vec![]),
+        // A refund that no order covers is no spending, and left without an order all the same.
+        (Refund, vec![(WithdrawUnmatched, Red)]),
         (Reversal, vec![]),
         (BankFee, vec![(CumRolling, Red), (LargeSingle, Red)]),
-        (TopUp, vec![(CumRolling, Red), (LargeSingle, Red)]),
-        (Release, vec![(CumRolling, Red), (LargeSingle, Red)]),
-        (Other, vec![(CumRolling, Red), (LargeSingle, Red)]),
+        (TopUp, vec![(CumRolling, Red), (LargeSingle, Red), (WithdrawUnmatched, Red)]),
+        (Release, vec![(CumRolling, Red), (LargeSingle, Red), (WithdrawUnmatched, Red)]),
+        (Other, vec![(CumRolling, Red), (LargeSingle, Red), (WithdrawUnmatched, Red)]),
     ] {
         let story = Story::opened(100_000, "03-02").row("03-02T10:00:00", false, 9_000_000, kind, None);
         assert_eq!(levels(&story.until("03-02T12:00:00")), expected, "{kind}");
@@ -203,6 +205,7 @@ fn people_may_close_a_warning_and_the_next_raises_a_new_one() {
     assert_eq!(state.open_level(LargeSingle), Some(Yellow));
     state.resolve(LargeSingle);
     state.push(&grounds, &story.rows[1].entry(), &mut changes).unwrap();
+    changes.retain(|change| change.kind() == LargeSingle);
     assert!(matches!(changes[..], [Change::Raised(_), Change::Raised(_)]), "{changes:?}");
 }
 

@@ -234,7 +234,7 @@ pub fn training_loan(loans: &Loans, red_families: i64) -> Option<Alarm> {
         level,
         at,
         evidence: evidence((families, threshold, "families"), "families with a loan >= threshold", inputs),
-        basis: format!("{families} {} {at}", loans.len()),
+        basis: format!("{families} {} {at}", paid.len()),
     })
 }
 
