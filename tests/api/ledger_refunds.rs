@@ -4,16 +4,22 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{User, World, app},
+    app::{TestApp, User, World, app},
     escrow::Bank,
 };
 
 /// A contract of 48 units for ¥4,800.00, paid on 2 March for lessons from 9 March, with lessons confirmed, in dispute and
 /// waiting; its id.
 async fn contract(world: &World, no: &str, confirmed: i64, disputed: i64, awaiting: i64) -> i64 {
+    contract_within(app(), world, no, [confirmed, disputed, awaiting]).await
+}
+
+/// The same in a service of its own.
+async fn contract_within(app: &TestApp, world: &World, no: &str, lessons: [i64; 3]) -> i64 {
+    let [confirmed, disputed, awaiting] = lessons;
     let tenant = world.county.number();
     let code = &world.credit_code;
-    let id = app()
+    let id = app
         .run_sql(&format!(
             "INSERT INTO contracts (tenant_id, institution_id, contract_no, subject, product, basis, pupil_sealed, pupil_index, \
                signed_on, is_renewal, price_fen, units_bought, first_lesson_on, last_lesson_on, paid_fen, consumed_units, \
@@ -25,14 +31,14 @@ async fn contract(world: &World, no: &str, confirmed: i64, disputed: i64, awaiti
         ))
         .await;
     let row = format!("SELECT tenant_id, institution_id, id FROM contracts WHERE tenant_id = {tenant} AND id = {id}");
-    app()
+    app
         .run_sql(&format!(
             "INSERT INTO payments (tenant_id, institution_id, contract_id, paid_at, amount_fen, channel, receipt_no, recorded_at) \
              SELECT *, '2026-03-02T10:00:00+08:00'::timestamptz, 480000, 'wechat', 'R-{no}', '2026-03-02T10:00:00+08:00'::timestamptz \
              FROM ({row}) c RETURNING id::text"
         ))
         .await;
-    app()
+    app
         .run_sql(&format!(
             "WITH given AS (INSERT INTO lessons (tenant_id, institution_id, contract_id, unit_no, ended_at, state, due_at, \
                confirmed_at, confirmed_by, amount_fen, token_hash, recorded_at) \
@@ -56,8 +62,9 @@ async fn acted(user: &User, path: &str, body: Value, expected: u16) -> Value {
 
 #[tokio::test]
 async fn a_refund_shows_each_step_and_is_approved_by_the_sum_that_was_shown() {
-    let world = World::new().await;
-    let id = contract(&world, "HT-1", 17, 1, 2).await;
+    let app = TestApp::start(&[]);
+    let world = World::within(&app).await;
+    let id = contract_within(&app, &world, "HT-1", [17, 1, 2]).await;
     let path = format!("/contracts/{id}/refunds");
     let late = acted(&world.org, &path, json!({"reason": "cooling_off"}), 422).await;
     assert_eq!(late["errors"][0]["rule"], "REFUND-COOLING-OFF", "{late}");
@@ -80,7 +87,7 @@ async fn a_refund_shows_each_step_and_is_approved_by_the_sum_that_was_shown() {
     let refund = asked["id"].as_i64().unwrap();
     let act = format!("/refunds/{refund}/actions");
     acted(&world.org, &act, json!({"action": "approve", "version": 2}), 409).await;
-    let stranger = World::new().await;
+    let stranger = World::within(&app).await;
     acted(&stranger.org, &act, json!({"action": "approve"}), 404).await;
     acted(&stranger.admin, &act, json!({"action": "approve"}), 404).await;
     // No entry of the bank tells who paid: an official decides.
@@ -92,9 +99,9 @@ async fn a_refund_shows_each_step_and_is_approved_by_the_sum_that_was_shown() {
     assert_eq!(approved["state"], "approved", "{approved}");
     acted(&world.org, &act, json!({"action": "withdraw", "comment": "家长继续上课"}), 409).await;
     let status = format!("SELECT status FROM contracts WHERE tenant_id = {} AND id = {id}", world.county.number());
-    assert_eq!(app().run_sql(&status).await, "cancelled", "the family leaves");
+    assert_eq!(app.run_sql(&status).await, "cancelled", "the family leaves");
     // The next day's look, a day after the last one, finds it overdue: nothing was stored for that.
-    let later = app().beside("2026-04-03T09:00:00+08:00", &[]);
+    let later = app.beside("2026-04-03T09:00:00+08:00", &[]);
     let seen = later.sign_in(&world.admin.name).await.json("/refunds?overdue=true").await;
     assert_eq!(seen["items"][0]["overdue"], "yellow", "{seen}");
     assert_eq!(world.admin.json("/refunds?overdue=true").await["items"], json!([]));

@@ -25,15 +25,17 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// One in which nothing has happened.
+    /// One in which nothing has happened. No pause was begun, so that a clock that is put back later makes nobody wait.
     pub fn empty(now: DateTime<Utc>) -> Bucket {
-        Bucket { failures: 0, forgiven_at: now, blocked_until: now }
+        Bucket { failures: 0, forgiven_at: now, blocked_until: DateTime::UNIX_EPOCH }
     }
 
     /// Counts an attempt as a failure until it is [taken off](Bucket::taken_off), or says how long to wait.
     pub fn attempt(self, limit: &Limit, now: DateTime<Utc>) -> Result<Bucket, Duration> {
-        if now < self.blocked_until {
-            return Err(self.blocked_until - now);
+        // No pause is longer than the longest: one that seems so was begun by a clock that was ahead, and holds nobody.
+        let wait = self.blocked_until - now;
+        if Duration::zero() < wait && wait <= Duration::seconds(limit.pause_max_s) {
+            return Err(wait);
         }
         let mut bucket = self.forgiven(limit, now);
         bucket.failures = bucket.failures.saturating_add(1);
@@ -46,8 +48,7 @@ impl Bucket {
     /// The attempt was right after all: it counts no more, nor does the pause that it began.
     pub fn taken_off(self, limit: &Limit) -> Bucket {
         let failures = (self.failures - 1).max(0);
-        let blocked_until =
-            if failures < limit.free { self.forgiven_at.min(self.blocked_until) } else { self.blocked_until };
+        let blocked_until = if failures < limit.free { DateTime::UNIX_EPOCH } else { self.blocked_until };
         Bucket { failures, blocked_until, ..self }
     }
 
@@ -104,6 +105,15 @@ mod tests {
         let third = two.attempt(&LIMIT, at(5)).unwrap();
         assert!(third.attempt(&LIMIT, at(6)).is_err());
         assert!(third.taken_off(&LIMIT).attempt(&LIMIT, at(6)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_out() {
+        let ahead = Bucket::empty(at(16 * 86_400));
+        assert!(ahead.attempt(&LIMIT, at(0)).is_ok());
+        let paused = (0..3).fold(ahead, |bucket, n| bucket.attempt(&LIMIT, at(16 * 86_400 + n)).unwrap());
+        assert!(paused.attempt(&LIMIT, at(16 * 86_400 + 3)).is_err());
+        assert!(paused.attempt(&LIMIT, at(0)).is_ok());
     }
 
     proptest! {

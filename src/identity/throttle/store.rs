@@ -56,13 +56,15 @@ async fn change(
     let mut keys: Vec<&[u8]> = lanes.0.iter().map(|lane| lane.key.as_slice()).collect();
     // All processes lock rows in the same order, so that none waits for another in a circle.
     keys.sort_unstable();
+    let empty = Bucket::empty(now);
     AsyncPgConnection::transaction(conn, async |conn: &mut AsyncPgConnection| -> Result<Result<(), Duration>, DbError> {
         sql_query(
-            "INSERT INTO attempts (bucket, failures, forgiven_at, blocked_until) SELECT b, 0, $2, $2 FROM unnest($1) b \
+            "INSERT INTO attempts (bucket, failures, forgiven_at, blocked_until) SELECT b, 0, $2, $3 FROM unnest($1) b \
              ORDER BY b ON CONFLICT DO NOTHING",
         )
         .bind::<Array<Binary>, _>(&keys)
-        .bind::<Timestamptz, _>(now)
+        .bind::<Timestamptz, _>(empty.forgiven_at)
+        .bind::<Timestamptz, _>(empty.blocked_until)
         .execute(conn)
         .await?;
         let rows: Vec<Row> = sql_query(
