@@ -20,12 +20,3 @@ CREATE POLICY own ON feed_days
 GRANT SELECT ON feed_days TO mingjian_app;
 GRANT SELECT, INSERT ON feed_days TO mingjian_ingest;
 INSERT INTO feed_days SELECT tenant_id, id, heard_on FROM escrow_accounts WHERE heard_on IS NOT NULL;
-
--- The account holds the last of them; whoever moves it on keeps the day, in the same statement.
-CREATE FUNCTION keep_feed_day() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO feed_days (tenant_id, account_id, day) VALUES (NEW.tenant_id, NEW.id, NEW.heard_on) ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER keep_feed_day AFTER UPDATE OF heard_on ON escrow_accounts FOR EACH ROW
-    WHEN (NEW.heard_on IS NOT NULL AND NEW.heard_on IS DISTINCT FROM OLD.heard_on) EXECUTE FUNCTION keep_feed_day();

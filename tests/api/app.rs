@@ -95,6 +95,27 @@ impl TestApp {
         TestApp { address, data, log }
     }
 
+    /// Looks over one county as if it were `now`, to the minute.
+    pub fn sweep(&self, county: RegionCode, now: &str) {
+        let mut told = String::new();
+        // A service that runs beside may be at it just now.
+        for _ in 0..50 {
+            let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
+                .args(["sweep", "--region", &county.to_string(), "--data"])
+                .arg(&self.data)
+                .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
+                .output()
+                .unwrap();
+            told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{told}");
+            if told.contains("1 looked over") {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{told}");
+    }
+
     /// Runs the program with arguments on this service's data; panics with its complaint if it fails.
     pub fn run(&self, arguments: &[&str], input: &str) -> String {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mingjian"))

@@ -1,7 +1,5 @@
 //! A parent's complaint, recorded by the bureau, counts as evidence for fees outside escrow and for training loans.
 
-use std::process::Command;
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -9,16 +7,6 @@ use crate::{
     app::{World, app},
     samples::{OPENING, camt},
 };
-
-fn sweep(world: &World, now: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-        .args(["sweep", "--region", &world.county.to_string(), "--data"])
-        .arg(&app().data)
-        .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
 
 async fn of_kind(world: &World, kind: &str) -> Option<Value> {
     world.admin.json(&format!("/warnings?kind={kind}")).await["items"].as_array().unwrap().first().cloned()
@@ -52,19 +40,19 @@ async fn a_parents_receipt_of_a_persons_account_is_orange_and_three_confirmed_on
         &[("amount", "2000"), person, ("phone", parent), ("note", "转给张某 13800001111")],
     )
     .await;
-    sweep(&world, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T10:00");
     let warning = of_kind(&world, "FUND-OUTSIDE-ESCROW").await.expect("F19");
     assert_eq!((&warning["level"], &warning["evidence"]["complaints"]), (&json!("orange"), &json!(1)), "{warning}");
     // The same family again counts once.
     complain(&world, "outside_escrow", &[person, ("phone", "139-1111-2222")]).await;
-    sweep(&world, "2026-03-18T11:00");
+    app().sweep(world.county, "2026-03-18T11:00");
     let warning = of_kind(&world, "FUND-OUTSIDE-ESCROW").await.unwrap();
     assert_eq!((&warning["level"], &warning["evidence"]["pupils_outside"]), (&json!("orange"), &json!(1)), "{warning}");
     // A second and a third, and somebody has seen the receipts.
     for _ in 0..2 {
         complain(&world, "outside_escrow", &[person]).await;
     }
-    sweep(&world, "2026-03-18T12:00");
+    app().sweep(world.county, "2026-03-18T12:00");
     assert_eq!(of_kind(&world, "FUND-OUTSIDE-ESCROW").await.unwrap()["level"], "orange", "not confirmed yet");
     let recorded = numbers(&world).await;
     assert_eq!(recorded.len(), 4);
@@ -75,7 +63,7 @@ async fn a_parents_receipt_of_a_persons_account_is_orange_and_three_confirmed_on
         let done = world.approver.submit(&place, &[("to", "confirmed"), ("reason", "已看收据原件")]).await;
         assert_eq!(done.status(), StatusCode::SEE_OTHER);
     }
-    sweep(&world, "2026-03-18T13:00");
+    app().sweep(world.county, "2026-03-18T13:00");
     let warning = of_kind(&world, "FUND-OUTSIDE-ESCROW").await.unwrap();
     assert_eq!((&warning["level"], &warning["evidence"]["value"]), (&json!("red"), &json!(3)), "F19: {warning}");
 
@@ -113,7 +101,7 @@ async fn what_is_refuted_counts_no_more_and_a_loan_is_orange() {
     let world = World::new().await;
     world.delivered(camt(&world.account, OPENING, &[("2026-03-17", true, 100, "A1")])).await;
     complain(&world, "training_loan", &[("phone", "13911113333")]).await;
-    sweep(&world, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T10:00");
     let warning = of_kind(&world, "TRAINING-LOAN").await.expect("a complaint with a loan");
     assert_eq!((&warning["level"], &warning["evidence"]["value"]), (&json!("orange"), &json!(1)), "{warning}");
     complain(&world, "outside_escrow", &[("amount", "9999.99")]).await;
@@ -123,7 +111,7 @@ async fn what_is_refuted_counts_no_more_and_a_loan_is_orange() {
     assert_eq!(done.status(), StatusCode::SEE_OTHER);
     let again = world.approver.submit(&format!("/b/complaints/{id}"), &[("to", "confirmed"), ("reason", "x")]).await;
     assert_eq!(again.status(), StatusCode::CONFLICT);
-    sweep(&world, "2026-03-18T11:00");
+    app().sweep(world.county, "2026-03-18T11:00");
     assert_eq!(of_kind(&world, "FUND-OUTSIDE-ESCROW").await, None, "it counts no more");
     for (fields, field) in [
         (vec![("credit_code", "1"), ("kind", "training_loan"), ("received_on", "2026-03-17")], "credit_code"),

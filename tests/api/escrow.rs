@@ -242,7 +242,7 @@ async fn a_person_never_paid_before_gets_sixty_thousand_and_the_watch_page_tells
         assert_eq!(evidence[field], value, "{field} of {evidence}");
     }
     let watch = world.admin.page("/b/escrow").await;
-    assert!(watch.contains("异常交易对手"), "the watch page tells it");
+    assert!(watch.contains("划拨与消课不符"), "the watch page tells that it left without an order as well");
     let page = world.admin.page(&format!("/b/escrow/{}", world.account_id().await)).await;
     for told in ["转出 ¥60,000.00 给张*，收款人为个人", "收款人为个人，且金额 ≥ 预警线", "****1264", "数据距今"]
     {

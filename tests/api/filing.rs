@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, User, World, app},
-    oversight::{deliver, of_kind, standing, sweep},
+    oversight::{deliver, of_kind, standing},
 };
 
 const PAYEE: &str = "622202000011112222";
@@ -86,9 +86,9 @@ async fn what_a_sheet_left_out_is_filed_on_the_same_account_and_the_warning_clos
     ];
     deliver(&world.admin, account, camt(&world.account, "2026-03-16", 50_000_000, &lines)).await;
     assert!(of_kind(&world.admin, "FUND-UNUSUAL-COUNTERPARTY").await.is_empty());
-    sweep(&app, world.county, "2026-04-01T10:00");
+    app.sweep(world.county, "2026-04-01T10:00");
     assert!(standing(&world.admin, "ACCOUNT-NOT-FILED").await.is_empty(), "ten workdays are not over");
-    sweep(&app, world.county, "2026-04-02T10:00");
+    app.sweep(world.county, "2026-04-02T10:00");
     let open = || vec![("orange".to_owned(), "raised".to_owned())];
     assert_eq!(standing(&world.admin, "ACCOUNT-NOT-FILED").await, open());
 
@@ -129,7 +129,7 @@ async fn what_a_sheet_left_out_is_filed_on_the_same_account_and_the_warning_clos
         world.county.tenant_id()
     );
     assert_eq!(app.run_sql(&mails).await, "1", "the bureau hears of it once");
-    sweep(&app, world.county, "2026-04-03T10:00");
+    app.sweep(world.county, "2026-04-03T10:00");
     assert_eq!(standing(&world.admin, "ACCOUNT-NOT-FILED").await, closed);
 }
 
@@ -324,7 +324,7 @@ async fn an_account_is_changed_without_a_gap_and_without_a_false_alarm() {
         (&json!(NEW), &Value::Null),
         "from its day, to the minute"
     );
-    sweep(&app, world.county, "2026-03-20T00:30");
+    app.sweep(world.county, "2026-03-20T00:30");
     assert_eq!(day.visitor().json(&path).await["escrow"]["account_no"], NEW);
     let evening = app.beside("2026-03-20T20:00:00+08:00", &[]);
     let admin = evening.sign_in(&world.admin.name).await;
@@ -337,7 +337,7 @@ async fn an_account_is_changed_without_a_gap_and_without_a_false_alarm() {
     assert_eq!(told(&admin).await, Vec::<String>::new(), "on its way");
     let account = admin.page(&format!("/b/escrow/{new}")).await;
     assert!(account.contains("其他监管账户及在途") && account.contains("100.0%"), "covered: {account}");
-    sweep(&app, world.county, "2026-03-20T23:30");
+    app.sweep(world.county, "2026-03-20T23:30");
     assert_eq!(standing_of(old).await, json!("emptying"), "not empty before the money has arrived");
     let monday = app.beside("2026-03-23T20:00:00+08:00", &[]);
     let admin = monday.sign_in(&world.admin.name).await;
@@ -346,7 +346,7 @@ async fn an_account_is_changed_without_a_gap_and_without_a_false_alarm() {
         ("2026-03-23", true, 4_800_000, "N2", world.name.as_str(), ""),
     ];
     deliver(&admin, new, camt(NEW, "2026-03-21", 0, &arrived)).await;
-    sweep(&app, world.county, "2026-03-23T21:00");
+    app.sweep(world.county, "2026-03-23T21:00");
     assert_eq!(told(&admin).await, Vec::<String>::new(), "arrived");
     assert_eq!(
         admin.json(&format!("/escrow/accounts/{old}")).await["status"],
@@ -358,7 +358,7 @@ async fn an_account_is_changed_without_a_gap_and_without_a_false_alarm() {
     // Money in a closed account is watched again.
     let again = [("2026-03-23", true, 480_000, "M2", "家长", "")];
     deliver(&admin, old, camt(&world.account, "2026-03-23", 0, &again)).await;
-    sweep(&app, world.county, "2026-03-23T22:00");
+    app.sweep(world.county, "2026-03-23T22:00");
     assert_eq!(admin.json(&format!("/escrow/accounts/{old}")).await["status"], "emptying");
 }
 
@@ -368,7 +368,7 @@ async fn money_that_leaves_the_old_account_and_does_not_arrive_is_seen_until_it_
     let world = paid_ahead(&app).await;
     let old = world.account_id().await;
     let new = changes(&world).await;
-    sweep(&app, world.county, "2026-03-20T00:30");
+    app.sweep(world.county, "2026-03-20T00:30");
     let friday = app.beside("2026-03-20T20:00:00+08:00", &[]);
     let admin = friday.sign_in(&world.admin.name).await;
     // All of it is said to go to the new account; a part arrives.
@@ -379,9 +379,9 @@ async fn money_that_leaves_the_old_account_and_does_not_arrive_is_seen_until_it_
     deliver(&admin, old, camt(&world.account, "2026-03-20", 4_800_000, &moved)).await;
     let part = [("2026-03-20", true, 1_800_000, "N1", world.name.as_str(), world.account.as_str())];
     deliver(&admin, new, camt(NEW, "2026-03-20", 0, &part)).await;
-    sweep(&app, world.county, "2026-03-25T23:00");
+    app.sweep(world.county, "2026-03-25T23:00");
     assert_eq!(told(&admin).await, Vec::<String>::new(), "three bank days");
-    sweep(&app, world.county, "2026-03-26T00:30");
+    app.sweep(world.county, "2026-03-26T00:30");
     let seen = told(&admin).await;
     for kind in ["FUND-LARGE-SINGLE orange", "FUND-WITHDRAW-UNMATCHED yellow", "FUND-COVERAGE red"] {
         assert!(seen.iter().any(|one| one == kind), "{kind}: {seen:?}");

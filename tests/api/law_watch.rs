@@ -1,9 +1,6 @@
 //! The warnings to the letter of the law, as people see them: feeds and chains that are filled in and signed, loans told once,
 //! what is lacking, what is stale, what a province allows, what a bank may not charge.
 
-use std::process::Command;
-
-use mingjian::kernel::RegionCode;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -12,18 +9,6 @@ use crate::{
     escrow::Bank,
     samples::{Line, OPENING, camt},
 };
-
-/// Looks over one county as if it were `now`.
-fn sweep(app: &TestApp, county: RegionCode, now: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-        .args(["sweep", "--region", &county.to_string(), "--data"])
-        .arg(&app.data)
-        .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.contains("1 looked over"), "{told}");
-}
 
 async fn deliver(user: &User, account: i64, text: String) -> Value {
     let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.sta");
@@ -79,7 +64,7 @@ async fn a_silent_feed_ends_with_the_last_missing_day_and_its_gap_with_a_signatu
     let world = World::within(&app).await;
     let account = world.account_id().await;
     deliver(&world.admin, account, camt(&world.account, OPENING, &[("2026-04-30", true, 100, "A1")])).await;
-    sweep(&app, world.county, "2026-05-08T10:00");
+    app.sweep(world.county, "2026-05-08T10:00");
     assert_eq!(standing(&world.admin, "FEED-SILENT").await, is("yellow", "raised"));
     // The day itself comes, on the closing of the last one: two bank days are still missing.
     let later = app.beside("2026-05-09T09:00:00+08:00", &[]);
@@ -108,7 +93,7 @@ async fn a_silent_feed_ends_with_the_last_missing_day_and_its_gap_with_a_signatu
         [(on, true, 5_000_000, reference[0]), (on, false, 5_000_000, reference[1])]
     };
     deliver(&officer, account, camt(&world.account, OPENING + 100, &day("2026-05-06", ["B1", "B2"]))).await;
-    sweep(&app, world.county, "2026-05-09T09:30");
+    app.sweep(world.county, "2026-05-09T09:30");
     let silent = of_kind(&officer, "FEED-SILENT").await.remove(0);
     assert_eq!((&silent["status"], &silent["evidence"]["value"]), (&json!("raised"), &json!(1)), "{silent}");
     deliver(&officer, account, camt(&world.account, OPENING + 100, &day("2026-05-07", ["B3", "B4"]))).await;
@@ -117,7 +102,7 @@ async fn a_silent_feed_ends_with_the_last_missing_day_and_its_gap_with_a_signatu
     assert!(gap["status"] == "raised" && gap["mended_at"].is_string(), "it waits for a signature: {gap}");
     let page = officer.page(&format!("/b/escrow/{account}")).await;
     assert!(page.contains("已衔接，待对账签认") && page.contains("签认对账并办结"), "the page says what to do");
-    sweep(&app, world.county, "2026-05-09T09:40");
+    app.sweep(world.county, "2026-05-09T09:40");
     assert_eq!(standing(&officer, "STMT-GAP").await, is("yellow", "raised"), "nor does it close by itself later");
     let (status, signed) = officer.post_json(&path, sign).await;
     assert!(status.is_success(), "{status} {signed}");
@@ -156,7 +141,7 @@ async fn f20_a_lenders_sum_is_one_red_warning_which_people_alone_close() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(standing(&world.admin, "TRAINING-LOAN").await, is("red", "raised"));
     for now in ["2026-03-18T10:00", "2026-06-20T10:00"] {
-        sweep(app(), world.county, now);
+        app().sweep(world.county, now);
         assert_eq!(standing(&world.admin, "TRAINING-LOAN").await, is("red", "raised"), "told once, and open: {now}");
     }
     let told = of_kind(&world.admin, "TRAINING-LOAN").await.remove(0);

@@ -1,8 +1,6 @@
 //! Money that a school says it took and that nobody sees: what the watch makes of it (domain-rules §5.4, W11 and W12), until it
 //! is paid back or moved in.
 
-use std::process::Command;
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -11,21 +9,9 @@ use crate::{
     samples::{OPENING, camt},
 };
 
-/// Looks over the county as of `NOW`.
-fn sweep(world: &World) {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-        .args(["sweep", "--region", &world.county.to_string(), "--data"])
-        .arg(&app().data)
-        .env("MINGJIAN_CLOCK", "2026-03-18T10:00:00+08:00")
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.contains("1 looked over"), "{told}");
-}
-
 /// Level and status of each warning of a kind.
 async fn standing(world: &World, kind: &str) -> Vec<String> {
-    sweep(world);
+    app().sweep(world.county, "2026-03-18T10:00");
     let warnings = world.admin.json(&format!("/warnings?kind={kind}")).await;
     let told = |one: &Value| format!("{} {}", one["level"].as_str().unwrap(), one["status"].as_str().unwrap());
     warnings["items"].as_array().unwrap().iter().map(told).collect()

@@ -18,27 +18,6 @@ use crate::{
     samples::{GRAB, Line, OPENING, camt},
 };
 
-/// Looks over one county as if it were `now`.
-pub fn sweep(app: &TestApp, county: RegionCode, now: &str) {
-    let mut told = String::new();
-    // A service that runs beside may be at it just now.
-    for _ in 0..20 {
-        let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-            .args(["sweep", "--region", &county.to_string(), "--data"])
-            .arg(&app.data)
-            .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
-            .output()
-            .unwrap();
-        told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{told}");
-        if told.contains("1 looked over") {
-            return;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    panic!("{told}");
-}
-
 pub async fn deliver(user: &User, account: i64, text: String) -> Value {
     let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.xml");
     let form = reqwest::multipart::Form::new().part("file", part);
@@ -90,7 +69,7 @@ async fn a_feed_falls_silent_over_a_holiday_and_is_filled_in_again() {
         ("2026-05-07T10:00", is("blue", "raised")),
         ("2026-05-08T10:00", is("yellow", "raised")),
     ] {
-        sweep(&app, world.county, now);
+        app.sweep(world.county, now);
         assert_eq!(standing(&world.admin, "FEED-SILENT").await, expected, "{now}");
     }
     let warning = &of_kind(&world.admin, "FEED-SILENT").await[0];
@@ -116,18 +95,18 @@ async fn an_unanswered_yellow_is_orange_the_day_after_its_deadline_and_told_once
     assert_eq!((&warning["level"], &warning["due_on"]), (&json!("yellow"), &json!("2026-03-23")), "{warning}");
     let (id, county) = (&warning["id"], world.county);
     assert_eq!(messages(app, county, &format!("warning:{id}:yellow:%")).await, 1, "the institution alone, at once");
-    sweep(app, county, "2026-03-19T08:29");
+    app.sweep(county, "2026-03-19T08:29");
     assert_eq!(messages(app, county, "warning-digest:%").await, 0);
-    sweep(app, county, "2026-03-19T08:30");
-    sweep(app, county, "2026-03-19T20:00");
+    app.sweep(county, "2026-03-19T08:30");
+    app.sweep(county, "2026-03-19T20:00");
     assert_eq!(messages(app, county, "warning-digest:2026-03-19:%").await, 1, "one daily mail for the one officer");
-    sweep(app, county, "2026-03-23T23:59");
+    app.sweep(county, "2026-03-23T23:59");
     assert_eq!(standing(&world.admin, "FUND-LARGE-SINGLE").await, is("yellow", "raised"));
-    sweep(app, county, "2026-03-24T00:10");
+    app.sweep(county, "2026-03-24T00:10");
     let now = of_kind(&world.admin, "FUND-LARGE-SINGLE").await.remove(0);
     assert_eq!((&now["level"], &now["due_on"]), (&json!("orange"), &json!("2026-03-26")), "{now}");
     assert_eq!(now["history"], warning["history"], "the detector's history is as it was");
-    sweep(app, county, "2026-03-24T00:11");
+    app.sweep(county, "2026-03-24T00:11");
     assert_eq!(messages(app, county, &format!("warning:{id}:orange:%")).await, 2, "officer and institution, once each");
     let acts = world.admin.json(&format!("/warnings/{id}")).await["actions"].clone();
     assert_eq!(acts.as_array().unwrap().iter().map(|act| &act["action"]).collect::<Vec<_>>(), [&json!("overdue")]);
@@ -145,7 +124,7 @@ async fn what_was_answered_waits_and_what_comes_back_starts_one_level_higher() {
     let path = format!("/warnings/{id}/actions");
     let (status, _) = world.org.post_json(&path, json!({"action": "explain", "comment": "购置教具"})).await;
     assert!(status.is_success());
-    sweep(app(), world.county, "2026-03-30T00:10");
+    app().sweep(world.county, "2026-03-30T00:10");
     assert_eq!(standing(&world.admin, "FUND-LARGE-SINGLE").await, is("yellow", "explained"));
     let (status, _) = world.admin.post_json(&path, json!({"action": "resolve", "comment": "发票核对无误"})).await;
     assert!(status.is_success());
@@ -167,8 +146,8 @@ async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
     let id = of_kind(&world.admin, "FUND-LARGE-SINGLE").await[0]["id"].clone();
     let seen = world.admin.post_json(&format!("/warnings/{id}/actions"), json!({"action": "acknowledge"})).await;
     assert!(seen.0.is_success());
-    sweep(app(), world.county, "2026-03-18T10:00");
-    sweep(app(), world.county, "2026-03-18T11:00");
+    app().sweep(world.county, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T11:00");
     let pending = world.approver.json("/approvals").await;
     let proposals: Vec<&Value> =
         pending["items"].as_array().unwrap().iter().filter(|one| one["kind"] == "turn_red").collect();
@@ -188,7 +167,7 @@ async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
     }
     assert!(world.admin.page(&format!("/b/institutions/{}", world.credit_code)).await.contains("lv--red"));
     assert!(world.admin.page("/b/escrow").await.contains("lv--red"));
-    sweep(app(), world.county, "2026-03-18T12:00");
+    app().sweep(world.county, "2026-03-18T12:00");
     let all = world.approver.json("/approvals").await;
     let waits = |one: &&Value| one["kind"] == "turn_red" && one["state"] == "pending";
     assert_eq!(all["items"].as_array().unwrap().iter().filter(waits).count(), 0, "it is not proposed again: {all}");
@@ -197,9 +176,9 @@ async fn two_oranges_are_proposed_to_be_red_and_a_second_official_decides() {
 #[tokio::test]
 async fn an_institution_without_an_agreement_is_orange_after_ten_workdays_and_nobody_elses_to_see() {
     let world = World::new().await;
-    sweep(app(), world.county, "2026-04-01T12:00");
+    app().sweep(world.county, "2026-04-01T12:00");
     assert!(standing(&world.admin, "ACCOUNT-NOT-FILED").await.is_empty(), "the tenth workday");
-    sweep(app(), world.county, "2026-04-02T00:30");
+    app().sweep(world.county, "2026-04-02T00:30");
     assert_eq!(standing(&world.admin, "ACCOUNT-NOT-FILED").await, is("orange", "raised"));
     let warning = of_kind(&world.admin, "ACCOUNT-NOT-FILED").await.remove(0);
     assert!(warning["account_id"].is_null() && warning["institution"] == world.name.as_str(), "{warning}");
@@ -235,7 +214,7 @@ async fn an_institution_without_an_agreement_is_orange_after_ten_workdays_and_no
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let done = world.approver.submit(&place, &[("action", "resolve"), ("comment", "协议已补交")]).await;
     assert_eq!(done.headers()["location"], format!("{place}?done=resolve"));
-    sweep(app(), world.county, "2026-04-03T00:30");
+    app().sweep(world.county, "2026-04-03T00:30");
     let all = standing(&world.admin, "ACCOUNT-NOT-FILED").await;
     assert_eq!(all, is("orange", "resolved"), "what people closed on these facts stays closed");
 }
@@ -326,7 +305,7 @@ async fn the_ledger_shows_fees_outside_escrow_loans_split_orders_and_a_backlog()
     let world = World::new().await;
     take(&world, OPENING, &[("2026-03-09", true, 100, "B1")]).await;
     ledger(&world).await;
-    sweep(app(), world.county, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T10:00");
     for (kind, level) in [
         ("FUND-OUTSIDE-ESCROW", "red"),
         ("TRAINING-LOAN", "orange"),
@@ -345,13 +324,13 @@ async fn the_ledger_shows_fees_outside_escrow_loans_split_orders_and_a_backlog()
     }
     let before = world.admin.json("/warnings").await;
     let sent = messages(app(), world.county, "%").await;
-    sweep(app(), world.county, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T10:00");
     assert_eq!(world.admin.json("/warnings").await, before, "a sweep twice is a sweep once");
     assert_eq!(messages(app(), world.county, "%").await, sent);
     // The refunds are paid, and the warning closes; what people must review stays.
     let tenant = world.county.tenant_id();
     as_root(&format!("UPDATE refunds SET state = 'paid' WHERE tenant_id = {tenant}")).await;
-    sweep(app(), world.county, "2026-03-18T11:00");
+    app().sweep(world.county, "2026-03-18T11:00");
     assert_eq!(standing(&world.admin, "REFUND-BACKLOG").await, is("yellow", "resolved"));
     assert_eq!(standing(&world.admin, "FUND-STRUCTURING").await, is("yellow", "raised"));
 }
@@ -369,7 +348,7 @@ async fn a_whole_banks_outage_is_one_warning_without_an_institution() {
     let form = reqwest::multipart::Form::new().text("region", world.county.to_string()).part("file", part);
     let answer = world.admin.api(Method::POST, "/institutions/import").multipart(form).send().await.unwrap();
     assert!(answer.status().is_success());
-    sweep(app(), world.county, "2026-03-20T10:00");
+    app().sweep(world.county, "2026-03-20T10:00");
     let warnings = of_kind(&world.admin, "FEED-SILENT").await;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!((&warnings[0]["bank"], &warnings[0]["institution"]), (&json!("台州银行"), &Value::Null));

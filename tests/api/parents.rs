@@ -1,25 +1,12 @@
 //! What parents see of the money: the official account, the share that is in escrow where the bureau publishes it, the day of
 //! the last statement; nothing of a warning before it is confirmed, and what to do afterwards.
 
-use std::process::Command;
-
-use mingjian::kernel::RegionCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{TestApp, World, app},
+    app::{World, app},
     samples::{OPENING, camt},
 };
-
-fn sweep(app: &TestApp, county: RegionCode, now: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-        .args(["sweep", "--region", &county.to_string(), "--data"])
-        .arg(&app.data)
-        .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
 
 /// A contract with what was paid on it.
 async fn paid(world: &World, number: &str, amount_fen: i64) {
@@ -74,7 +61,7 @@ async fn parents_read_the_share_in_escrow_only_where_the_bureau_publishes_it_and
     let code = &world.credit_code;
     let api = format!("/api/v1/public/institutions/{code}");
     let page = format!("/i/{code}");
-    sweep(app(), world.county, "2026-03-18T09:00");
+    app().sweep(world.county, "2026-03-18T09:00");
     let before = app().visitor().json(&api).await;
     assert_eq!(before["escrow"].get("coverage"), None, "by default nothing is published");
     assert!(!app().visitor().page(&page).await.contains("家长预缴的学费"));
@@ -83,9 +70,9 @@ async fn parents_read_the_share_in_escrow_only_where_the_bureau_publishes_it_and
     assert_eq!(before["escrow"]["account_no"], world.account.as_str(), "and the official account");
 
     adopt(&world, "public.coverage", "on", "2026-03-19").await;
-    sweep(app(), world.county, "2026-03-18T23:00");
+    app().sweep(world.county, "2026-03-18T23:00");
     assert_eq!(app().visitor().json(&api).await["escrow"].get("coverage"), None, "not before its first day");
-    sweep(app(), world.county, "2026-03-19T10:00");
+    app().sweep(world.county, "2026-03-19T10:00");
     let told = app().visitor().json(&api).await["escrow"]["coverage"].clone();
     assert_eq!(told, json!({"share_bp": 9_300, "on": "2026-03-16"}));
     let shown = app().visitor().page(&page).await;
@@ -96,16 +83,16 @@ async fn parents_read_the_share_in_escrow_only_where_the_bureau_publishes_it_and
 
     // Another day's statement, another share; a broken one leaves the last that is known, with its day.
     world.delivered(camt(&world.account, 892_800, &[("2026-03-17", true, 67_200, "A3")])).await;
-    sweep(app(), world.county, "2026-03-19T11:00");
+    app().sweep(world.county, "2026-03-19T11:00");
     let told = app().visitor().json(&api).await["escrow"]["coverage"].clone();
     assert_eq!(told, json!({"share_bp": 10_000, "on": "2026-03-17"}));
     assert!(app().visitor().page(&page).await.contains("全部在监管账户里"));
     world.delivered(camt(&world.account, 5, &[("2026-03-18", true, 100, "A4")])).await;
-    sweep(app(), world.county, "2026-03-19T12:00");
+    app().sweep(world.county, "2026-03-19T12:00");
     assert_eq!(app().visitor().json(&api).await["escrow"]["coverage"], told, "while a statement is missing");
 
     adopt(&world, "public.coverage", "off", "2026-03-20").await;
-    sweep(app(), world.county, "2026-03-20T00:30");
+    app().sweep(world.county, "2026-03-20T00:30");
     assert_eq!(app().visitor().json(&api).await["escrow"].get("coverage"), None, "taken back");
     assert!(!app().visitor().page(&page).await.contains("家长预缴的学费"));
 }
@@ -115,7 +102,7 @@ async fn nothing_public_changes_while_a_warning_is_examined_and_a_confirmed_red_
     let world = World::new().await;
     world.list().await;
     world.delivered(camt(&world.account, OPENING, &[("2026-03-17", true, 100, "A0")])).await;
-    sweep(app(), world.county, "2026-03-18T09:00");
+    app().sweep(world.county, "2026-03-18T09:00");
     let before = all_that_is_public(&world).await;
     // A red one of the same day, by the bank's push of the day that the statement covered already: no published fact moves.
     let lines = [("2026-03-17", true, 100, "A0"), ("2026-03-17", false, 40_000_000, "R1")];
@@ -133,7 +120,7 @@ async fn nothing_public_changes_while_a_warning_is_examined_and_a_confirmed_red_
     }
     let explain = json!({"action": "explain", "comment": "购置教具"});
     assert!(world.org.post_json(&format!("/warnings/{id}/actions"), explain).await.0.is_success());
-    sweep(app(), world.county, "2026-03-18T10:00");
+    app().sweep(world.county, "2026-03-18T10:00");
     assert_eq!(all_that_is_public(&world).await, before, "not a byte of what anyone may see");
 
     // Confirmed, and decided by a second official.

@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    process::Command,
     sync::mpsc,
     thread,
     time::Duration,
@@ -18,10 +17,13 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, User, World},
-    samples::{GRAB, OPENING, camt},
+    samples::{Line, camt},
 };
 
 const NIGHT: &str = "2026-03-18T23:30:00+08:00";
+/// What is there in fen, and over a third of it that leaves: orange, and less than what needs an order.
+const SMALL: i64 = 10_000_000;
+const ORANGE: Line = ("2026-03-17", false, 3_600_000, "O1");
 const ON_DUTY: &str = "13987654321";
 
 /// A gateway: takes calls in; the head and the body of each.
@@ -58,16 +60,6 @@ async fn take(user: &User, account: i64, text: String) {
     let request = user.api(Method::POST, &format!("/escrow/accounts/{account}/statements")).multipart(form);
     let answer = request.send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-}
-
-fn sweep(app: &TestApp, county: RegionCode, now: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingjian"))
-        .args(["sweep", "--region", &county.to_string(), "--data"])
-        .arg(&app.data)
-        .env("MINGJIAN_CLOCK", format!("{now}:00+08:00"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 async fn queued(app: &TestApp, county: RegionCode) -> i64 {
@@ -109,11 +101,11 @@ async fn red_is_told_at_night_by_a_signed_call_once_and_orange_is_not() {
 
     // Orange at night: mails and webhooks, and no short message.
     let account = world.account_id().await;
-    take(&world.admin, account, camt(&world.account, OPENING, &GRAB)).await;
+    take(&world.admin, account, camt(&world.account, SMALL, &[ORANGE])).await;
     assert_eq!(queued(&app, world.county).await, 1, "the trial, and only red unless the policy says more");
     // Red at night: at once.
-    let rest = OPENING + 720_000 - 18_288_000;
-    let red = [("2026-03-18", false, 20_000_000, "R1")];
+    let rest = SMALL - ORANGE.2;
+    let red = [("2026-03-18", false, 5_000_000, "R1")];
     take(&world.admin, account, camt(&world.account, rest, &red)).await;
     let (head, body) = calls.recv_timeout(Duration::from_secs(30)).expect("the call arrives at night");
     let header = |name: &str| {
@@ -129,20 +121,20 @@ async fn red_is_told_at_night_by_a_signed_call_once_and_orange_is_not() {
     let variables = &sent["variables"];
     assert_eq!((&variables["level"], &variables["name"]), (&json!("红色"), &json!(world.name)), "{sent}");
     assert!(variables["url"].as_str().unwrap().contains("/b/escrow/"));
-    assert!(!body.contains("200000") && !body.contains("200,000") && !body.contains(&world.account), "{body}");
+    assert!(!body.contains("50000") && !body.contains("50,000") && !body.contains(&world.account), "{body}");
 
     // Nobody is told twice: not by the sweeps, not by the file again, not under another row of the same number.
     let before = queued(&app, world.county).await;
     assert!(before >= 1);
-    sweep(&app, world.county, "2026-03-18T23:40");
-    sweep(&app, world.county, "2026-03-18T23:50");
+    app.sweep(world.county, "2026-03-18T23:40");
+    app.sweep(world.county, "2026-03-18T23:50");
     take(&world.admin, account, camt(&world.account, rest, &red)).await;
     let off = world.admin.api(Method::DELETE, &format!("/sms/phones/{}", added["id"])).send().await.unwrap();
     assert_eq!(off.status(), StatusCode::NO_CONTENT);
     let (status, _) = world.admin.post_json("/sms/phones", duty("值班 王敏", ON_DUTY)).await;
     assert_eq!(status, StatusCode::CREATED);
     take(&world.admin, account, camt(&world.account, rest, &red)).await;
-    sweep(&app, world.county, "2026-03-18T23:55");
+    app.sweep(world.county, "2026-03-18T23:55");
     let told = format!(
         "SELECT count(*)::text FROM (SELECT split_part(idempotency_key, ':', 3), count(*) FROM outbox \
         WHERE tenant_id = {} AND kind = 'sms' GROUP BY 1, split_part(idempotency_key, ':', 4) HAVING count(*) > 1) d",
@@ -189,7 +181,7 @@ async fn where_the_policy_says_more_an_orange_one_waits_for_the_morning() {
     let later = app.beside("2026-03-19T23:00:00+08:00", &[]);
     let admin = later.sign_in(&world.admin.name).await;
     assert!(admin.page("/b/escrow/sms").await.contains("橙色和红色"));
-    take(&admin, world.account_id().await, camt(&world.account, OPENING, &GRAB)).await;
+    take(&admin, world.account_id().await, camt(&world.account, SMALL, &[ORANGE])).await;
     let due = format!(
         "SELECT coalesce(string_agg(DISTINCT (due_at AT TIME ZONE interval '8 hours')::text, ' '), '') FROM outbox \
          WHERE tenant_id = {} AND kind = 'sms'",

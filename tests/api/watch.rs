@@ -101,7 +101,7 @@ async fn a_row_says_what_is_unknown_and_the_figures_once_they_are_known() {
     }
 
     // Judged anew over the whole history the figures are what they were.
-    app().run(&["sweep", "--region", &world.county.to_string()], "");
+    app().sweep(world.county, "2026-03-18T09:00");
     assert_eq!(world.admin.json(&format!("/escrow/accounts/{id}")).await, account);
 }
 

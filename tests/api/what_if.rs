@@ -146,6 +146,6 @@ async fn money_to_somebody_of_the_staff_is_told_also_when_the_filing_comes_later
         .post_json(&format!("{course}/decisions"), json!({"decision": "approve", "comment": "同意"}))
         .await;
     assert!(status.is_success(), "{answer}");
-    app().run(&["sweep", "--region", &world.county.to_string()], "");
+    app().sweep(world.county, "2026-03-18T09:00");
     assert_eq!(level().await.as_deref(), Some("orange"), "somebody of the staff");
 }

@@ -153,6 +153,12 @@ pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Accoun
 /// Notes that the bank pushed something on a day, be it that nothing had happened.
 pub async fn heard(client: &Client, tenant: i32, id: i64, on: NaiveDate) -> Result<(), Error> {
     client
+        .execute(
+            "INSERT INTO feed_days (tenant_id, account_id, day) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            &[&tenant, &id, &on],
+        )
+        .await?;
+    client
         .execute("UPDATE escrow_accounts SET heard_on = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &id, &on])
         .await?;
     Ok(())

@@ -228,6 +228,7 @@ pub async fn update(tx: &Transaction, tenant: i32, heard_on: NaiveDate, outcomes
         format!("{{{}}}", outcome.outlook.flow_fen.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
     };
     let flows: Vec<String> = outcomes.iter().map(flow).collect();
+    keep_day(tx, tenant, heard_on, &numbers(|outcome| outcome.account)).await?;
     tx.change(
         "UPDATE escrow_accounts a SET balance_fen = n.balance_fen, entry_count = n.entry_count, last_booked_at = n.last_booked_at, \
          detector = n.detector::json, owed_changed_on = NULL, heard_on = greatest(a.heard_on, $2), unearned_fen = n.unearned_fen, \
@@ -260,11 +261,23 @@ pub async fn update(tx: &Transaction, tenant: i32, heard_on: NaiveDate, outcomes
 /// Notes that the bank pushed something, be it that nothing had happened.
 pub async fn heard(tx: &Transaction, tenant: i32, on: NaiveDate, accounts: &[i64]) -> Result<(), Error> {
     if !accounts.is_empty() {
+        keep_day(tx, tenant, on, accounts).await?;
         tx.change(
             "UPDATE escrow_accounts SET heard_on = $2 WHERE tenant_id = $1 AND id = ANY($3) AND (heard_on IS NULL OR heard_on < $2)",
             &[&tenant, &on, &accounts],
         )
         .await?;
     }
+    Ok(())
+}
+
+/// Keeps the day on which the bank pushed something. Accounts that were heard of on that day or later have no new one.
+async fn keep_day(tx: &Transaction, tenant: i32, on: NaiveDate, accounts: &[i64]) -> Result<(), Error> {
+    tx.change(
+        "INSERT INTO feed_days (tenant_id, account_id, day) SELECT tenant_id, id, $2 FROM escrow_accounts \
+         WHERE tenant_id = $1 AND id = ANY($3) AND (heard_on IS NULL OR heard_on < $2) ON CONFLICT DO NOTHING",
+        &[&tenant, &on, &accounts],
+    )
+    .await?;
     Ok(())
 }
