@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import county
+import forecast
 import grow
 import live
 import measure
@@ -60,7 +61,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each contender")
     parser.add_argument("--seconds", type=int, default=8, help="seconds of load a round")
     parser.add_argument("--data", help="data folder to keep, so that the next run finds the register there")
-    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin", "tokens", "replay", *WATCHED],
+    parser.add_argument("--only", choices=["search", "ingest", "pages", "signin", "tokens", "replay", "forecast", *WATCHED],
                         help="one measurement; nothing is written. Growth (20,000,000 entries) is measured only by name")
     args = parser.parse_args()
     only = args.only
@@ -94,6 +95,9 @@ def main():
         if only in (None, "replay"):
             print("bench: a back-test of a county's year", flush=True)
             found.replay = replay.measure(service, folder, args.rounds)
+        if only in (None, "forecast"):
+            print("bench: the night's forecast", flush=True)
+            found.forecast = forecast.measure(service, args.rounds)
         if only in (None, "signin"):
             print("bench: sign-ins at once", flush=True)
             found.signin = signin.measure(service, args.rounds, args.seconds)

@@ -3,6 +3,7 @@
 import statistics
 from dataclasses import dataclass, field
 
+import forecast
 import live
 import pages
 import replay
@@ -23,6 +24,7 @@ class Found:
     pages: list = field(default_factory=list)
     signin: list = field(default_factory=list)
     replay: tuple = ()
+    forecast: tuple = ()
     tokens: dict = field(default_factory=dict)
     pushes: list = field(default_factory=list)
     live: list = field(default_factory=list)
@@ -61,6 +63,8 @@ def ratios(found):
         rows.append((f"cost of an entry at {large:,} ÷ at {small:,}", "≤ 1.3", values, statistics.median(values) <= 1.3))
     if found.replay:
         rows.append(replay.row(found.replay))
+    if found.forecast:
+        rows.append(forecast.row(found.forecast))
     if found.signin:
         values = [busy / idle for idle, busy, *_ in found.signin]
         name = f"99th percentile of search under {signin.AT_ONCE} sign-ins at once ÷ idle"

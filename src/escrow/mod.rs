@@ -56,6 +56,7 @@ pub use error::EscrowError;
 pub use evidence::store::{file_place as document_place, name_place as document_name_place, named as documents_named};
 pub use figures::owed_changed;
 pub use glance::{Glance, GlanceRow, glance};
+pub use ingest::Forecast;
 pub use model::account_number;
 pub use oversight::{
     RedDesk,

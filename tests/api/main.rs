@@ -16,6 +16,7 @@ mod escrow;
 mod evidence;
 mod filing;
 mod folder;
+mod forecast;
 mod gate;
 mod isolation;
 mod large_statements;

@@ -1,27 +1,17 @@
-//! Judges a stream of histories on every core.
+//! Judges a stream of histories by two policies.
 
-use std::{
-    num::NonZero,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-};
-
-use tokio::sync::mpsc;
+use std::sync::Arc;
 
 use super::outcomes::{About, Found};
 use crate::{
-    db::DbError,
     escrow::{
         detector::Warning,
-        ingest::{Histories, History, IngestError},
+        ingest::{self, Histories, History, IngestError},
         model::Conclusion,
         policy::Policies,
     },
     kernel::Calendar,
 };
-
-/// Accounts that wait to be judged: a few, so that reading and judging go on side by side and memory stays small.
-const WAITING: usize = 8;
 
 /// What both policies raise on one account.
 #[derive(Debug)]
@@ -64,56 +54,19 @@ fn judge(history: &History, policies: &[Policies; 2], calendar: &Calendar) -> Re
     })
 }
 
-/// Judges all of them; a long history takes a moment, in which a worker would answer nobody else.
+/// Judges all of them; one whose balances do not fit is left out.
 pub async fn judge_all(
-    mut histories: Histories,
+    histories: Histories,
     policies: [Policies; 2],
     calendar: Arc<Calendar>,
 ) -> Result<Told, IngestError> {
-    let (send, receive) = mpsc::channel::<History>(WAITING);
-    let (receive, policies) = (Arc::new(Mutex::new(receive)), Arc::new(policies));
-    let cores = thread::available_parallelism().map_or(2, NonZero::get);
-    let workers: Vec<_> = (0..cores)
-        .map(|_| {
-            let (receive, policies, calendar) = (Arc::clone(&receive), Arc::clone(&policies), Arc::clone(&calendar));
-            tokio::task::spawn_blocking(move || {
-                let mut told = Told::default();
-                loop {
-                    let next = receive.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-                    let Some(history) = next else { return told };
-                    match judge(&history, &policies, &calendar) {
-                        Ok(judged) => told.judged.push(judged),
-                        Err(error) => {
-                            tracing::warn!(%error, account = history.subject.id, "an account was left out of a back-test");
-                            told.left_out += 1;
-                        }
-                    }
-                }
-            })
-        })
-        .collect();
-    let mut read = Ok(());
-    loop {
-        match histories.next().await {
-            Ok(Some(history)) => {
-                // All workers are gone only where they panicked, of which it is told below.
-                if send.send(history).await.is_err() {
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => {
-                read = Err(error);
-                break;
-            }
-        }
-    }
-    drop(send);
-    let mut told = Told::default();
-    for worker in workers {
-        let part = worker.await.map_err(|error| DbError::Pool(format!("a back-test broke off: {error}")))?;
-        told.judged.extend(part.judged);
-        told.left_out += part.left_out;
-    }
-    read.map(|()| told)
+    let of = move |history: &History| {
+        judge(history, &policies, &calendar).inspect_err(
+            |error| tracing::warn!(%error, account = history.subject.id, "an account was left out of a back-test"),
+        )
+    };
+    let all = ingest::judge_all(histories, of).await?;
+    let count = all.len();
+    let judged: Vec<Judged> = all.into_iter().flatten().collect();
+    Ok(Told { left_out: count - judged.len(), judged })
 }

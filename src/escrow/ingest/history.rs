@@ -4,10 +4,17 @@
 //! that memory holds a few accounts however many there are. What a history gives is what the ingest finds in it: runs,
 //! openings and what people closed are taken alike.
 
-use std::{collections::HashMap, pin::Pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    num::NonZero,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{StreamExt, stream::Fuse};
+use tokio::sync::mpsc;
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 
 use super::{
@@ -16,7 +23,10 @@ use super::{
     judge::{self, Replay},
     reconcile::{Closure, StoredWarning},
     siblings,
-    store::histories::{self, Packed},
+    store::{
+        accounts::Account,
+        histories::{self, Packed},
+    },
     transaction::Transaction,
 };
 use crate::{
@@ -39,8 +49,9 @@ pub struct Subject {
     pub obligations: Option<Arc<Obligations>>,
     /// What the detector found and what people did about it.
     pub stored: Vec<StoredWarning>,
+    /// As it was read.
+    pub(super) account: Account,
     claims: Vec<Claim>,
-    closed_through: Option<NaiveDate>,
 }
 
 /// Where the parts of an entry lie in the text of its history.
@@ -144,7 +155,7 @@ impl History {
         for row in &self.rows {
             replay.take(&self.entry(row))?;
         }
-        Ok(replay.finish(subject.closed_through)?)
+        Ok(replay.finish(subject.account.statement_on)?)
     }
 }
 
@@ -182,11 +193,11 @@ impl Histories {
                 obligations,
                 stored: stored.remove(&account.id).unwrap_or_default(),
                 claims: claims.remove(&account.id).unwrap_or_default(),
-                closed_through: account.statement_on,
                 id: account.id,
-                account_no: account.account_no,
+                account_no: account.account_no.clone(),
                 institution_id: account.institution_id,
-                institution_name: account.institution_name,
+                institution_name: account.institution_name.clone(),
+                account,
             };
             subjects.insert(subject.id, subject);
         }
@@ -224,6 +235,55 @@ impl std::fmt::Debug for Histories {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Histories").field("left", &self.subjects.len()).finish_non_exhaustive()
     }
+}
+
+/// Accounts that wait to be judged: a few, so that reading and judging go on side by side and memory stays small.
+const WAITING: usize = 8;
+
+/// Judges all of them on every core, because a long history takes a moment in which a worker would answer nobody else. What
+/// it comes to stands in no order.
+pub async fn judge_all<T: Send + 'static>(
+    mut histories: Histories,
+    judge: impl Fn(&History) -> T + Send + Sync + 'static,
+) -> Result<Vec<T>, IngestError> {
+    let (send, receive) = mpsc::channel::<History>(WAITING);
+    let (receive, judge) = (Arc::new(Mutex::new(receive)), Arc::new(judge));
+    let cores = thread::available_parallelism().map_or(2, NonZero::get);
+    let workers: Vec<_> = (0..cores)
+        .map(|_| {
+            let (receive, judge) = (Arc::clone(&receive), Arc::clone(&judge));
+            tokio::task::spawn_blocking(move || {
+                let mut judged = Vec::new();
+                loop {
+                    let next = receive.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+                    let Some(history) = next else { return judged };
+                    judged.push(judge(&history));
+                }
+            })
+        })
+        .collect();
+    let mut read = Ok(());
+    loop {
+        match histories.next().await {
+            Ok(Some(history)) => {
+                // All workers are gone only where they panicked, of which it is told below.
+                if send.send(history).await.is_err() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                read = Err(error);
+                break;
+            }
+        }
+    }
+    drop(send);
+    let mut all = Vec::new();
+    for worker in workers {
+        all.extend(worker.await.map_err(|error| DbError::Pool(format!("judging histories broke off: {error}")))?);
+    }
+    read.map(|()| all)
 }
 
 /// The account's obligations are read for the whole bureau and shared by its accounts.

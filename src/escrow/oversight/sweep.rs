@@ -22,9 +22,10 @@ use crate::{
     escrow::{
         detector::WarningKind,
         filing,
-        ingest::{self, Received},
+        ingest::{self, Forecast, IngestError, Received},
     },
     identity::{Actor, Caller},
+    kernel::clock,
     ledger, policies,
     web::AppState,
 };
@@ -45,6 +46,24 @@ pub async fn sweep(state: &AppState, now: DateTime<Utc>) -> Result<usize, DbErro
         }
     }
     Ok(done)
+}
+
+/// Forecasts the accounts of one bureau, or of all.
+pub async fn forecast(state: &AppState, tenant: Option<i32>) -> Result<Forecast, IngestError> {
+    let tenants = match tenant {
+        Some(tenant) => vec![tenant],
+        None => {
+            telling::bureaus_due(&*state.pools.worker().get().await.map_err(DbError::from)?, state.clock.now()).await?
+        }
+    };
+    let mut all = Forecast::default();
+    for tenant in tenants {
+        let Forecast { accounts, rewritten, rejudged } = ingest::forecast(state, tenant).await?;
+        all.accounts += accounts;
+        all.rewritten += rewritten;
+        all.rejudged += rejudged;
+    }
+    Ok(all)
 }
 
 /// When the bureau was looked over that has waited the longest; `None` while one never was.
@@ -83,8 +102,9 @@ impl Drop for Lock {
 pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> Result<bool, DbError> {
     let Some(lock) = Lock::take(&state.pools, tenant).await? else { return Ok(false) };
     filing::pass_time(state, tenant, now).await?;
-    catch_up(state, tenant, now).await;
     let round = Round::of(state, tenant, now).await?;
+    round.forecast().await?;
+    catch_up(state, tenant, now).await;
     round.judge_all().await?;
     life::reopened(&round).await?;
     life::overdue(&round).await?;
@@ -109,7 +129,7 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
             ingest::rejudge(state, tenant, account).await?;
         }
         ingest::catch_up_others(state, tenant).await?;
-        Ok::<_, ingest::IngestError>(())
+        Ok::<_, IngestError>(())
     };
     if let Err(error) = done.await {
         tracing::error!(%error, bureau = tenant, "accounts could not be judged by what is owed now");
@@ -165,7 +185,7 @@ pub async fn after_filing(state: &AppState, tenant: i32, institution: i64, accou
         });
         round.apply(judged).await?;
         life::reopened(&round).await?;
-        Ok::<_, ingest::IngestError>(())
+        Ok::<_, IngestError>(())
     };
     if let Err(error) = done.await {
         tracing::error!(%error, bureau = tenant, "what a filing changes beside itself could not be written");
@@ -196,6 +216,24 @@ impl Round<'_> {
 
     fn grounds(&self) -> Grounds<'_> {
         Grounds { limits: &self.limits, calendar: &self.state.calendar, now: self.caller.now }
+    }
+
+    /// The first look of a day forecasts every account. Whatever goes wrong here the next day makes good.
+    async fn forecast(&self) -> Result<(), DbError> {
+        let mut conn = self.begin().await?;
+        let last = telling::swept_at(&mut conn).await?;
+        conn.commit().await?;
+        if last.map(clock::day) == Some(self.caller.today()) {
+            return Ok(());
+        }
+        let tenant = self.caller.actor.tenant;
+        match ingest::forecast(self.state, tenant).await {
+            Ok(Forecast { accounts, rewritten, rejudged }) => {
+                tracing::info!(bureau = tenant, accounts, rewritten, rejudged, "accounts were forecast");
+            }
+            Err(error) => tracing::error!(%error, bureau = tenant, "accounts could not be forecast"),
+        }
+        Ok(())
     }
 
     async fn judge_all(&self) -> Result<(), DbError> {

@@ -222,6 +222,22 @@ pub async fn digested(conn: &mut ScopedConn, now: DateTime<Utc>, today: NaiveDat
     Ok(())
 }
 
+/// When the caller's own bureau was looked over last.
+pub async fn swept_at(conn: &mut ScopedConn) -> Result<Option<DateTime<Utc>>, DbError> {
+    let row: Option<Finished> = sql_query("SELECT finished_at FROM sweeps WHERE tenant_id = $1")
+        .bind::<Integer, _>(conn.tenant())
+        .get_result(conn.sql())
+        .await
+        .optional()?;
+    Ok(row.map(|row| row.finished_at))
+}
+
+#[derive(QueryableByName)]
+struct Finished {
+    #[diesel(sql_type = Timestamptz)]
+    finished_at: DateTime<Utc>,
+}
+
 /// Notes that the bureau was looked over.
 pub async fn swept(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<(), DbError> {
     sql_query(
