@@ -129,3 +129,22 @@ def statement(folder, total):
         return head.encode(), b"</Stmt></BkToCstmrStmt></Document>\n"
 
     return path, around
+
+
+def table(folder, total):
+    """Writes the rows of the same account's year as a bank's table, each with a long remark; returns the path and its head and foot."""
+    path = folder / f"rows-{total}.csv"
+    balance, remark = OPENING, "家长经手机银行缴存的课程预收费，凭证留存于本校财务室备查，" * 6
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(total):
+            credit = number % 5 != 0 and number != total - 1
+            fen = 120_000 + number * 37 % 90_000 if credit else 300_000
+            fen = balance // 2 if number == total - 1 else min(fen, balance)
+            balance += fen if credit else -fen
+            second = number * 365 * 86_400 // total
+            when = datetime.datetime(2025, 1, 1) + datetime.timedelta(seconds=second)
+            yuan = f"{fen // 100}.{fen % 100:02}"
+            file.write(f"{when:%Y-%m-%d},{when:%H:%M:%S},{yuan if credit else ''},{'' if credit else yuan},"
+                       f"{balance // 100}.{balance % 100:02},家长{number % 300},6217{number % 300:015},{remark},T{number:08}\n")
+    head = "交易日期,交易时间,收入,支出,余额,对方户名,对方账号,摘要,流水号\n"
+    return path, lambda account: (head.encode(), b"")

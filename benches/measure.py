@@ -120,7 +120,8 @@ def search(service, rounds, seconds):
 def upload(service, account_id, account_no, body, around, headers):
     """Sends a statement file by HTTP; the answer and the seconds from the first byte sent to the last received."""
     head, foot = around(account_no)
-    start = b'--mj\r\ncontent-disposition: form-data; name="file"; filename="2025.xml"\r\ncontent-type: text/xml\r\n\r\n' + head
+    name = f"2025{body.suffix}".encode()
+    start = b'--mj\r\ncontent-disposition: form-data; name="file"; filename="' + name + b'"\r\ncontent-type: application/octet-stream\r\n\r\n' + head
     end = foot + b"\r\n--mj--\r\n"
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=600)
     with open(body, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as entries:

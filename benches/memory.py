@@ -15,9 +15,13 @@ def peak_mb(service):
 
 
 def take(service, folder, account_id, account_no, headers):
-    """Size in bytes, entries, peak in megabytes before and after, seconds."""
-    count = 1_850_000
-    body, around = data.statement(folder, count)
+    """Of a camt file and of a table: format, size in bytes, entries, peak in megabytes before and after, seconds."""
+    return [one(service, account_id, account_no, headers, name, count, make(folder, count))
+            for name, count, make in (("camt.053", 1_850_000, data.statement), ("CSV", 1_850_000, data.table))]
+
+
+def one(service, account_id, account_no, headers, name, count, made):
+    body, around = made
     measure.emptied(service)
     service.restart()
     before = peak_mb(service)
@@ -28,6 +32,6 @@ def take(service, folder, account_id, account_no, headers):
     body.unlink()
     if size < BYTES:
         raise SystemExit(f"bench: the statement has {size} bytes only")
-    found = size, count, before, peak_mb(service), took
-    print(f"  memory: {size:,} bytes, {count:,} entries, {before:.0f} MB before, {found[3]:.0f} MB at most, {took:.1f} s", flush=True)
+    found = name, size, count, before, peak_mb(service), took
+    print(f"  memory: {name}, {size:,} bytes, {count:,} entries, {before:.0f} MB before, {found[4]:.0f} MB at most, {took:.1f} s", flush=True)
     return found

@@ -123,9 +123,8 @@ def text(found):
         lines.append(f"| {name} | {target} | {spread(values)} | {'' if met is None else verdict(met)} |")
     if found.idle_mb:
         lines.append(f"| resident memory at rest, MB | < 60 | {found.idle_mb:.0f} | {verdict(found.idle_mb < 60)} |")
-    if found.memory:
-        size, count, _, peak, _ = found.memory
-        name = f"most resident memory while a camt.053 file of {size / 1e9:.2f} GB ({count:,} entries) is taken in, MB"
+    for kind, size, count, _, peak, _ in found.memory:
+        name = f"most resident memory while a {kind} file of {size / 1e9:.2f} GB ({count:,} entries) is taken in, MB"
         lines.append(f"| {name} | < 200 | {peak:.0f} | {verdict(peak < 200)} |")
     if found.search:
         lines += ["", "| public search | requests a second | 99th percentile, ms |", "|---|---|---|"]

@@ -89,9 +89,7 @@ pub async fn take_in(
         Ok(members) => members,
         Err(error) => return Ok(vec![Taken { name: name.to_owned(), fate: Fate::Refused(error.into()) }]),
     };
-    // What was told just now goes first; the other sheets of a workbook are read by what is remembered.
-    let told = wishes.layout.clone().into_iter();
-    let layouts: Vec<Layout> = told.chain(layouts::for_reading(state, caller, wishes.target.as_ref()).await?).collect();
+    let layouts = layouts_of(state, caller, wishes).await?;
     let mut taken = Vec::with_capacity(members.len());
     // The workbooks of a zip share what one file may unpack to.
     let (most, mut left) = (limits.max_bytes_unpacked, limits.max_bytes_unpacked);
@@ -117,6 +115,12 @@ pub async fn take_in(
     Ok(taken)
 }
 
+/// What columns mean: what was told just now goes first; the other sheets of a workbook are read by what is remembered.
+async fn layouts_of(state: &AppState, caller: &Caller, wishes: &Wishes) -> Result<Vec<Layout>, IngestError> {
+    let told = wishes.layout.clone().into_iter();
+    Ok(told.chain(layouts::for_reading(state, caller, wishes.target.as_ref()).await?).collect())
+}
+
 /// What became of a file that lies on the disk.
 enum Flowed {
     Over(Fate),
@@ -137,6 +141,7 @@ async fn flowed(
         file,
         format: wishes.format,
         target: wishes.target.clone(),
+        layouts: layouts_of(state, caller, wishes).await?,
         accept_unbalanced: wishes.accept_unbalanced,
     };
     match ingest::flow(state, caller, &limits(state), &large).await {

@@ -97,6 +97,57 @@ async fn a_large_statement_comes_to_what_its_parts_come_to() {
     assert_eq!(told(&onward).await, expected);
 }
 
+/// The same as a bank's table, each line with a long remark; its closing balance.
+fn table(opening_fen: i64, lines: &[Owned]) -> (String, i64) {
+    let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
+    let remark = "课程预收费，家长经手机银行缴存，".repeat(4);
+    let mut balance = opening_fen;
+    let mut text = "交易日期,收入,支出,余额,摘要,流水号\n".to_owned();
+    for (day, credit, fen, reference) in lines {
+        balance += if *credit { *fen } else { -fen };
+        let (income, outgo) = if *credit { (yuan(*fen), String::new()) } else { (String::new(), yuan(*fen)) };
+        text.push_str(&format!("{day},{income},{outgo},{},{remark},{reference}\n", yuan(balance)));
+    }
+    (text, balance)
+}
+
+async fn deliver_table(world: &World, text: String) -> Value {
+    let id = world.account_id().await;
+    let path = format!("/escrow/accounts/{id}/statements");
+    let answer = world.admin.post_file(&path, &[], "明细.csv", text).await;
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    answer.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_large_table_comes_to_what_its_parts_come_to() {
+    let lines = year();
+    let parts = World::new().await;
+    let mut opening = OPENING;
+    for part in lines.chunk_by(|a, b| a.0[..7] == b.0[..7]) {
+        let (text, closing) = table(opening, part);
+        assert_eq!(deliver_table(&parts, text).await["inserted"], part.len());
+        opening = closing;
+    }
+    let expected = told(&parts).await;
+    assert!(expected.1.iter().any(|warning| warning.contains("FUND-LARGE-SINGLE")), "{expected:?}");
+    let whole = World::new().await;
+    let (text, _) = table(OPENING, &lines);
+    assert!(text.len() > 16 << 20, "{}", text.len());
+    let answer = deliver_table(&whole, text.clone()).await;
+    assert_eq!((&answer["inserted"], &answer["gap"]), (&json!(lines.len()), &Value::Null), "{answer}");
+    assert_eq!(told(&whole).await, expected);
+    let again = deliver_table(&whole, text).await;
+    assert_eq!((&again["inserted"], &again["duplicates"]), (&json!(0), &json!(lines.len())), "{again}");
+    // Newest first, as many banks export it, it is read as a whole and says the same.
+    let backwards = World::new().await;
+    let (text, _) = table(OPENING, &lines);
+    let mut rows: Vec<&str> = text.lines().collect();
+    rows[1..].reverse();
+    deliver_table(&backwards, rows.join("\n")).await;
+    assert_eq!(told(&backwards).await, expected);
+}
+
 #[tokio::test]
 async fn nothing_of_a_large_statement_stays_that_must_not_enter_the_books() {
     let world = World::new().await;

@@ -48,7 +48,10 @@ use crate::{
     escrow::{
         detector::{AccountFacts, AccountState, Change, DetectorError, Grounds, Obligations, WarningKind},
         policy::Policies,
-        statement::{self, Document, Flow, Format, Limits, NotPlain, Statement, is_synthetic},
+        statement::{
+            self, Document, Flow, Flowing, Format, Layout, Limits, NotPlain, Statement, TableFlow, is_synthetic,
+            looks_like_xml,
+        },
     },
     identity::Caller,
     kernel::{Calendar, clock},
@@ -58,6 +61,8 @@ use crate::{
 
 /// Bytes of a piece: large enough to be written in one go, small enough to be held a few times.
 const PIECE: usize = 8 << 20;
+/// Bytes by which the format is told.
+const SNIFFED: u64 = 512;
 /// Months that room is made for at most; a file that covers more is read as a whole.
 const MONTHS_MAX: usize = 60;
 
@@ -70,6 +75,8 @@ pub struct LargeFile {
     pub format: Option<Format>,
     /// The account that all of it must be for; `None`: the statement names its own.
     pub target: Option<Target>,
+    /// What its columns mean, if it is a table.
+    pub layouts: Vec<Layout>,
     /// Somebody decided that a file whose arithmetic does not hold enters the books all the same.
     pub accept_unbalanced: bool,
 }
@@ -90,7 +97,8 @@ impl<R: Read> Read for Hashed<R> {
 
 /// What the reading thread tells.
 enum News {
-    Begins(Box<Statement>),
+    /// What is known of the statement before its entries, and the day of the first of them where that is.
+    Begins(Box<Statement>, Option<NaiveDate>),
     Entries(Vec<NewEntry>),
 }
 
@@ -177,12 +185,18 @@ async fn take_in(state: &AppState, caller: &Caller, limits: &Limits, large: &Lar
     let file = large.file.try_clone().map_err(|_| Stop::NotPlain)?;
     let (news_to, mut news) = mpsc::channel(1);
     let (start_to, start) = oneshot::channel();
-    let (limits, format) = (limits.clone(), large.format);
     let last = caller.today() + Days::new(1);
-    let reading = tokio::task::spawn_blocking(move || read(file, format, &limits, last, &news_to, start));
-    let Some(News::Begins(statement)) = news.recv().await else { return Err(Stop::NotPlain) };
+    let told = Told {
+        name: large.name.clone(),
+        format: large.format,
+        layouts: large.layouts.clone(),
+        limits: limits.clone(),
+        last,
+    };
+    let reading = tokio::task::spawn_blocking(move || read(file, &told, &news_to, start));
+    let Some(News::Begins(statement, first_on)) = news.recv().await else { return Err(Stop::NotPlain) };
     let incoming = Incoming::from(*statement);
-    let months = months(&incoming, last).ok_or(Stop::NotPlain)?;
+    let months = months(&incoming, first_on, last).ok_or(Stop::NotPlain)?;
     let account = account_of(state, caller, large, &incoming).await?;
     work::ensure_months(state, &months).await?;
     let tx = Transaction::begin(&state.pools, Scope::system(caller.actor.tenant)).await?;
@@ -215,9 +229,14 @@ async fn ended(reading: JoinHandle<Result<Ended, Stop>>) -> Result<Ended, Stop> 
     reading.await.map_err(|e| DbError::Pool(e.to_string()))?
 }
 
-/// The months from that of the opening to that of the closing; `None` where the head does not tell, or too many.
-fn months(statement: &Incoming, last: NaiveDate) -> Option<Vec<NaiveDate>> {
-    let (opening, closing) = (statement.opening_on?, statement.closing_on?);
+/// The months from that of the opening, or of the first entry where none is told, to that of the closing, or of the last day
+/// there may be; `None` where it begins on no known day, or for too many.
+fn months(statement: &Incoming, first_on: Option<NaiveDate>, last: NaiveDate) -> Option<Vec<NaiveDate>> {
+    let opening = statement.opening_on.into_iter().chain(first_on).min()?;
+    let closing = match statement.closing_on {
+        Some(closing) => closing,
+        None => first_on.map(|_| last)?,
+    };
     if closing > last || opening > closing || opening.year() < 1990 {
         return None;
     }
@@ -242,23 +261,46 @@ async fn account_of(state: &AppState, caller: &Caller, large: &LargeFile, statem
     found.ok_or(Stop::NotPlain)
 }
 
+/// What the reading thread has to know from the beginning.
+struct Told {
+    name: String,
+    format: Option<Format>,
+    layouts: Vec<Layout>,
+    limits: Limits,
+    /// The last day that an entry may have.
+    last: NaiveDate,
+}
+
 /// Reads the file; breaks off as soon as nobody takes what it tells.
 fn read(
     mut file: File,
-    format: Option<Format>,
-    limits: &Limits,
-    last: NaiveDate,
+    told: &Told,
     news: &mpsc::Sender<News>,
     start: oneshot::Receiver<Start>,
 ) -> Result<Ended, Stop> {
-    let gone = |_| Stop::NotPlain;
+    let mut beginning = Vec::new();
+    file.rewind().and_then(|()| (&file).take(SNIFFED).read_to_end(&mut beginning)).map_err(|_| Stop::NotPlain)?;
     file.rewind().map_err(|_| Stop::NotPlain)?;
     let source = Hashed { source: file, digest: Sha256::new() };
-    let (head, pieces) = statement::open(source, PIECE, limits)?;
-    let mut flow = Flow::new(&head, pieces, limits)?;
-    news.blocking_send(News::Begins(Box::new(flow.begins().clone()))).map_err(|_| Stop::NotPlain)?;
+    if looks_like_xml(&beginning) {
+        let (head, pieces) = statement::open(source, PIECE, &told.limits)?;
+        read_through(Flow::new(&head, pieces, &told.limits)?, told, news, start)
+    } else {
+        let flow = TableFlow::open(source, PIECE, &told.name, &told.layouts, &told.limits)?;
+        read_through(flow, told, news, start)
+    }
+}
+
+fn read_through(
+    mut flow: impl Flowing<Source = Hashed<File>>,
+    told: &Told,
+    news: &mpsc::Sender<News>,
+    start: oneshot::Receiver<Start>,
+) -> Result<Ended, Stop> {
+    let begins = News::Begins(Box::new(flow.begins().clone()), flow.first_on());
+    news.blocking_send(begins).map_err(|_| Stop::NotPlain)?;
     let opening_fen = flow.begins().opening_fen;
-    let start = start.blocking_recv().map_err(gone)?;
+    let start = start.blocking_recv().map_err(|_| Stop::NotPlain)?;
     let grounds = Grounds {
         policies: &start.policies,
         calendar: &start.calendar,
@@ -271,7 +313,7 @@ fn read(
         let mut checked_entries = Vec::with_capacity(entries.len());
         for entry in entries {
             // What is wrong with it is told by the way that reads the file as a whole.
-            let entry = checked(entry, 0, last).map_err(|_| Stop::NotPlain)?;
+            let entry = checked(entry, 0, told.last).map_err(|_| Stop::NotPlain)?;
             order.take(&entry)?;
             judging.take(&entry)?;
             checked_entries.push(entry);
@@ -279,7 +321,7 @@ fn read(
         news.blocking_send(News::Entries(checked_entries)).map_err(|_| Stop::NotPlain)?;
     }
     let (document, Hashed { digest, .. }) = flow.end()?;
-    if format.is_some_and(|wanted| wanted != document.format) {
+    if told.format.is_some_and(|wanted| wanted != document.format) {
         return Err(Stop::NotPlain);
     }
     let (Some(extent), Some((last_at, ..))) = (order.extent, order.before) else { return Err(Stop::NotPlain) };

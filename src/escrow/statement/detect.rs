@@ -90,7 +90,8 @@ fn written(
     Ok((format, None, drafts))
 }
 
-pub(super) fn looks_like_xml(bytes: &[u8]) -> bool {
+/// Whether the bytes begin as XML does, be it UTF-16.
+pub fn looks_like_xml(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match bytes {
         // UTF-16 of `<`, after its mark.

@@ -1,10 +1,7 @@
 //! One large statement, read piece by piece, so that no more of it is held than a few pieces.
 //!
 //! What [`parts`](super::parts) does with a file in memory is done with one that comes by: its head is walked, then what stands
-//! between the ends of entries, two pieces at the same time, and at last the tail. Only a plain statement goes this way: one
-//! statement whose every line has a reference of its own, in UTF-8, without any fault. Of anything else [`NotPlain`] is all
-//! that is said, and the caller reads the file as a whole: what a file says, and what is said about a faulty one, never depends
-//! on the pieces.
+//! between the ends of entries, two pieces at the same time, and at last the tail.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -19,6 +16,7 @@ use super::{
     walk::{Walk, count_lines},
 };
 use crate::escrow::statement::{
+    Flowing, NotPlain,
     model::{Document, Entry, Format, Limits, Statement},
     settle::{self, Draft, Origin},
     text,
@@ -28,10 +26,6 @@ use crate::escrow::statement::{
 const HEAD_MAX: usize = 1 << 20;
 /// Pieces that are read at the same time.
 const AT_ONCE: usize = 2;
-
-/// The file is to be read as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotPlain;
 
 /// What comes, cut behind entries.
 pub struct Pieces<R> {
@@ -108,14 +102,16 @@ impl<'h, R: Read> Flow<'h, R> {
         let (hasher, hashes) = (RandomState::new(), Vec::new());
         Ok(Flow { walk, header, names, pieces, limits, line, count: 0, effect_fen: 0, hasher, hashes })
     }
+}
 
-    /// What the head says of the statement.
-    pub fn begins(&self) -> &Statement {
+impl<R: Read> Flowing for Flow<'_, R> {
+    type Source = R;
+
+    fn begins(&self) -> &Statement {
         self.walk.so_far()
     }
 
-    /// The next entries in order of the file, numbered; `None` when only the tail is left.
-    pub fn read_on(&mut self) -> Result<Option<Vec<Entry>>, NotPlain> {
+    fn read_on(&mut self) -> Result<Option<Vec<Entry>>, NotPlain> {
         let mut pieces = Vec::with_capacity(AT_ONCE);
         while pieces.len() < AT_ONCE
             && let Some(piece) = self.pieces.next(self.limits)?
@@ -160,8 +156,7 @@ impl<'h, R: Read> Flow<'h, R> {
         if self.count as usize > self.limits.max_entries { Err(NotPlain) } else { Ok(Some(entries)) }
     }
 
-    /// What the file says once it is at its end: without its entries, which were given already, and what it was read from.
-    pub fn end(mut self) -> Result<(Document, R), NotPlain> {
+    fn end(mut self) -> Result<(Document, R), NotPlain> {
         self.hashes.sort_unstable();
         if !self.hashes.is_sorted_by(|a, b| a < b) {
             return Err(NotPlain);

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Lines that are looked through for a header; wallets put some thirty lines before theirs.
-const HEADER_WITHIN: usize = 200;
+pub(super) const HEADER_WITHIN: usize = 200;
 
 /// Reads a text table. The format is `csv` for commas and semicolons, else `txt`.
 ///
@@ -67,7 +67,7 @@ fn check_rows(text: &str, limits: &Limits) -> Result<(), StatementError> {
 }
 
 /// Hands over the rows, each with its line, until `take` has had enough.
-fn each_row(
+pub(super) fn each_row(
     text: &str,
     delimiter: u8,
     limits: &Limits,
@@ -117,7 +117,7 @@ fn likely_delimiter(text: &str) -> Option<u8> {
 }
 
 /// The delimiter under which some early line is the header with most known columns.
-fn delimiter(text: &str, layouts: &[Layout]) -> Option<u8> {
+pub(super) fn delimiter(text: &str, layouts: &[Layout]) -> Option<u8> {
     DELIMITERS
         .into_iter()
         .filter_map(|delimiter| {

@@ -8,6 +8,7 @@ mod cells;
 mod cfb;
 mod columns;
 mod delimited;
+mod flow;
 mod head;
 mod peek;
 mod proposal;
@@ -16,6 +17,8 @@ mod rows;
 mod sections;
 mod xls;
 mod xlsx;
+
+pub use flow::TableFlow;
 
 pub(super) use columns::plain;
 pub(super) use delimited::{peek as peek_text, read as read_text};

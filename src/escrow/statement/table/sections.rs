@@ -52,6 +52,22 @@ impl Section {
         }
     }
 
+    /// The rows so far; what follows is pushed anew.
+    pub(super) fn take_rows(&mut self) -> Vec<(Row, u64)> {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// How many rows moved nothing, and whether there were any without an amount.
+    pub(super) fn skipped(&self) -> (u32, bool) {
+        (self.neutral, !self.zero.is_empty())
+    }
+
+    /// Of rows that name none.
+    pub(super) fn currency(&self) -> Option<String> {
+        let chinese = self.columns.as_ref().is_some_and(Columns::is_chinese);
+        self.head.currency.clone().or_else(|| chinese.then(|| "CNY".to_owned()))
+    }
+
     fn place(&self, row: u64) -> Place {
         Place::Cell { sheet: self.sheet.clone(), row, column: None }
     }
@@ -59,8 +75,7 @@ impl Section {
     /// One draft per account and currency, in the order in which they first appear; `None` for more than `drafts_max`.
     pub(super) fn finish(mut self, drafts_max: usize) -> Option<Vec<Draft>> {
         settle_signs(&mut self.rows);
-        let chinese = self.columns.as_ref().is_some_and(Columns::is_chinese);
-        let fallback = self.head.currency.clone().or_else(|| chinese.then(|| "CNY".to_owned()));
+        let fallback = self.currency();
         let mut groups: Vec<Group> = Vec::new();
         let mut places: HashMap<Ledger, usize> = HashMap::new();
         for (mut row, number) in std::mem::take(&mut self.rows) {
