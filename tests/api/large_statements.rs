@@ -100,7 +100,7 @@ async fn a_large_statement_comes_to_what_its_parts_come_to() {
 /// The same as a bank's table, each line with a long remark; its closing balance.
 fn table(opening_fen: i64, lines: &[Owned]) -> (String, i64) {
     let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
-    let remark = "课程预收费，家长经手机银行缴存，".repeat(4);
+    let remark = "课程预收费，家长经手机银行缴存，".repeat(5);
     let mut balance = opening_fen;
     let mut text = "交易日期,收入,支出,余额,摘要,流水号\n".to_owned();
     for (day, credit, fen, reference) in lines {
