@@ -20,6 +20,7 @@ mod model;
 mod news;
 mod reconcile;
 mod refs;
+mod refunds;
 mod rejudge;
 mod siblings;
 mod store;
