@@ -289,7 +289,7 @@ async fn each_fault_of_the_columns_page_leads_to_its_own_field() {
         &world,
         &draft,
         &ROLES,
-        &[keep[0], ("seen", &between(&page, "name=\"seen\" value=\"", "\"").to_owned()), ("bank", " ")],
+        &[keep[0], ("seen", between(&page, "name=\"seen\" value=\"", "\"")), ("bank", " ")],
     )
     .await;
     assert!(page.contains("href=\"#bank\"") && page.contains("id=\"bank-e\""), "{page}");
