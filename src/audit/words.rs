@@ -62,6 +62,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("refund.asked", "申请退费", "Refund asked for"),
     ("refund.approved", "同意退费", "Refund approved"),
     ("refund.astray", "退费付给了未付款的人", "Refund went to somebody who did not pay"),
+    ("refund.route_known", "退费去向已查明", "It became known where a refund went"),
     ("refund.withdrawn", "撤回退费申请", "Refund taken back"),
     ("release.calculated", "计算划拨金额", "Release worked out"),
     ("release.approved", "批准划拨指令", "Release order approved"),

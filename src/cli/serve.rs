@@ -1,6 +1,6 @@
 //! `mingjian serve`: the service, in one process with its background work.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -10,6 +10,7 @@ use crate::{
     config::{self, Storage},
     db::{Database, roles::Role},
     demo,
+    escrow::folders,
     identity::tokens::signing,
     jobs,
     web::{AppState, app, news},
@@ -26,6 +27,10 @@ pub struct Args {
     /// Load demonstration counties when the database is empty, and print their sign-ins
     #[arg(long)]
     pub demo: bool,
+    /// Folder with one folder for each bureau, named by its division code (331002); statements that are put into one are taken
+    /// in and moved to done/ or refused/ inside it
+    #[arg(long, env = "MINGJIAN_STATEMENTS", value_name = "DIR")]
+    pub statements: Option<PathBuf>,
 }
 
 /// Serves until SIGTERM or SIGINT; requests under way are finished first.
@@ -44,6 +49,15 @@ pub fn run(args: Args) -> CommandResult {
         Role::Worker.config(database.admin(), args.storage.database_url.as_ref().map(|_| &database.secrets));
     runtime.spawn(news::listen(state.clone(), listening));
     runtime.spawn(jobs::run(state.clone()));
+    if let Some(root) = args.statements {
+        if !root.is_dir() {
+            return Err(Refusal::new(format!(
+                "--statements {}: there is no such folder; make it first",
+                root.display()
+            )));
+        }
+        runtime.spawn(folders::watch(state.clone(), root));
+    }
     let metrics = PrometheusBuilder::new().install_recorder().map_err(Refusal::new)?;
     let served = actix_web::rt::System::new().block_on(serve(state, args.demo, metrics));
     runtime.shutdown_timeout(Duration::from_secs(2));

@@ -1,8 +1,11 @@
 //! Reversals beside what they take back, and entries that may be one delivered twice, made ready for the account's page.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::{
+    batches::{self, Batch},
     chart::span,
     ingest::REPEAT_DAYS,
     shown::ShownEntry,
@@ -117,4 +120,12 @@ pub async fn repeats_of(
         entry: one.entry.masked(),
     };
     Ok(found.into_iter().map(shape).collect())
+}
+
+/// Lines that may hold others once more, on days of the span on which a statement contradicts the books; the latest first.
+pub async fn batches_of(conn: &mut ScopedConn, account: &Account, today: NaiveDate) -> Result<Vec<Batch>, DbError> {
+    let from = span(account, today).0;
+    let mut found = batches::found(&entries::contradicted(conn, (account.tenant_id, account.id), from).await?);
+    found.sort_by_key(|batch| Reverse(batch.on));
+    Ok(found)
 }

@@ -12,8 +12,9 @@ use super::{
     drafts::{self, Draft, Sight, TakeError, kept_until},
     ingest::IngestError,
     layout_pages::role_word,
-    statement::{ColumnRole, Direction, Entry, Layout, Statement},
-    upload_pages::{Outcome, shown, told, told_of_file},
+    statement::{ColumnRole, Direction, Entry, Layout, Place, Statement, StatementError},
+    upload::{self, Fate, Taken},
+    upload_pages::{Outcome, shown, told_of_file},
 };
 use crate::{
     identity::{Action, Caller},
@@ -30,6 +31,8 @@ const VALUES: usize = 3;
 const ENTRIES: usize = 12;
 /// Rows that may be chosen as the header.
 const HEADERS: usize = 40;
+/// Query of the page after another sheet's columns were told.
+const MORE: &str = "more=1";
 
 pub(super) fn routes() -> Vec<Route> {
     let may = Access::Official(Action::UploadStatement);
@@ -69,9 +72,18 @@ struct DraftPage<'a> {
     statements: &'a [Statement],
     /// The arithmetic of some statement does not hold.
     is_unbalanced: bool,
+    /// Other sheets that are still to be told of.
+    others: Vec<String>,
+    /// The columns of another sheet were just remembered.
+    goes_on: bool,
 }
 
 impl DraftPage<'_> {
+    /// What is wrong with one field.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.errors.iter().find(|(at, _)| at == field).map(|(_, text)| text.as_str())
+    }
+
     fn roles(&self) -> Vec<ColumnRole> {
         ColumnRole::iter().collect()
     }
@@ -167,7 +179,7 @@ async fn render(
                 }
             }
         }
-        Sight::Refused(error) => errors.push(("columns".to_owned(), told_of_file(page.lang, &error))),
+        Sight::Refused(error) => errors.push((column_of(&told.layout, &error), told_of_file(page.lang, &error))),
     }
     let rows: Vec<&Vec<String>> = draft.rows_after(told.header).map(|(_, cells)| cells).take(VALUES).collect();
     let value = |row: &&Vec<String>, index: usize| row.get(index).filter(|cell| !cell.is_empty()).cloned();
@@ -187,9 +199,34 @@ async fn render(
         errors,
         statements,
         is_unbalanced: document.as_ref().is_some_and(super::statement::Document::is_unbalanced),
+        others: document.iter().flat_map(|document| &document.unread).filter_map(StatementError::sheet).collect(),
+        goes_on: request.query_string() == MORE,
     };
     let asked = request.method().is_safe();
     page.render_as(if wrong && !asked { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+}
+
+/// Where what is wrong with a row is mended: its column where it names one.
+fn column_of(layout: &Layout, error: &StatementError) -> String {
+    let named = match &error.place {
+        Place::Cell { column: Some(column), .. } => layout.columns.iter().position(|one| one.name == *column),
+        _ => None,
+    };
+    named.map_or_else(|| "columns".to_owned(), |index| format!("role-{index}"))
+}
+
+/// The field in which a refusal is mended.
+fn field_of(draft: &Draft, layout: &Layout, error: &IngestError) -> String {
+    match error {
+        IngestError::NoAccount | IngestError::UnknownAccount(_) | IngestError::OtherAccount { .. }
+            if draft.row.account_id.is_none() =>
+        {
+            "account".to_owned()
+        }
+        IngestError::Unbalanced => "unbalanced".to_owned(),
+        IngestError::Statement(error) => column_of(layout, error),
+        _ => "columns".to_owned(),
+    }
 }
 
 /// What the form says.
@@ -243,21 +280,27 @@ async fn keep(
     let account = Some(told_us.account.as_str()).filter(|account| !account.is_empty());
     let taken = draft.take_in(state, caller, told_us.layout.clone(), account, told_us.unbalanced).await;
     let lang = crate::web::Lang::of(request);
-    let outcome = match taken {
-        Ok(taken) => Outcome::of(state, caller, lang, taken).await?,
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(TakeError::OtherSheet(_)) => return Ok(see_other(&format!("/b/escrow/drafts/{}?{MORE}", draft.row.id))),
         Err(TakeError::Escrow(EscrowError::Invalid(errors))) => {
             return render(request, state, draft, told_us, errors).await;
         }
         Err(TakeError::Escrow(error)) => return Err(error.into()),
         Err(TakeError::Ingest(error @ IngestError::Db(_))) => return Err(error.into()),
-        Err(TakeError::Ingest(error)) => {
-            Outcome { refused: vec![(String::new(), told(lang, error))], ..Outcome::default() }
-        }
+        Err(TakeError::Ingest(error)) => vec![Taken { name: String::new(), fate: Fate::Refused(error) }],
     };
-    if outcome.refused.is_empty() {
+    if !taken.iter().any(|one| matches!(one.fate, Fate::Refused(_))) {
+        let outcome = Outcome::of(state, caller, lang, taken).await?;
         return shown(request, draft.row.account_id.map(|id| id.to_string()).as_deref(), outcome);
     }
-    let errors = outcome.refused.into_iter().flat_map(|(_, errors)| errors);
-    let errors = errors.map(|message| FieldError::new("account", "refused", message.clone(), message)).collect();
+    let mut errors = Vec::new();
+    for Taken { fate, .. } in taken {
+        if let Fate::Refused(error) = fate {
+            let field = field_of(draft, &told_us.layout, &error);
+            let told = upload::told(error).into_iter();
+            errors.extend(told.map(|(zh, en)| FieldError::new(&field, "refused", zh, en)));
+        }
+    }
     render(request, state, draft, told_us, errors).await
 }

@@ -1,5 +1,7 @@
 //! Statement files that wait for somebody to say what their columns mean, and what they say when read so.
 
+use std::sync::Arc;
+
 use chrono::{Days, NaiveDate};
 use serde_json::json;
 
@@ -100,7 +102,7 @@ pub async fn forget_old(pools: &Pools, now: chrono::DateTime<chrono::Utc>) -> Re
 /// A file that waits, with its first rows.
 pub struct Draft {
     pub row: DraftRow,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     pub peek: Peek,
     /// The bank that the layout is likely to be of.
     pub bank: String,
@@ -121,7 +123,13 @@ impl Draft {
         }
         let mut conn = caller.actor.scope().begin(&state.pools).await?;
         let (row, bytes) = drafts::one(&mut conn, id).await?.ok_or(EscrowError::NotFound)?;
-        let target = row.account_id.map(Target::Id);
+        conn.commit().await?;
+        let bytes = Arc::new(bytes);
+        let target = match row.account_id {
+            Some(id) => Some(Target::Id(id)),
+            None => layouts::account_in(state, &bytes).await?,
+        };
+        let mut conn = caller.actor.scope().begin(&state.pools).await?;
         let bank = layouts::bank_of(&mut conn, target.as_ref()).await?.unwrap_or_default();
         conn.commit().await?;
         let known = layouts::for_reading(state, caller, target.as_ref()).await?;
@@ -129,8 +137,8 @@ impl Draft {
         let looking = tokio::task::spawn_blocking(move || {
             // The sheet in which the reader got stuck, where there are several.
             let sheet = match statement::parse(&row.file_name, &bytes, None, &known, &limits) {
-                Err(StatementError { place: statement::Place::Cell { sheet, .. }, .. }) => sheet,
-                _ => None,
+                Err(error) => error.sheet(),
+                Ok(document) => document.unread.first().and_then(StatementError::sheet),
             };
             let peek = statement::peek(&bytes, sheet.as_deref(), &limits).ok().flatten();
             peek.map(|peek| Draft { row, bytes, peek, bank, known })
@@ -164,15 +172,16 @@ impl Draft {
         Layout::of(bank, self.header(header).1, roles)
     }
 
-    /// The file as it is read by a layout.
-    pub async fn read(self: &std::sync::Arc<Self>, state: &AppState, layout: &Layout) -> Result<Sight, DbError> {
+    /// The file as it is read by a layout; other sheets by what is remembered.
+    pub async fn read(self: &Arc<Self>, state: &AppState, layout: &Layout) -> Result<Sight, DbError> {
         let faults = layout.faults();
         if !faults.is_empty() {
             return Ok(Sight::Faults(faults));
         }
-        let (draft, layout, limits) = (std::sync::Arc::clone(self), layout.clone(), upload::limits(state));
+        let (draft, limits) = (Arc::clone(self), upload::limits(state));
+        let layouts: Vec<Layout> = std::iter::once(layout).chain(&self.known).cloned().collect();
         let read = tokio::task::spawn_blocking(move || {
-            statement::parse(&draft.row.file_name, &draft.bytes, None, std::slice::from_ref(&layout), &limits)
+            statement::parse(&draft.row.file_name, &draft.bytes, None, &layouts, &limits)
         });
         Ok(match read.await.map_err(|e| DbError::Pool(e.to_string()))? {
             Ok(document) => Sight::Document(document),
@@ -181,7 +190,8 @@ impl Draft {
     }
 
     /// Takes the file in as the layout says, remembers the layout and lets go of the file. Broken off in between, what is
-    /// left to do is done by trying again: an entry enters once.
+    /// left to do is done by trying again: an entry enters once. Where another sheet of it is still to be told of, only the
+    /// layout is remembered.
     pub async fn take_in(
         &self,
         state: &AppState,
@@ -194,10 +204,20 @@ impl Draft {
         let number = account.map(account_number).filter(|number| !number.is_empty());
         let target = self.row.account_id.map(Target::Id).or(number.map(Target::Number));
         let wishes = Wishes { target, accept_unbalanced, layout: Some(layout.clone()), ..Wishes::default() };
-        let taken = upload::take_in(state, caller, &self.row.file_name, self.bytes.clone(), &wishes).await?;
+        let taken = upload::take_in(state, caller, &self.row.file_name, self.bytes.to_vec(), &wishes).await?;
         if taken.iter().all(|one| matches!(one.fate, Fate::Kept(_))) {
             layouts::remember(state, caller, &layout).await?;
             settle(state, caller, self.row.id, "statement_draft.taken_in").await?;
+        }
+        let other = |one: &Taken| match &one.fate {
+            Fate::Refused(IngestError::Statement(error)) if error.is_about_columns() => {
+                error.sheet().filter(|sheet| self.peek.sheet.as_ref() != Some(sheet))
+            }
+            _ => None,
+        };
+        if let Some(sheet) = taken.iter().find_map(other) {
+            layouts::remember(state, caller, &layout).await?;
+            return Err(TakeError::OtherSheet(sheet));
         }
         Ok(taken)
     }
@@ -215,6 +235,8 @@ pub enum Sight {
 /// Why a file that waits is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
+    #[error("the columns of the sheet {0} are to be told as well")]
+    OtherSheet(String),
     #[error(transparent)]
     Escrow(#[from] EscrowError),
     #[error(transparent)]

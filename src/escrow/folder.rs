@@ -28,7 +28,10 @@ use super::{
 use crate::{
     db::Scope,
     identity::{Actor, Caller},
-    web::AppState,
+    web::{
+        AppState,
+        upload::{Content, SPOOLED_FROM},
+    },
 };
 
 /// Files that are being taken in.
@@ -230,11 +233,11 @@ impl Folder {
         let shown = shown(name);
         let (taken, look) = loop {
             let (read, look) = match read(&path, state.max_unpacked()) {
-                Ok((bytes, look)) => (Ok(bytes), look),
+                Ok((content, look)) => (Ok(content), look),
                 Err(why) => (Err(why), Look::of(&fs::symlink_metadata(&path).map_err(fault)?)),
             };
             let taken = match read {
-                Ok(bytes) => take_in(state, whose, &shown, bytes).await?,
+                Ok(content) => take_in(state, whose, &shown, content).await?,
                 Err(why) => Told::Lines(vec![why]),
             };
             // Whoever had it open may have written on: then what was read was not all of it.
@@ -289,8 +292,9 @@ impl Told {
     }
 }
 
-/// Reads a plain file whole: no link, no pipe, nothing larger than allowed. Else why not, in Chinese and in English.
-fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, Look), (String, String)> {
+/// Opens a plain file: no link, no pipe, nothing larger than allowed; a large one is read only while it is taken in. Else why
+/// not, in Chinese and in English.
+fn read(path: &Path, limit: u64) -> Result<(Content, Look), (String, String)> {
     let unread = |error: io::Error| {
         (
             format!("文件读不了（{error}）。请检查文件权限后重新放入。"),
@@ -309,16 +313,19 @@ fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, Look), (String, String)> {
         let error = StatementError::too_many_bytes(limit);
         return Err((error.message_zh(), error.message_en()));
     }
+    if look.bytes >= SPOOLED_FROM as u64 {
+        return Ok((Content::Spooled(file), look));
+    }
     let mut bytes = Vec::new();
     (&mut file).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unread)?;
-    Ok((bytes, look))
+    Ok((bytes.into(), look))
 }
 
-async fn take_in(state: &AppState, whose: &Whose, name: &str, bytes: Vec<u8>) -> Result<Told, FolderError> {
+async fn take_in(state: &AppState, whose: &Whose, name: &str, content: Content) -> Result<Told, FolderError> {
     let actor = Actor::system(whose.tenant);
     let caller = Caller { actor, request_id: "folder".to_owned(), now: state.clock.now() };
     let wishes = Wishes { target: whose.account.clone().map(Target::Number), ..Wishes::default() };
-    match upload::take_in(state, &caller, name, bytes, &wishes).await {
+    match upload::take_in(state, &caller, name, content, &wishes).await {
         Ok(taken) => Ok(Told::Taken(taken)),
         // Where the database answers otherwise it is this file, and the others must not wait for it.
         Err(error) if is_there(state, whose.tenant).await => {
@@ -530,7 +537,7 @@ mod tests {
         fs::write(place("secret"), "x").unwrap();
         std::os::unix::fs::symlink(place("secret"), place("link")).unwrap();
         nix::unistd::mkfifo(&place("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert_eq!(read(&place("secret"), 1).unwrap().0, b"x");
+        assert_eq!(read(&place("secret"), 1).unwrap().0.read().unwrap(), b"x");
         for name in ["link", "pipe", "nowhere"] {
             assert!(read(&place(name), 1).is_err(), "{name}");
         }

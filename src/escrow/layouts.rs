@@ -2,9 +2,9 @@
 //!
 //! A layout belongs to a bank and a header row. A file is read by those of its account's bank first, then by the names that
 //! are known to everybody, and last by those of other banks where they agree: the same header may mean another thing
-//! elsewhere.
+//! elsewhere. The account is the one that somebody chose for the file, else the one that the file itself names.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
 use serde_json::json;
 
@@ -12,11 +12,12 @@ use super::{
     EscrowError,
     ingest::Target,
     model::account_number,
-    statement::Layout,
+    statement::{self, Layout},
     store::{
         accounts,
         layouts::{self, Remembered},
     },
+    upload,
 };
 use crate::{
     audit::{self, Event},
@@ -35,6 +36,26 @@ pub async fn for_reading(state: &AppState, caller: &Caller, target: Option<&Targ
     let known = layouts::all(&mut conn).await?;
     conn.commit().await?;
     Ok(chosen(known.into_iter().map(|one| one.layout).collect(), bank.as_deref()))
+}
+
+/// The layouts by which a file is read that was put in for no account in particular: those of the bank whose account it names.
+pub async fn for_file(state: &AppState, caller: &Caller, bytes: &Arc<Vec<u8>>) -> Result<Vec<Layout>, DbError> {
+    let mut conn = Scope::system(caller.actor.tenant).begin(&state.pools).await?;
+    let known = layouts::all(&mut conn).await?;
+    conn.commit().await?;
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = account_in(state, bytes).await?;
+    for_reading(state, caller, named.as_ref()).await
+}
+
+/// The account that a table names before anybody has said what its columns mean.
+pub async fn account_in(state: &AppState, bytes: &Arc<Vec<u8>>) -> Result<Option<Target>, DbError> {
+    let (bytes, limits) = (Arc::clone(bytes), upload::limits(state));
+    let looking = tokio::task::spawn_blocking(move || statement::peek(&bytes, None, &limits).ok().flatten()?.account());
+    let named = looking.await.map_err(|e| DbError::Pool(e.to_string()))?;
+    Ok(named.map(Target::Number))
 }
 
 /// The bank of the account that a file is for, where that is known before it is read.

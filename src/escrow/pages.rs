@@ -6,7 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use super::{
-    EscrowError, bank_fees, brief,
+    EscrowError, bank_fees,
+    batches::Batch,
+    brief,
     card::{Card, Refused},
     chart::Chart,
     commands::{self, Handled, Handling},
@@ -85,6 +87,7 @@ struct AccountPage<'a> {
     older: &'a [ShownEntry],
     corrections: Vec<Correction>,
     repeats: Vec<PossibleRepeat>,
+    batches: Vec<Batch>,
     course: &'a Chart,
     chart: String,
     counterparties: Vec<Counterparty>,
@@ -319,6 +322,7 @@ async fn render_account(
     let from = clock::midnight(course.from);
     let counterparties = entries::counterparties(&mut conn, account.tenant_id, account.id, from).await?;
     let statements = accounts::statements(&mut conn, account.tenant_id, account.id, 10).await?;
+    let batches = corrections::batches_of(&mut conn, &account, page.today()).await?;
     let fees = bank_fees::no_fee(entries::bank_fees(&mut conn, account.tenant_id, account.id, from).await?);
     let undetermined = accounts::undetermined(&mut conn, &account).await?;
     let colleagues = if may_handle { oversight::pages::colleagues(&mut conn).await? } else { Vec::new() };
@@ -335,6 +339,7 @@ async fn render_account(
         older: &older,
         corrections,
         repeats,
+        batches,
         chart: course.json(&page, &account, &warnings),
         course: &course,
         counterparties: counterparties.into_iter().map(Counterparty::masked).collect(),

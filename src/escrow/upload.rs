@@ -2,6 +2,12 @@
 //!
 //! Each file, and each member of a zip, stands for itself: the good ones go in, what is wrong with the others is told.
 
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _},
+    sync::Arc,
+};
+
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -15,6 +21,9 @@ use crate::{
     identity::{Action, Caller, may},
     web::{AppState, Problem, upload::Content},
 };
+
+/// So much of a large file is looked through for the account that it names.
+const BEGINNING: u64 = 1 << 20;
 
 /// What is done with a table whose columns are not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,7 +98,10 @@ pub async fn take_in(
         Ok(members) => members,
         Err(error) => return Ok(vec![Taken { name: name.to_owned(), fate: Fate::Refused(error.into()) }]),
     };
-    let layouts = layouts_of(state, caller, wishes).await?;
+    let of_target = match &wishes.target {
+        Some(target) => Some(layouts::for_reading(state, caller, Some(target)).await?),
+        None => None,
+    };
     let mut taken = Vec::with_capacity(members.len());
     // The workbooks of a zip share what one file may unpack to.
     let (most, mut left) = (limits.max_bytes_unpacked, limits.max_bytes_unpacked);
@@ -107,7 +119,15 @@ pub async fn take_in(
                 continue;
             }
         };
-        let reading = Reading { name: name.clone(), member, layouts: layouts.clone(), limits: limits.clone() };
+        let Member { name: member, bytes } = member;
+        let bytes = Arc::new(bytes);
+        let known = match &of_target {
+            Some(known) => known.clone(),
+            None => layouts::for_file(state, caller, &bytes).await?,
+        };
+        // What was told just now goes first; the other sheets of a workbook are read by what is remembered.
+        let layouts = wishes.layout.iter().cloned().chain(known).collect();
+        let reading = Reading { name: name.clone(), member, bytes, layouts, limits: limits.clone() };
         let (fate, entries) = one(state, caller, reading, wishes).await?;
         limits.max_entries = limits.max_entries.saturating_sub(entries);
         taken.push(Taken { name, fate });
@@ -115,10 +135,15 @@ pub async fn take_in(
     Ok(taken)
 }
 
-/// What columns mean: what was told just now goes first; the other sheets of a workbook are read by what is remembered.
-async fn layouts_of(state: &AppState, caller: &Caller, wishes: &Wishes) -> Result<Vec<Layout>, IngestError> {
-    let told = wishes.layout.clone().into_iter();
-    Ok(told.chain(layouts::for_reading(state, caller, wishes.target.as_ref()).await?).collect())
+/// The beginning of a file that lies on the disk, by whole lines; of anything but text that is as good as nothing.
+fn beginning(mut file: &File) -> std::io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut bytes)?;
+    file.rewind()?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    bytes.truncate(whole);
+    Ok(bytes)
 }
 
 /// What became of a file that lies on the disk.
@@ -133,15 +158,22 @@ async fn flowed(
     state: &AppState,
     caller: &Caller,
     name: &str,
-    file: std::fs::File,
+    file: File,
     wishes: &Wishes,
 ) -> Result<Flowed, IngestError> {
+    let known = match &wishes.target {
+        Some(target) => layouts::for_reading(state, caller, Some(target)).await?,
+        None => {
+            let begins = beginning(&file).map_err(|e| DbError::Pool(e.to_string()))?;
+            layouts::for_file(state, caller, &Arc::new(begins)).await?
+        }
+    };
     let large = LargeFile {
         name: name.to_owned(),
         file,
         format: wishes.format,
         target: wishes.target.clone(),
-        layouts: layouts_of(state, caller, wishes).await?,
+        layouts: wishes.layout.iter().cloned().chain(known).collect(),
         accept_unbalanced: wishes.accept_unbalanced,
     };
     match ingest::flow(state, caller, &limits(state), &large).await {
@@ -185,7 +217,9 @@ pub(super) fn limits(state: &AppState) -> Limits {
 /// One file to be read.
 struct Reading {
     name: String,
-    member: Member,
+    /// Its name in a zip.
+    member: Option<String>,
+    bytes: Arc<Vec<u8>>,
     layouts: Vec<Layout>,
     limits: Limits,
 }
@@ -194,7 +228,7 @@ struct Reading {
 enum Read {
     Delivery(Delivery),
     /// A table whose columns somebody must tell.
-    Unclear(Vec<u8>, Option<StatementError>),
+    Unclear(Arc<Vec<u8>>, Option<StatementError>),
 }
 
 /// Takes one file in; also how many entries it had.
@@ -210,7 +244,7 @@ async fn one(
     let delivery = match read.map_err(|e| DbError::Pool(e.to_string()))? {
         Ok(Read::Delivery(delivery)) => delivery,
         Ok(Read::Unclear(bytes, problem)) => {
-            let id = drafts::put_by(state, caller, &name, bytes, wishes.target.as_ref()).await?;
+            let id = drafts::put_by(state, caller, &name, bytes.to_vec(), wishes.target.as_ref()).await?;
             return Ok((Fate::PutBy(id, problem), 0));
         }
         Err(error @ IngestError::Db(_)) => return Err(error),
@@ -229,22 +263,25 @@ async fn one(
 
 impl Reading {
     fn read(self, wishes: Wishes) -> Result<Read, IngestError> {
-        let Reading { name, member, layouts, limits } = self;
-        let bytes = member.bytes;
+        let Reading { name, member, bytes, layouts, limits } = self;
         let has_columns = || matches!(statement::peek(&bytes, None, &limits), Ok(Some(_)));
         if wishes.unclear == Unclear::PutByAll && has_columns() {
             return Ok(Read::Unclear(bytes, None));
         }
         // The digest of a large file takes as long as a good part of reading it, and needs nothing of it.
         let (document, sha256) = std::thread::scope(|scope| {
-            let digest = scope.spawn(|| <[u8; 32]>::from(Sha256::digest(&bytes)));
+            let digest = scope.spawn(|| <[u8; 32]>::from(Sha256::digest(bytes.as_slice())));
             let document = statement::parse(&name, &bytes, wishes.format, &layouts, &limits);
             (document, digest.join())
+        });
+        // A sheet that nobody could read is asked for before the others go in.
+        let document = document.and_then(|mut document| {
+            if document.unread.is_empty() { Ok(document) } else { Err(document.unread.swap_remove(0)) }
         });
         let document = match document {
             Ok(document) => document,
             Err(error) => {
-                let error = StatementError { member: member.name.or(error.member), ..error };
+                let error = StatementError { member: member.or(error.member), ..error };
                 if wishes.unclear != Unclear::Refuse && error.is_about_columns() && has_columns() {
                     return Ok(Read::Unclear(bytes, Some(error)));
                 }

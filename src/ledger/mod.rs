@@ -26,7 +26,7 @@ pub use examine::examine;
 pub use glance::{Glance, glance};
 pub use rules::refund::route::{Party, Payers, Route};
 pub use store::{
-    by_ingest::{PaidRefund, payers, refunds_paid},
+    by_ingest::{PaidRefund, payers, refund_route, refunds_paid, refunds_unpaid},
     contracts::{kept_about, phone_place, pupil_place},
     lessons::dispute_place,
     payments::payee_place,

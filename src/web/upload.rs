@@ -45,7 +45,7 @@ fn broken(error: impl std::fmt::Display) -> Problem {
 }
 
 /// From this size on an upload that may lie on the disk does.
-const SPOOLED_FROM: usize = 16 << 20;
+pub const SPOOLED_FROM: usize = 16 << 20;
 
 /// What is in a file.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ fn no_room(error: &io::Error) -> Problem {
 /// A multipart form with one file or several.
 #[derive(Debug)]
 pub struct Uploads {
-    /// Names, without any folder, and contents; none is empty, and there is at least one.
+    /// Names, without any folder, and contents; at least one of them is not empty.
     pub files: Vec<(String, Content)>,
     /// The other fields.
     pub form: SafeForm,
@@ -139,6 +139,16 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Problem
     let (file_name, content) = files.pop().ok_or_else(no_file)?;
     let bytes = content.read().map_err(|error| no_room(&error))?;
     Ok(Upload { file_name, bytes, form })
+}
+
+fn too_many(files_max: usize) -> Problem {
+    if files_max == 1 {
+        return Problem::bad_request("一次只能传一个文件。请分别上传。", "one file at a time; send them one by one");
+    }
+    Problem::bad_request(
+        format!("一次最多传 {files_max} 个文件。请分几次上传，或打成压缩包。"),
+        format!("at most {files_max} files at a time; send them in several goes, or as a zip"),
+    )
 }
 
 fn no_file() -> Problem {
@@ -186,20 +196,24 @@ async fn read_all(
                 left = left.saturating_sub(sink.len);
                 files.push((bare, sink));
             }
-            (Some(_), _) if files_max == 1 => return Err(broken("一次只传一个文件 one file at a time")),
-            (Some(_), _) => {
-                return Err(broken(format!("一次最多 {files_max} 个文件 at most {files_max} files at a time")));
-            }
+            (Some(_), _) => return Err(too_many(files_max)),
             (None, Sink { content: Content::Bytes(bytes), .. }) if fields.len() < FIELDS_MAX => {
                 fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
             }
-            (None, _) => return Err(broken("too many fields")),
+            (None, _) => {
+                return Err(Problem::bad_request(
+                    format!("表单的字段超过 {FIELDS_MAX} 个。请从页面上重新提交。"),
+                    format!("the form has more than {FIELDS_MAX} fields; send it again from the page"),
+                ));
+            }
         }
     }
     let form = SafeForm::from_pairs(fields);
     let header = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
     extract::check_csrf(request, header.or(Some(form.get("_csrf"))))?;
-    let files: Vec<(String, Content)> =
-        files.into_iter().filter(|(_, sink)| sink.len > 0).map(|(name, sink)| (name, sink.content)).collect();
-    if files.is_empty() { Err(no_file()) } else { Ok(Uploads { files, form }) }
+    // A field in which no file was chosen has no name either; an empty file among others is told of by its name.
+    let nothing = files.iter().all(|(_, sink)| sink.len == 0);
+    let files = files.into_iter().filter(|(name, sink)| sink.len > 0 || !name.is_empty());
+    let files: Vec<(String, Content)> = files.map(|(name, sink)| (name, sink.content)).collect();
+    if nothing { Err(no_file()) } else { Ok(Uploads { files, form }) }
 }

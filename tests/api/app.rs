@@ -355,6 +355,11 @@ impl User {
         self.browser.post(format!("{}{path}", self.address)).form(&fields).send().await.unwrap()
     }
 
+    /// Submits a form of several parts, which has its token already.
+    pub async fn send_form(&self, path: &str, form: Form) -> Response {
+        self.browser.post(format!("{}{path}", self.address)).multipart(form).send().await.unwrap()
+    }
+
     /// Submits a form with one file.
     pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file_name: &str, bytes: Vec<u8>) -> Response {
         let form = with_file(Form::new().text("_csrf", self.csrf().await), fields, file_name, bytes);

@@ -132,6 +132,7 @@ const TOLD: &[(&str, &[&str])] = &[
     ("payments", &["contract"]),
     ("lessons", &["lesson", "contract"]),
     ("refunds", &["refund"]),
+    ("refunds_astray", &["refund"]),
     ("release_orders", &["release_order"]),
     // Sums of contracts, payments, lessons and refunds.
     ("owed_days", &[]),

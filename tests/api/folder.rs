@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{NOW, World, app},
+    app::{NOW, TestApp, World, app},
     samples::{OPENING, camt},
 };
 
@@ -154,4 +154,63 @@ async fn broken_off_between_any_two_steps_nothing_is_lost_and_nothing_doubled() 
     assert_eq!(books(&world).await, (OPENING + 14_000, expected));
     assert_eq!(files(&root.join(".taking")), Vec::<String>::new());
     assert_eq!(files(&root.join("done")).len(), 14, "{:?}", files(&root.join("done")));
+}
+
+#[tokio::test]
+async fn a_service_takes_in_what_is_put_into_the_folder_of_each_bureau() {
+    let folder = folder();
+    let root = folder.path();
+    let service = TestApp::start(&["--statements", root.to_str().unwrap()]);
+    let world = World::within(&service).await;
+    let own = root.join(world.county.to_string());
+    fs::create_dir(&own).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+    // Longer than a file may lie before it counts as whole.
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    for (name, text) in [
+        ("日终.xml", camt(&world.account, OPENING, &[("2026-03-02", true, 5_000, "F1")])),
+        ("坏.xml", "<Document>".to_owned()),
+    ] {
+        put(own.join(name), text);
+        fs::File::options().write(true).open(own.join(name)).unwrap().set_modified(long_ago).unwrap();
+    }
+    // What is not named by a division code is left alone.
+    fs::create_dir(root.join("旧文件")).unwrap();
+    put(root.join("旧文件/日终.xml"), "<Document>");
+    for _ in 0..60 {
+        if own.join("done/日终.xml").exists() && own.join("refused/坏.xml.txt").exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(books(&world).await, (OPENING + 5_000, vec!["F1".to_owned()]));
+    assert!(fs::read_to_string(own.join("refused/坏.xml.txt")).unwrap().contains("line 1"));
+    assert_eq!(files(&root.join("旧文件")), ["日终.xml"]);
+    let refused = Command::new(env!("CARGO_BIN_EXE_mingjian"))
+        .args(["serve", "--statements", "/nowhere/at/all", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&app().data)
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("make it first"));
+}
+
+#[tokio::test]
+async fn a_large_file_of_the_folder_goes_in_while_it_is_read() {
+    let world = World::new().await;
+    let folder = folder();
+    let root = folder.path();
+    let count = 40_000;
+    let refs: Vec<String> = (0..count).map(|n| format!("L{n:07}")).collect();
+    let lines: Vec<(&str, bool, i64, &str)> =
+        refs.iter().map(|reference| ("2026-03-02", true, 100, reference.as_str())).collect();
+    let text = camt(&world.account, OPENING, &lines);
+    // A remark makes it as long as what large banks send.
+    let text = text.replacen("</Ntry>", &format!("<!-- {} --></Ntry>", "x".repeat(17 << 20)), 1);
+    assert!(text.len() > 16 << 20);
+    put(root.join("大.xml"), text);
+    let (status, lines) = once(&world, root, &[]);
+    assert_eq!((status, &lines[0]["inserted"]), (0, &json!(count)), "{lines:?}");
+    let id = world.account_id().await;
+    assert_eq!(world.admin.json(&format!("/escrow/accounts/{id}")).await["balance_fen"], OPENING + count * 100);
 }

@@ -199,3 +199,137 @@ async fn good_files_of_a_zip_go_in_and_the_bad_ones_are_told_with_place_and_mend
     assert!(page.contains("坏.xml") && page.contains("说明各列的含义") && page.contains("已有 1 笔"), "{page}");
     assert!(page.contains("有的文件没有入账"), "{page}");
 }
+
+/// A workbook of sheets: name, and rows of cells.
+fn workbook(sheets: &[(&str, &[&str])]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    for (name, rows) in sheets {
+        let sheet = book.add_worksheet().set_name(*name).unwrap();
+        for (at, row) in (0..).zip(rows.iter()) {
+            for (column, cell) in (0..).zip(row.split(',')) {
+                sheet.write_string(at, column, cell).unwrap();
+            }
+        }
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[tokio::test]
+async fn every_sheet_under_an_unknown_header_is_asked_for_and_none_is_left_out_in_silence() {
+    let world = World::new().await;
+    let account = world.account_id().await.to_string();
+    let other = "过账日,说明,钱数,结存";
+    let book = workbook(&[
+        ("说明", &["本工作簿由网上银行导出", "打印日期,2026-03-18"]),
+        ("一月", &["本行对公明细", HEADER, ROWS[0], ROWS[1], ROWS[2]]),
+        ("二月", &["本行对公明细", other, "20260305,课时费,20.00,1100.00", "20260306,工资,-70.00,1030.00"]),
+    ]);
+    // A program is told of the first, with its place and the mend; nothing of the file goes in.
+    let path = format!("/escrow/accounts/{account}/statements");
+    let part = reqwest::multipart::Part::bytes(book.clone()).file_name("三月.xlsx");
+    let form = reqwest::multipart::Form::new().part("file", part);
+    let answer = world.admin.api(Method::POST, &path).multipart(form).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = answer.json().await.unwrap();
+    assert!(problem["errors"][0]["path"].as_str().unwrap().contains("一月"), "{problem}");
+    // On the page one sheet is told of after the other.
+    let answer = world.admin.upload("/b/escrow/upload", &[("account", &account)], "三月.xlsx", book).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let draft = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(world.admin.page(&draft).await.contains("一月"));
+    let (status, page) = say(&world, &draft, &ROLES, &[("action", "preview")]).await;
+    assert!(status == StatusCode::OK && page.contains("没说明的工作表") && page.contains("二月"), "{status} {page}");
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let (status, page) = say(&world, &draft, &ROLES, &[("action", "keep"), ("seen", &seen)]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    assert!(entries(&world).await.is_empty(), "nothing half in");
+    let page = world.admin.page(&format!("{draft}?more=1")).await;
+    assert!(page.contains("列含义已记住") && page.contains("二月") && page.contains("过账日"), "{page}");
+    let roles = ["date", "remittance", "amount", "balance"];
+    let (status, page) = say(&world, &draft, &roles, &[("action", "preview")]).await;
+    assert!(status == StatusCode::OK && !page.contains("没说明的工作表"), "{status} {page}");
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let (status, page) = say(&world, &draft, &roles, &[("action", "keep"), ("seen", &seen)]).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert_eq!(entries(&world).await.len(), 5, "{page}");
+}
+
+#[tokio::test]
+async fn what_was_told_for_a_bank_counts_for_its_files_whether_an_account_was_chosen_or_not() {
+    let world = World::new().await;
+    let account = world.account_id().await.to_string();
+    // The names are known to everybody, and mean something else at this bank: its debit is what came in.
+    let header = "交易日期,借方发生额,贷方发生额,余额,摘要";
+    let file = |row: &str| format!("账号：{}\n{header}\n{row}\n", world.account).into_bytes();
+    let first = file("2026-03-02,100.00,,1100.00,课时费");
+    let draft = left(&world, &[("account", &account), ("columns", "show")], first).await;
+    let roles = ["date", "credit", "debit", "balance", "remittance"];
+    let (_, page) = say(&world, &draft, &roles, &[("action", "preview")]).await;
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let (status, page) = say(&world, &draft, &roles, &[("action", "keep"), ("seen", &seen)]).await;
+    assert!(status == StatusCode::OK && page.contains("新入账 1 笔"), "{status} {page}");
+    let next = file("2026-03-03,30.00,,1130.00,课时费");
+    let answer = world.admin.upload("/b/escrow/upload", &[], "明细.csv", next).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
+    let kept = entries(&world).await;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    assert!(kept.iter().all(|entry| entry["direction"] == "credit"), "{kept:?}");
+}
+
+#[tokio::test]
+async fn each_fault_of_the_columns_page_leads_to_its_own_field() {
+    let world = World::new().await;
+    let draft = left(&world, &[], table(HEADER, &ROWS)).await;
+    let (_, page) = say(&world, &draft, &ROLES, &[("action", "preview")]).await;
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let keep = [("action", "keep"), ("seen", seen.as_str())];
+    let (_, page) = say(&world, &draft, &ROLES, &keep).await;
+    assert!(page.contains("href=\"#account\"") && page.contains("id=\"account-e\""), "{page}");
+    let (_, page) = say(
+        &world,
+        &draft,
+        &ROLES,
+        &[keep[0], ("seen", between(&page, "name=\"seen\" value=\"", "\"")), ("bank", " ")],
+    )
+    .await;
+    assert!(page.contains("href=\"#bank\"") && page.contains("id=\"bank-e\""), "{page}");
+    assert!(!page.contains("href=\"#account\""), "{page}");
+    // A remark is no amount: the row is told, and leads to the column.
+    let roles = ["date", "credit", "remittance", "debit", "balance", "counterparty_name"];
+    let (status, page) = say(&world, &draft, &roles, &[("action", "preview")]).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("href=\"#role-1\""), "{status} {page}");
+    // Balances that do not follow are accepted at the box below.
+    let wrong = [ROWS[0], ROWS[1], "20260304,课时费,30.00,,1200.00,家长丙"];
+    let draft = left(&world, &[], table(HEADER, &wrong)).await;
+    let (_, page) = say(&world, &draft, &ROLES, &[("action", "preview")]).await;
+    assert!(page.contains("id=\"unbalanced\""), "{page}");
+    let seen = between(&page, "name=\"seen\" value=\"", "\"").to_owned();
+    let keep = [("action", "keep"), ("seen", seen.as_str()), ("account", world.account.as_str())];
+    let (_, page) = say(&world, &draft, &ROLES, &keep).await;
+    assert!(page.contains("href=\"#unbalanced\"") && !page.contains("href=\"#account\""), "{page}");
+}
+
+#[tokio::test]
+async fn an_empty_file_among_several_is_told_by_its_name_and_a_form_says_each_thing_in_one_language() {
+    let world = World::new().await;
+    let day = crate::samples::camt(&world.account, 100_000, &[("2026-03-02", true, 5_000, "E1")]);
+    let sent = |files: Vec<(&'static str, Vec<u8>)>| {
+        let world = &world;
+        async move {
+            let mut form = reqwest::multipart::Form::new().text("_csrf", world.admin.csrf().await);
+            for (name, bytes) in files {
+                form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(name));
+            }
+            let answer = world.admin.send_form("/b/escrow/upload", form).await;
+            (answer.status(), answer.text().await.unwrap())
+        }
+    };
+    let (status, page) = sent(vec![("三日.csv", Vec::new()), ("二日.xml", day.into_bytes())]).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("三日.csv") && page.contains("文件是空的") && page.contains("新入账 1 笔"), "{page}");
+    let (status, page) = sent(vec![("三日.csv", Vec::new())]).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("文件是空的"), "{status} {page}");
+    let (status, page) = sent((0..201).map(|_| ("一日.csv", b"x".to_vec())).collect()).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("一次最多传 200 个文件"), "{status} {page}");
+    assert!(!page.contains("at most"), "{page}");
+}

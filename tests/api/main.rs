@@ -38,6 +38,7 @@ mod personal_leaks;
 mod policies;
 mod proof;
 mod pushes;
+mod refund_routes;
 mod register;
 mod samples;
 mod second_factor;

@@ -298,3 +298,72 @@ async fn a_reversal_stands_beside_what_it_takes_back() {
         assert!(page.contains("未找到被冲的流水"), "{page}");
     }
 }
+
+/// A statement with balances whose day has one line of several payments, told with their references, amounts or neither.
+fn batched(account: &str, opening: i64, details: &str, debit: i64) -> String {
+    let balance = |code: &str, fen: i64| {
+        format!(
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-03-12</Dt></Dt></Bal>",
+            yuan(fen, ".")
+        )
+    };
+    format!(
+        "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.02\"><BkToCstmrStmt><Stmt><Id>S</Id><Acct><Id><Othr><Id>{account}</Id></Othr></Id>\
+         <Ccy>CNY</Ccy></Acct>{}{}<Ntry><Amt Ccy=\"CNY\">{}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-03-12</Dt></BookgDt>\
+         <AcctSvcrRef>SUM-1</AcctSvcrRef><NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch>{details}</NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>",
+        balance("OPBD", opening),
+        balance("CLBD", opening - debit),
+        yuan(debit, "."),
+    )
+}
+
+const SINGLES: [Fact; 2] = [("2026-03-12", 600, -70_000, "P1"), ("2026-03-12", 640, -50_000, "P2")];
+
+#[tokio::test]
+async fn a_batch_whose_details_carry_the_references_of_its_payments_is_one_truth_with_them() {
+    let mut first: Option<Value> = None;
+    for order in [[0, 1], [1, 0]] {
+        let world = World::new().await;
+        let account = world.account.as_str();
+        let detail = |reference: &str, fen: i64| {
+            format!(
+                "<TxDtls><Refs><AcctSvcrRef>{reference}</AcctSvcrRef></Refs><Amt Ccy=\"CNY\">{}</Amt></TxDtls>",
+                yuan(fen, ".")
+            )
+        };
+        let details = detail("P1", 70_000) + &detail("P2", 50_000);
+        let files = [message(54, account, &SINGLES, true, None), batched(account, OPENING, &details, 120_000)];
+        for at in order {
+            let answer = sent(&world, "a.xml", &files[at]).await;
+            assert_eq!(answer["repeats"], json!([]), "{answer}");
+        }
+        let books = told(&world).await;
+        assert_eq!(
+            (&books["balance"], books["entries"].as_array().unwrap().len()),
+            (&json!(OPENING - 120_000), 2),
+            "{books}"
+        );
+        assert_eq!(*first.get_or_insert_with(|| books.clone()), books);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_nothing_ties_to_its_payments_is_told_as_a_possible_repeat_whichever_came_first() {
+    for (order, details) in
+        [([0, 1], ""), ([1, 0], ""), ([0, 1], "<TxDtls><Refs><EndToEndId>E1</EndToEndId></Refs></TxDtls>")]
+    {
+        let world = World::new().await;
+        let account = world.account.as_str();
+        // A day before, so that the balance is known.
+        sent(&world, "a.xml", &camt(account, OPENING, &[("2026-03-11", true, 100, "D1")])).await;
+        let files = [message(54, account, &SINGLES, true, None), batched(account, OPENING + 100, details, 120_000)];
+        sent(&world, "a.xml", &files[order[0]]).await;
+        let answer = sent(&world, "b.xml", &files[order[1]]).await;
+        let repeats: Vec<(&Value, &Value)> =
+            answer["repeats"].as_array().unwrap().iter().map(|one| (&one["bank_ref"], &one["like_ref"])).collect();
+        assert_eq!(repeats, [(&json!("P1"), &json!("SUM-1")), (&json!("P2"), &json!("SUM-1"))], "{order:?} {answer}");
+        let id = world.account_id().await;
+        let page = world.admin.page(&format!("/b/escrow/{id}")).await;
+        assert!(page.contains("疑似重复") && page.contains("SUM-1") && page.contains("等于另外 2 笔之和"), "{page}");
+    }
+}

@@ -15,7 +15,11 @@ use super::{
     },
     work::{Batch, Work},
 };
-use crate::escrow::{detector::Kind, statement::is_synthetic};
+use crate::escrow::{
+    batches::{self, Batch as Batched, Line},
+    detector::Kind,
+    statement::{Direction, is_synthetic},
+};
 
 /// Where an entry stands: the instant, and the place in the day of one without a time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +86,32 @@ impl Work<'_> {
         &self,
         account: &Account,
         known: orders::Known,
-        bettered: &mut [Bettered],
+        bettered: &mut Vec<Bettered>,
     ) -> Result<(), IngestError> {
         if known.waiting {
             self.settle_again(account, known, bettered).await?;
         }
+        self.keep_strays(account, bettered).await?;
+        bettered.retain(|one| one.entry != one.stored);
         rows::better(self.tx, self.tenant(), account.id, bettered).await?;
         Ok(orders::moved(self.tx, self.tenant(), account, bettered).await?)
+    }
+
+    /// What went astray stays a plain withdrawal, whatever a later delivery calls it and whether its refund still waits.
+    async fn keep_strays(&self, account: &Account, bettered: &mut [Bettered]) -> Result<(), IngestError> {
+        let called = |entry: &NewEntry| {
+            !entry.credit && !entry.reversal && entry.order_ref.is_none() && entry.kind != Kind::Other
+        };
+        let refs: Vec<&str> =
+            bettered.iter().map(|one| &one.entry).filter(|e| called(e)).map(|e| e.bank_ref.as_str()).collect();
+        if refs.is_empty() {
+            return Ok(());
+        }
+        let strays = orders::strays(self.tx, self.tenant(), account.id, &refs).await?;
+        for one in bettered.iter_mut().filter(|one| called(&one.entry) && strays.contains(&one.entry.bank_ref)) {
+            one.entry.kind = Kind::Other;
+        }
+        Ok(())
     }
 
     /// Settles what the fuller entries carry out or bear out, of those that do neither yet.
@@ -127,6 +150,35 @@ impl Work<'_> {
         }
         let limit = i64::try_from(TOLD_MAX).unwrap_or(i64::MAX);
         Ok(rows::said_before(self.tx, self.tenant(), account.id, &asked, REPEAT_DAYS, limit).await?)
+    }
+}
+
+impl Work<'_> {
+    /// Lines of this delivery that may hold others once more, or be held by one, on days on which a statement contradicts the
+    /// books.
+    pub(super) async fn batched(
+        &self,
+        account: &Account,
+        ids: &[i64],
+        entries: &[NewEntry],
+    ) -> Result<Vec<Repeat>, IngestError> {
+        let Some(first) = entries.first().filter(|_| account.entry_count > 0) else { return Ok(Vec::new()) };
+        let lines = rows::contradicted(self.tx, self.tenant(), account.id, first.booked_on()).await?;
+        let is_of_this = |batch: &Batched| {
+            ids.contains(&batch.statement) || batch.singles.iter().any(|single| ids.contains(&single.statement))
+        };
+        let repeats = batches::found(&lines).into_iter().filter(is_of_this).flat_map(|batch| {
+            let like = move |single: Line| Repeat {
+                bank_ref: single.bank_ref,
+                booked_on: single.on,
+                direction: if single.credit { Direction::Credit } else { Direction::Debit },
+                amount_fen: single.amount_fen,
+                like_ref: batch.bank_ref.clone(),
+                like_on: batch.on,
+            };
+            batch.singles.into_iter().map(like)
+        });
+        Ok(repeats.take(TOLD_MAX).collect())
     }
 }
 

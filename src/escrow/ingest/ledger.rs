@@ -67,9 +67,7 @@ impl Work<'_> {
             let digests = self.vault.digests::<AccountNumber>(number);
             account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
         };
-        let has_hash = |number: &str, hash: &[u8]| {
-            self.vault.digests::<AccountNumber>(number).iter().any(|digest| digest.as_slice() == hash)
-        };
+        let has_hash = |number: &str, hash: &[u8]| self.has_hash(number, hash);
         let accounts = Accounts { is_payee: &is_payee, has_hash: &has_hash };
         let found = Waiting::new(orders, payments).settle(entries, &self.calendar, &accounts);
         if found.is_empty() {
@@ -79,6 +77,11 @@ impl Work<'_> {
         self.write(account, entries, &found).await
     }
 
+    /// Whether an account's number has a keyed hash.
+    pub(super) fn has_hash(&self, number: &str, hash: &[u8]) -> bool {
+        self.vault.digests::<AccountNumber>(number).iter().any(|digest| digest.as_slice() == hash)
+    }
+
     async fn write(&self, account: &Account, entries: &[NewEntry], found: &[Match]) -> Result<(), IngestError> {
         let (mut ties, mut refunds) = (Vec::new(), Vec::new());
         for one in found {
@@ -86,6 +89,11 @@ impl Work<'_> {
                 Match::Payment { entry, payment } => ties.push((*payment, &entries[*entry])),
                 Match::Astray { entry, refund, order_ref } => {
                     let entry = &entries[*entry];
+                    let found = (*refund, entry.bank_ref.as_str());
+                    // A later delivery of it tells nothing new.
+                    if !orders::astray(self.tx, self.tenant(), account, found, self.caller.now).await? {
+                        continue;
+                    }
                     let event = Event {
                         action: "refund.astray",
                         subject_kind: "refund",

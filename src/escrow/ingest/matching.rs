@@ -90,7 +90,7 @@ pub struct Accounts<'a> {
 
 impl NewEntry {
     /// Whether the bank passes a number on with it.
-    fn carries(&self, number: &str) -> bool {
+    pub(super) fn carries(&self, number: &str) -> bool {
         mentions(&self.bank_ref, number) || self.remittance.as_deref().is_some_and(|text| mentions(text, number))
     }
 }
@@ -163,7 +163,7 @@ impl Waiting {
 
 impl To {
     /// Where a refund went with an entry; `None` where it may not go.
-    fn route(&self, entry: &NewEntry, accounts: &Accounts<'_>) -> Option<Route> {
+    pub(super) fn route(&self, entry: &NewEntry, accounts: &Accounts<'_>) -> Option<Route> {
         let party = Party::new(entry.counterparty_account.as_deref(), entry.counterparty_name.as_deref());
         match (self.payers.route(&party), &self.elsewhere, party.account()) {
             (Route::Original, ..) => Some(Route::Original),
@@ -175,7 +175,8 @@ impl To {
     }
 }
 
-/// Writes what was found into the entries. What went astray is no refund, whatever the bank calls it.
+/// Writes what was found into the entries. What went astray is a plain withdrawal, whatever the bank calls it: no refund, and
+/// no fee of the bank's.
 pub fn mark(entries: &mut [NewEntry], found: &[Match]) {
     for one in found {
         match one {
@@ -183,10 +184,7 @@ pub fn mark(entries: &mut [NewEntry], found: &[Match]) {
                 entries[*entry].kind = if order.what == What::Release { Kind::Release } else { Kind::Refund };
                 entries[*entry].order_ref = Some(order.order_ref.clone());
             }
-            Match::Astray { entry, .. } => {
-                let entry = &mut entries[*entry];
-                entry.kind = if entry.kind == Kind::Refund { Kind::Other } else { entry.kind };
-            }
+            Match::Astray { entry, .. } => entries[*entry].kind = Kind::Other,
             Match::Payment { entry, .. } => entries[*entry].kind = Kind::Prepayment,
         }
     }

@@ -21,6 +21,7 @@ mod model;
 mod news;
 mod reconcile;
 mod refs;
+mod refunds;
 mod rejudge;
 mod siblings;
 mod store;

@@ -120,20 +120,22 @@ pub struct Received {
     pub duplicates: i64,
     /// Movements that the account's statements do not show, beside the first of these statements that has such a gap.
     pub gap: Option<Gap>,
-    /// New entries that say the same as one of another day: the bank may have delivered a day again under another date.
+    /// New entries that say the same as one of another day: the bank may have delivered a day again under another date. And
+    /// entries that a line of the same day may hold once more in one sum, where a statement contradicts the books.
     pub repeats: Vec<Repeat>,
     /// Warnings that this delivery raised, aggravated or closed.
     pub warnings: Vec<WarningNews>,
 }
 
-/// An entry without a reference of the bank's own that says the same as one of another day.
+/// An entry without a reference of the bank's own that says the same as one of another day, or one that another line of its
+/// day may hold in its sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repeat {
     pub bank_ref: String,
     pub booked_on: NaiveDate,
     pub direction: Direction,
     pub amount_fen: i64,
-    /// The entry that was there before.
+    /// The entry that was there before, or the line that may hold it.
     pub like_ref: String,
     pub like_on: NaiveDate,
 }

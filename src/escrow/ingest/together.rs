@@ -24,6 +24,7 @@ use super::{
     news::{Teller, figures_changed},
     reconcile::{self, StoredWarning, Write},
     refs::{Refs, Standing},
+    refunds::tells_of_itself,
     store::{
         accounts::{self, Account},
         entries as rows,
@@ -196,6 +197,9 @@ async fn take_in(state: &AppState, tenant: i32, pushes: &[&Pushed]) -> Result<Ve
         let before = Arc::clone(&part.entries);
         gathering.settle(&mut part).await?;
         let wrote = !Arc::ptr_eq(&before, &part.entries);
+        if wrote && tells_of_itself(&part.entries) {
+            return Err(IngestError::TooLarge);
+        }
         match gathering.judge(&part, owed.remove(&part.account.institution_id).as_ref()) {
             Ok(Some(found)) => {
                 judged.push(found);
@@ -265,7 +269,15 @@ async fn parts<'p>(
         let made = pushed.entries.iter().any(|entry| is_synthetic(&entry.bank_ref));
         // Two accounts of one institution are judged beside each other, which takes a look at both.
         let beside_others = !account.other_ids.is_empty();
-        if made || beside_others || account.entry_count == 0 || account.detector.is_none() || learned_late(&account) {
+        // A payment's entry may tell where a refund went that was paid before.
+        let may_tell = beside.known.waiting && beside.known.unsure && pushed.entries.iter().any(|entry| entry.credit);
+        if made
+            || may_tell
+            || beside_others
+            || account.entry_count == 0
+            || account.detector.is_none()
+            || learned_late(&account)
+        {
             continue;
         }
         parts.push(Part {

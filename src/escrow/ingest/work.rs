@@ -299,15 +299,15 @@ impl Work<'_> {
         if !sifted.bettered.is_empty() {
             self.better(&account, known, &mut sifted.bettered).await?;
         }
-        let repeats = self.repeats(&account, &batch).await?;
+        let mut repeats = self.repeats(&account, &batch).await?;
         self.settle(&account, known, &mut batch.entries).await?;
         let beside = self.beside(&account, &batch.entries).await?;
         account.siblings = beside.siblings;
         account.owed_changed_on = account.owed_changed_on.into_iter().chain(beside.changed_on).min();
         let account = account;
-        let obligations = self.obligations(&account, known).await?;
+        let mut obligations = self.obligations(&account, known).await?;
         let claims = self.claims(&batch, &sifted);
-        let standing = self.standing(&account, &batch, &claims, !sifted.bettered.is_empty()).await?;
+        let mut standing = self.standing(&account, &batch, &claims, !sifted.bettered.is_empty()).await?;
         let fresh = by_statement(&batch.entries, self.delivery.statements.len());
         let ids = self.record(&account, &batch, &fresh, &sifted.duplicates, (&claims, &standing)).await?;
         let owner = Owner {
@@ -335,6 +335,13 @@ impl Work<'_> {
             ))
             .into());
         }
+        repeats.extend(self.batched(&account, &ids, &batch.entries).await?);
+        let another = self.refunds_again(&account, known, &sifted.bettered, &batch.entries).await?;
+        if another {
+            // What was judged rested on it.
+            standing.moved = true;
+            obligations = self.obligations(&account, known).await?;
+        }
         let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         let duplicates: i64 = sifted.duplicates.iter().sum();
@@ -345,11 +352,11 @@ impl Work<'_> {
             let moved = sifted.bettered.iter().map(|one| one.entry.booked_at).max();
             let last = batch.entries.last().map(|entry| entry.booked_at).max(account.last_booked_at).max(moved);
             let judged = match first {
-                Some(run) => {
+                Some(run) if !another => {
                     let (detector, found) = run.await.map_err(|e| DbError::Pool(e.to_string()))??;
                     Judged { detector, writes: reconcile::replace(&stored, found) }
                 }
-                None => {
+                _ => {
                     let owed = obligations.as_deref();
                     self.judge(&account, &stored, &batch.entries, &standing, closed_through, owed).await?
                 }
@@ -485,7 +492,7 @@ impl Work<'_> {
             let first = first_at.entry(entry.statement).or_insert(better.booked_at);
             *first = better.booked_at.min(*first);
             if better != *stored {
-                bettered.push(rows::Bettered { from: stored.booked_at, entry: better });
+                bettered.push(rows::Bettered { stored: stored.clone(), entry: better });
             }
         })?;
         Ok(Sifted { duplicates, first_at, bettered })

@@ -32,15 +32,17 @@ pub(super) fn document(
     if bytes.len() as u64 > limits.max_bytes_unpacked {
         return Err(StatementError::too_many_bytes(limits.max_bytes_unpacked));
     }
-    let (found, version, drafts) = if let Some(largest) = workbook {
-        (Format::Xlsx, None, table::read_xlsx(bytes, largest, layouts, limits)?)
+    let of_sheets = |format, (drafts, unread)| (format, None, drafts, unread);
+    let (found, version, drafts, unread) = if let Some(largest) = workbook {
+        of_sheets(Format::Xlsx, table::read_xlsx(bytes, largest, layouts, limits)?)
     } else if is_compound(bytes) {
-        (Format::Xls, None, table::read_xls(bytes, layouts, limits)?)
+        of_sheets(Format::Xls, table::read_xls(bytes, layouts, limits)?)
     } else {
-        written(name, bytes, wanted, layouts, limits)?
+        let (format, version, drafts) = written(name, bytes, wanted, layouts, limits)?;
+        (format, version, drafts, Vec::new())
     };
     let format = agreed(found, wanted)?;
-    Ok(Document { member: None, format, version, statements: settle(drafts) })
+    Ok(Document { member: None, format, version, statements: settle(drafts), unread })
 }
 
 type Reading = (Format, Option<String>, Vec<Draft>);

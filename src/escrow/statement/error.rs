@@ -115,6 +115,11 @@ impl StatementError {
             || (of_a_row && matches!(self.place, Place::Cell { .. }))
     }
 
+    /// The sheet that it is about.
+    pub fn sheet(&self) -> Option<String> {
+        if let Place::Cell { sheet, .. } = &self.place { sheet.clone() } else { None }
+    }
+
     /// The place as notes and problem documents name it, the zip member first.
     pub fn path(&self) -> String {
         match &self.member {

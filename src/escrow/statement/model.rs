@@ -6,6 +6,8 @@
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use super::error::StatementError;
+
 /// Amounts and balances of this many minor units or more are refused: ten trillion yuan is no training fee.
 pub const AMOUNT_FEN_LIMIT: i64 = 1_000_000_000_000_000;
 
@@ -204,6 +206,9 @@ pub struct Document {
     /// The message version of an ISO 20022 file, e.g. `camt.053.001.02`.
     pub version: Option<String>,
     pub statements: Vec<Statement>,
+    /// Sheets that look like statements and whose header nobody knows, each with its place and the mend.
+    #[serde(skip)]
+    pub unread: Vec<StatementError>,
 }
 
 impl Document {

@@ -135,6 +135,13 @@ pub struct Peek {
     pub header: u64,
 }
 
+impl Peek {
+    /// The account that the rows name, as they write it.
+    pub fn account(&self) -> Option<String> {
+        table::account_in(&self.rows, self.header)
+    }
+}
+
 /// Looks into a table without understanding it; `None` for what is no table of at least three columns.
 ///
 /// Of a workbook the sheet `sheet`, else the one whose header is likeliest.

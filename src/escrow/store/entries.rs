@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::bank_fees::Fees,
+    escrow::{bank_fees::Fees, batches::Line},
     kernel::{clock::BEIJING, mask},
 };
 
@@ -210,6 +210,55 @@ pub async fn of_amounts(
     .bind::<Array<BigInt>, _>(amounts)
     .load(conn.sql())
     .await?)
+}
+
+/// All lines of the days of statements that end on a day or later and say another difference between opening and closing than
+/// the books have for their days; of too many the first. A statement of more than forty days tells of no day.
+pub(in crate::escrow) const LINES: &str = "WITH told AS (SELECT (first_at AT TIME ZONE interval '8 hours')::date AS from_on, closing_on AS to_on, \
+       closing_fen - opening_fen AS fen FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL \
+       AND closing_fen IS NOT NULL AND first_at IS NOT NULL AND closing_on >= $3), \
+     days AS (SELECT DISTINCT d::date AS day FROM told t, generate_series(t.from_on, t.to_on, interval '1 day') d \
+       WHERE t.to_on - t.from_on <= 40 AND t.fen <> (SELECT coalesce(sum(CASE WHEN e.credit THEN e.amount_fen ELSE -e.amount_fen END), 0) \
+         FROM entries e WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.booked_at >= t.from_on::timestamp AT TIME ZONE interval '8 hours' \
+         AND e.booked_at < (t.to_on + 1)::timestamp AT TIME ZONE interval '8 hours')) \
+     SELECT d.day AS on_day, e.bank_ref, e.credit, e.amount_fen, e.statement_id FROM days d JOIN entries e ON e.tenant_id = $1 AND e.account_id = $2 \
+       AND e.booked_at >= d.day::timestamp AT TIME ZONE interval '8 hours' AND e.booked_at < (d.day + 1)::timestamp AT TIME ZONE interval '8 hours' \
+     ORDER BY e.booked_at, e.seq, e.bank_ref LIMIT 5000";
+
+#[derive(QueryableByName)]
+struct LineRow {
+    #[diesel(sql_type = Date)]
+    on_day: NaiveDate,
+    #[diesel(sql_type = Text)]
+    bank_ref: String,
+    #[diesel(sql_type = Bool)]
+    credit: bool,
+    #[diesel(sql_type = BigInt)]
+    amount_fen: i64,
+    #[diesel(sql_type = BigInt)]
+    statement_id: i64,
+}
+
+/// The lines of the days on which statements since a day contradict the books.
+pub async fn contradicted(
+    conn: &mut ScopedConn,
+    (tenant, account): (i32, i64),
+    since: NaiveDate,
+) -> Result<Vec<Line>, DbError> {
+    let rows: Vec<LineRow> = sql_query(LINES)
+        .bind::<Integer, _>(tenant)
+        .bind::<BigInt, _>(account)
+        .bind::<Date, _>(since)
+        .load(conn.sql())
+        .await?;
+    let line = |row: LineRow| Line {
+        on: row.on_day,
+        bank_ref: row.bank_ref,
+        credit: row.credit,
+        amount_fen: row.amount_fen,
+        statement: row.statement_id,
+    };
+    Ok(rows.into_iter().map(line).collect())
 }
 
 /// An entry without a reference of the bank's own, and the latest one of an earlier day that says the same.

@@ -36,7 +36,7 @@ fn document(row: &RefundRow, limits: &Limits, today: NaiveDate) -> Value {
         "order_ref": row.order_ref, "asked_on": row.asked_on, "reason": row.reason, "amount_fen": row.amount_fen,
         "steps": row.steps["steps"], "findings": row.steps["findings"], "policy_version": row.steps["policy_version"],
         "due_on": row.due_on, "target_on": row.target_on, "state": row.state, "overdue": level, "paid_at": row.paid_at,
-        "elsewhere_account": row.steps["elsewhere_account"], "charged_units": row.steps["charged_units"], "route": row.route,
+        "elsewhere_account": row.steps["elsewhere_account"], "charged_units": row.steps["charged_units"], "route": row.route, "astray": row.astray,
         "created_at": row.created_at, "version": row.version,
     })
 }

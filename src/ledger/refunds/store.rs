@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -197,6 +197,9 @@ pub struct RefundRow {
     /// Where the bank's entry says it went.
     #[diesel(sql_type = Nullable<Text>)]
     pub route: Option<String>,
+    /// Entries that named it and went to somebody who did not pay.
+    #[diesel(sql_type = Array<Text>)]
+    pub astray: Vec<String>,
     /// Families of the institution whose refunds are past their day.
     #[diesel(sql_type = BigInt)]
     pub families_late: i64,
@@ -206,6 +209,8 @@ pub struct RefundRow {
 const SELECT: &str = "SELECT r.tenant_id, r.id, r.institution_id, i.name AS institution_name, i.credit_code, r.contract_id, \
      c.contract_no, c.subject, r.order_ref, r.asked_on, r.reason, r.amount_fen, r.steps, r.due_on, r.target_on, r.state, r.paid_at, \
      r.created_at, r.version, r.asked_by, r.asked_person, r.route, \
+     ARRAY(SELECT s.entry_ref FROM refunds_astray s WHERE s.tenant_id = r.tenant_id AND s.refund_id = r.id \
+       AND s.entry_ref IS DISTINCT FROM r.entry_ref ORDER BY s.found_at, s.entry_ref) AS astray, \
      (SELECT count(DISTINCT oc.pupil_index) FROM refunds o JOIN contracts oc ON oc.tenant_id = o.tenant_id AND oc.id = o.contract_id \
         WHERE o.tenant_id = r.tenant_id AND o.institution_id = r.institution_id AND o.state IN ('asked', 'approved') \
         AND o.due_on < $1) AS families_late \

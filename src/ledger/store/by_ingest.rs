@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, Error, Row};
 
 use super::{
-    owed::{BOOK, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, contracts_of, put_together},
+    owed::{BOOK, Booked, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, contracts_of, put_together},
     payers::{self, CREDITED, CreditedRow, HOUSE, HouseRow},
 };
 use crate::{
@@ -83,17 +83,7 @@ pub async fn refunds_paid(
     paid: &[PaidRefund<'_>],
 ) -> Result<(), Error> {
     let ids: Vec<i64> = paid.iter().map(|one| one.refund).collect();
-    let rows = client
-        .query(
-            "SELECT DISTINCT contract_id FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3)",
-            &[&tenant, &institution, &ids],
-        )
-        .await?;
-    let contracts: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    let locked = client.query(CONTRACTS, &[&tenant, &contracts]).await?;
-    let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
-    let contract_rows = || locked.iter().map(ContractRow::from).collect();
-    let before = put_together(contract_rows(), facts.iter().map(FactRow::from).collect());
+    let books = Books::open(client, tenant, institution, &ids).await?;
     for one in paid {
         client
             .execute(
@@ -103,9 +93,67 @@ pub async fn refunds_paid(
             )
             .await?;
     }
-    let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
-    let after = put_together(contract_rows(), facts.iter().map(FactRow::from).collect());
-    book(client, tenant, institution, &Outcome::of(&before, &after)).await
+    books.close(client, tenant, institution).await
+}
+
+/// Takes back that refunds were paid out: they wait again. The institution's escrow account is locked by the caller, who
+/// judges it afterwards.
+pub async fn refunds_unpaid(client: &Client, tenant: i32, institution: i64, refunds: &[i64]) -> Result<(), Error> {
+    let books = Books::open(client, tenant, institution, refunds).await?;
+    client
+        .execute(
+            "UPDATE refunds SET state = 'approved', paid_at = NULL, account_id = NULL, entry_booked_at = NULL, entry_ref = NULL, \
+             route = NULL, version = version + 1 WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3) AND state = 'paid'",
+            &[&tenant, &institution, &refunds],
+        )
+        .await?;
+    books.close(client, tenant, institution).await
+}
+
+/// It is known now where a refund went.
+pub async fn refund_route(client: &Client, tenant: i32, refund: i64, route: Route) -> Result<(), Error> {
+    let route = <&str>::from(route);
+    client
+        .execute(
+            "UPDATE refunds SET route = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND state = 'paid'",
+            &[&tenant, &refund, &route],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Contracts of refunds as they were booked before these change.
+struct Books {
+    contracts: Vec<i64>,
+    locked: Vec<Row>,
+    before: BTreeMap<i64, Booked>,
+}
+
+impl Books {
+    async fn open(client: &Client, tenant: i32, institution: i64, ids: &[i64]) -> Result<Books, Error> {
+        let rows = client
+            .query(
+                "SELECT DISTINCT contract_id FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3)",
+                &[&tenant, &institution, &ids],
+            )
+            .await?;
+        let contracts: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        let locked = client.query(CONTRACTS, &[&tenant, &contracts]).await?;
+        let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
+        let before = put_together(contract_rows(&locked), facts.iter().map(FactRow::from).collect());
+        Ok(Books { contracts, locked, before })
+    }
+
+    /// Books what has changed since.
+    async fn close(self, client: &Client, tenant: i32, institution: i64) -> Result<(), Error> {
+        let facts = client.query(FACTS, &[&tenant, &self.contracts]).await?;
+        let after = put_together(contract_rows(&self.locked), facts.iter().map(FactRow::from).collect());
+        book(client, tenant, institution, &Outcome::of(&self.before, &after)).await
+    }
+}
+
+fn contract_rows(rows: &[Row]) -> Vec<ContractRow> {
+    rows.iter().map(ContractRow::from).collect()
 }
 
 async fn book(client: &Client, tenant: i32, institution: i64, outcome: &Outcome) -> Result<(), Error> {

@@ -7,9 +7,11 @@ use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::{Client, Error, Row, RowStream, types::ToSql};
 
 use crate::escrow::{
+    batches::Line,
     detector::{Entry, Kind},
     ingest::{copy::Rows, entries::NewEntry, model::Repeat},
     statement::Direction,
+    store::entries::LINES,
 };
 
 /// Up to this many rows travel as parameters of one statement; more are copied.
@@ -23,8 +25,12 @@ pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), 
     Ok(())
 }
 
+/// What [`stored`] reads, of entries that a query calls `e`.
+pub(super) const STORED: &str = "e.bank_ref, e.booked_at, e.credit, e.amount_fen, e.seq, e.kind, e.reversal, e.value_on, e.counterparty_name, \
+     e.counterparty_account, e.remittance, e.balance_after_fen, e.order_ref";
+
 /// An entry that the account has; of which statement of the delivery at hand does not arise.
-fn stored(row: &Row) -> NewEntry {
+pub(super) fn stored(row: &Row) -> NewEntry {
     NewEntry {
         bank_ref: row.get(0),
         booked_at: row.get(1),
@@ -47,9 +53,10 @@ fn stored(row: &Row) -> NewEntry {
 pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<NewEntry>, Error> {
     let rows = client
         .query(
-            "SELECT e.bank_ref, e.booked_at, e.credit, e.amount_fen, e.seq, e.kind, e.reversal, e.value_on, e.counterparty_name, \
-                    e.counterparty_account, e.remittance, e.balance_after_fen, e.order_ref FROM unnest($3::text[]) AS r (bank_ref) \
-             JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2",
+            &format!(
+                "SELECT {STORED} FROM unnest($3::text[]) AS r (bank_ref) \
+                 JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2"
+            ),
             &[&tenant, &account, &refs],
         )
         .await?;
@@ -59,15 +66,18 @@ pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) ->
 /// An entry of which another delivery tells more, as it is to be from now on.
 #[derive(Debug)]
 pub struct Bettered {
-    /// Where it stands until now, which is part of its key.
-    pub from: DateTime<Utc>,
+    /// As it was until now.
+    pub stored: NewEntry,
     pub entry: NewEntry,
 }
 
 /// Writes what is known better of entries; their days stay.
 pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
+    if bettered.is_empty() {
+        return Ok(());
+    }
     let text = |get: fn(&NewEntry) -> Option<&str>| bettered.iter().map(|one| get(&one.entry)).collect::<Vec<_>>();
-    let from: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.from).collect();
+    let from: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.stored.booked_at).collect();
     let to: Vec<DateTime<Utc>> = bettered.iter().map(|one| one.entry.booked_at).collect();
     let seqs: Vec<i32> = bettered.iter().map(|one| one.entry.seq).collect();
     let reversals: Vec<bool> = bettered.iter().map(|one| one.entry.reversal).collect();
@@ -149,6 +159,19 @@ pub async fn said_before(
         like_on: row.get(5),
     };
     Ok(rows.iter().map(repeat).collect())
+}
+
+/// The lines of the days on which statements since a day contradict the books.
+pub async fn contradicted(client: &Client, tenant: i32, account: i64, since: NaiveDate) -> Result<Vec<Line>, Error> {
+    let rows = client.query(LINES, &[&tenant, &account, &since]).await?;
+    let line = |row: &Row| Line {
+        on: row.get("on_day"),
+        bank_ref: row.get("bank_ref"),
+        credit: row.get("credit"),
+        amount_fen: row.get("amount_fen"),
+        statement: row.get("statement_id"),
+    };
+    Ok(rows.iter().map(line).collect())
 }
 
 /// The effect on the balance of all entries before `until`, and how many there are.

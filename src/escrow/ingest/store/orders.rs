@@ -5,13 +5,19 @@ use std::collections::HashSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::{Client, Error, Row};
 
-use crate::escrow::{
-    detector::OwedDay,
-    ingest::{
-        entries::NewEntry,
-        matching::{OpenPayment, Order, To, What},
-        store::{accounts::Account, entries::Bettered},
+use crate::{
+    escrow::{
+        detector::OwedDay,
+        ingest::{
+            entries::NewEntry,
+            matching::{OpenPayment, Order, To, What},
+            store::{
+                accounts::Account,
+                entries::{Bettered, STORED, stored},
+            },
+        },
     },
+    ledger::Route,
 };
 
 /// What there is to look up.
@@ -21,6 +27,8 @@ pub struct Known {
     pub ledger: bool,
     /// Orders or payments wait for an entry.
     pub waiting: bool,
+    /// Of a refund that was paid it is not known where it went.
+    pub unsure: bool,
 }
 
 /// What there is of an account and its institution; after the account's lock, so that nothing of it is missed.
@@ -30,11 +38,12 @@ pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Kn
             "SELECT EXISTS (SELECT FROM owed_days WHERE tenant_id = $1 AND institution_id = $2), \
              EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack')) \
              OR EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved') \
-             OR EXISTS (SELECT FROM payments WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL)",
+             OR EXISTS (SELECT FROM payments WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL), \
+             EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND route = 'undetermined')",
             &[&tenant, &account.institution_id, &all_of(account)],
         )
         .await?;
-    Ok(Known { ledger: row.get(0), waiting: row.get(1) })
+    Ok(Known { ledger: row.get(0), waiting: row.get(1), unsure: row.get(2) })
 }
 
 /// The account and the institution's others: an order that was worked out on one may be carried out on another.
@@ -163,9 +172,94 @@ pub async fn tied(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> 
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Keeps that an entry names a refund and went to somebody who did not pay; whether that is new.
+pub async fn astray(
+    client: &Client,
+    tenant: i32,
+    account: &Account,
+    (refund, bank_ref): (i64, &str),
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let added = client
+        .execute(
+            "INSERT INTO refunds_astray (tenant_id, account_id, entry_ref, refund_id, institution_id, found_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            &[&tenant, &account.id, &bank_ref, &refund, &account.institution_id, &now],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// Which of these entries of an account went astray.
+pub async fn strays(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
+    let rows = client
+        .query(
+            "SELECT entry_ref FROM refunds_astray WHERE tenant_id = $1 AND account_id = $2 AND entry_ref = ANY($3)",
+            &[&tenant, &account, &refs],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// A refund that was paid, with the entry that paid it.
+#[derive(Debug)]
+pub struct Paid {
+    pub order: Order,
+    pub contract: i64,
+    pub route: Option<Route>,
+    pub entry: NewEntry,
+}
+
+/// Refunds that an account paid with one of these entries, or to a family whose payment one of them bears out, in order of
+/// their booking. What was paid before routes were kept is left as it is.
+pub async fn paid(client: &Client, tenant: i32, account: &Account, refs: &[&str]) -> Result<Vec<Paid>, Error> {
+    let rows = client
+        .query(
+            &format!(
+                "SELECT {STORED}, r.id, r.order_ref AS number, r.amount_fen AS refunded_fen, r.asked_on, r.contract_id, r.elsewhere_index, \
+                   r.route FROM refunds r JOIN entries e ON e.tenant_id = r.tenant_id AND e.account_id = r.account_id \
+                   AND e.bank_ref = r.entry_ref AND NOT e.credit AND e.booked_at > r.entry_booked_at - interval '1 day' \
+                   AND e.booked_at < r.entry_booked_at + interval '1 day' \
+                 WHERE r.tenant_id = $1 AND r.institution_id = $2 AND r.account_id = $3 AND r.state = 'paid' AND r.route IS NOT NULL \
+                 AND (r.entry_ref = ANY($4) OR r.contract_id IN (SELECT p.contract_id FROM payments p WHERE p.tenant_id = $1 \
+                   AND p.institution_id = $2 AND p.account_id = $3 AND p.entry_ref = ANY($4))) ORDER BY e.booked_at, e.seq, r.id"
+            ),
+            &[&tenant, &account.institution_id, &account.id, &refs],
+        )
+        .await?;
+    let paid = |row: &Row| Paid {
+        order: Order {
+            what: What::Refund,
+            id: row.get("id"),
+            order_ref: row.get("number"),
+            amount_fen: row.get("refunded_fen"),
+            since: row.get("asked_on"),
+            to: To { elsewhere: row.get("elsewhere_index"), ..To::default() },
+        },
+        contract: row.get("contract_id"),
+        route: row.get::<_, &str>("route").parse().ok(),
+        entry: stored(row),
+    };
+    Ok(rows.iter().map(paid).collect())
+}
+
+/// What left an account in these amounts and carries no order out.
+pub async fn loose(client: &Client, tenant: i32, account: i64, amounts: &[i64]) -> Result<Vec<NewEntry>, Error> {
+    let rows = client
+        .query(
+            &format!(
+                "SELECT {STORED} FROM entries e WHERE e.tenant_id = $1 AND e.account_id = $2 AND NOT e.credit \
+                 AND NOT e.reversal AND e.order_ref IS NULL AND e.amount_fen = ANY($3) ORDER BY e.booked_at, e.seq, e.bank_ref"
+            ),
+            &[&tenant, &account, &amounts],
+        )
+        .await?;
+    Ok(rows.iter().map(stored).collect())
+}
+
 /// Entries stand elsewhere within their days: so do they in what they bear out and carry out.
 pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[Bettered]) -> Result<(), Error> {
-    let moved = || bettered.iter().filter(|one| one.from != one.entry.booked_at);
+    let moved = || bettered.iter().filter(|one| one.stored.booked_at != one.entry.booked_at);
     let refs: Vec<&str> = moved().map(|one| one.entry.bank_ref.as_str()).collect();
     let to: Vec<DateTime<Utc>> = moved().map(|one| one.entry.booked_at).collect();
     if refs.is_empty() {

@@ -45,14 +45,15 @@ pub async fn beside(
                       (SELECT true FROM refunds WHERE tenant_id = $1 AND institution_id = n.institution AND state = 'approved' LIMIT 1), \
                       (SELECT true FROM payments WHERE tenant_id = $1 AND institution_id = n.institution AND entry_ref IS NULL \
                        LIMIT 1), false), \
+             (SELECT true FROM refunds WHERE tenant_id = $1 AND institution_id = n.institution AND route = 'undetermined' LIMIT 1) IS NOT NULL, \
              (SELECT max(first_at) FROM statements WHERE tenant_id = $1 AND account_id = n.account AND opening_fen IS NOT NULL) \
              FROM unnest($2::bigint[], $3::bigint[]) AS n (account, institution)",
             &[&tenant, &accounts, &institutions],
         )
         .await?;
     let one = |row: &Row| {
-        let known = Known { ledger: row.get(1), waiting: row.get(2) };
-        (row.get(0), Beside { known, last_claim_at: row.get(3) })
+        let known = Known { ledger: row.get(1), waiting: row.get(2), unsure: row.get(3) };
+        (row.get(0), Beside { known, last_claim_at: row.get(4) })
     };
     Ok(rows.iter().map(one).collect())
 }

@@ -172,7 +172,16 @@ impl<R: Read> Flowing for Flow<'_, R> {
         }
         statement.balanced = settle::balanced_by(&statement, self.effect_fen);
         let format: Format = message.format;
-        Ok((Document { member: None, format, version: message.version, statements: vec![statement] }, source))
+        Ok((
+            Document {
+                member: None,
+                format,
+                version: message.version,
+                statements: vec![statement],
+                unread: Vec::new(),
+            },
+            source,
+        ))
     }
 }
 

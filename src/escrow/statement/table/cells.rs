@@ -2,7 +2,7 @@
 
 use super::super::{
     model::Direction,
-    values::{AmountFault, minor_units, tidy},
+    values::{AmountFault, loose_date, minor_units, tidy},
 };
 
 /// A cell with something in it: blanks, dashes and a lone slash mean nothing.
@@ -83,6 +83,21 @@ pub(super) fn flagged(cell: &str) -> bool {
     )
 }
 
+/// Whether a row looks like a booking, whatever its columns are called: a day, and money beside it.
+pub(super) fn is_booking<S: AsRef<str>>(cells: &[S]) -> bool {
+    let filled: Vec<&str> = cells.iter().map(|cell| cell.as_ref().trim()).filter(|cell| !cell.is_empty()).collect();
+    let is_day = |cell: &&&str| loose_date(cell).is_some();
+    let (days, others): (Vec<&&str>, Vec<&&str>) = filled.iter().partition(is_day);
+    filled.len() >= 3 && !days.is_empty() && others.into_iter().any(|cell| is_money(cell))
+}
+
+/// Money rather than a number of a line, of an account or of a telephone.
+fn is_money(cell: &str) -> bool {
+    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+    let shape = if cell.contains('.') { 3..=15 } else { 4..=9 };
+    shape.contains(&digits) && matches!(amount(cell, false, 2), Ok(Some(fen)) if fen != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +146,32 @@ mod tests {
         #[test]
         fn cells_never_panic(cell in "\\PC{0,24}") {
             let _ = (amount(&cell, false, 2), side(&cell), filled(&cell));
+        }
+    }
+
+    #[test]
+    fn a_booking_is_told_from_what_else_stands_in_a_workbook() {
+        for (row, expected) in [
+            ("2026-03-02,课时费,100.00", true),
+            ("20260302,工资,-5000", true),
+            ("2026/3/2 14:06,张三,\"1,200.50\"", true),
+            ("打印日期,2026-03-18", false),
+            ("1,张三,2026-03-01", false),
+            ("13800000000,张三,2026-03-01", false),
+            ("2026-03-01,至,2026-03-31", false),
+            ("2026-03-02,课时费,0.00", false),
+            ("日期,摘要,金额", false),
+        ] {
+            let cells: Vec<String> = match row.split_once('"') {
+                Some((head, last)) => head
+                    .split(',')
+                    .filter(|cell| !cell.is_empty())
+                    .chain([last.trim_matches('"')])
+                    .map(str::to_owned)
+                    .collect(),
+                None => row.split(',').map(str::to_owned).collect(),
+            };
+            assert_eq!(is_booking(&cells), expected, "{row}");
         }
     }
 }

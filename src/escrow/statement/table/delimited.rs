@@ -29,11 +29,11 @@ pub(in super::super) fn read(
         return Ok((Format::Txt, records::read(text, limits)?));
     }
     check_rows(text, limits)?;
-    let delimiter = delimiter(text, layouts).ok_or_else(no_header)?;
+    let delimiter = delimiter(text, layouts).ok_or_else(|| no_header(Place::File))?;
     let mut reader = TableReader::new(limits, layouts, None);
     each_row(text, delimiter, limits, |line, cells| reader.row(line, cells).map(|()| true))?;
     if !reader.is_table() {
-        return Err(no_header());
+        return Err(no_header(Place::File));
     }
     let format = if matches!(delimiter, b',' | b';') { Format::Csv } else { Format::Txt };
     Ok((format, reader.finish()?))

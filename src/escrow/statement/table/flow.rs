@@ -264,7 +264,13 @@ impl<R: Read> Flowing for TableFlow<'_, R> {
         statement.skipped.info += neutral;
         statement.balanced = balanced_by(&statement, self.credit_fen - self.debit_fen);
         Ok((
-            Document { member: None, format: self.format, version: None, statements: vec![statement] },
+            Document {
+                member: None,
+                format: self.format,
+                version: None,
+                statements: vec![statement],
+                unread: Vec::new(),
+            },
             self.lines.source,
         ))
     }

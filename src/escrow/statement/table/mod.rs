@@ -15,6 +15,7 @@ mod proposal;
 mod records;
 mod rows;
 mod sections;
+mod sheets;
 mod xls;
 mod xlsx;
 
@@ -22,7 +23,7 @@ pub use flow::TableFlow;
 
 pub(super) use columns::plain;
 pub(super) use delimited::{peek as peek_text, read as read_text};
-pub(super) use peek::Peeked;
+pub(super) use peek::{Peeked, account_in};
 pub(super) use proposal::{likeness, proposed};
 pub(super) use xls::{peek as peek_xls, read as read_xls};
 pub(super) use xlsx::{peek as peek_xlsx, read as read_xlsx};
@@ -37,6 +38,7 @@ use columns::Columns;
 use head::Head;
 use rows::Parsed;
 use sections::Section;
+pub(super) use sheets::Sheets;
 
 /// Columns that are looked at; exports have some thirty.
 const COLUMNS_MAX: usize = 256;
@@ -52,11 +54,22 @@ struct TableReader<'l> {
     columns: Option<Columns>,
     sections: Vec<Section>,
     entries: usize,
+    /// The first row under no header that looks like a booking.
+    loose: Option<u64>,
 }
 
 impl<'l> TableReader<'l> {
     fn new(limits: &'l Limits, layouts: &'l [Layout], sheet: Option<String>) -> TableReader<'l> {
-        TableReader { limits, layouts, sheet, head: Head::default(), columns: None, sections: Vec::new(), entries: 0 }
+        TableReader {
+            limits,
+            layouts,
+            sheet,
+            head: Head::default(),
+            columns: None,
+            sections: Vec::new(),
+            entries: 0,
+            loose: None,
+        }
     }
 
     fn place(&self, row: u64, column: Option<String>) -> Place {
@@ -110,7 +123,12 @@ impl<'l> TableReader<'l> {
                 let head = std::mem::take(&mut self.head);
                 self.sections.push(Section::new(head, columns, self.sheet.clone()));
             }
-            None => self.head.read(cells),
+            None => {
+                if self.loose.is_none() && cells::is_booking(cells) {
+                    self.loose = Some(number);
+                }
+                self.head.read(cells);
+            }
         }
         Ok(())
     }
@@ -153,10 +171,10 @@ impl<'l> TableReader<'l> {
     }
 }
 
-/// The refusal of a file in which no header row was found.
-fn no_header() -> StatementError {
+/// The refusal of a file, or of a sheet, in which no header row was found.
+fn no_header(place: Place) -> StatementError {
     StatementError::new(
-        Place::File,
+        place,
         "NO_HEADER",
         (
             "没有找到表头行（需要日期列，以及金额列或收入、支出两列）",

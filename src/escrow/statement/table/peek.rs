@@ -1,6 +1,7 @@
 //! The first rows of a table as they stand in the file, for a person who says what the columns mean.
 
-use super::COLUMNS_MAX;
+use super::{COLUMNS_MAX, head::Head, proposed};
+use crate::escrow::statement::layout::ColumnRole;
 
 /// Rows that are looked at; wallets put some thirty lines before their header.
 pub(in super::super) const PEEK_ROWS: usize = 60;
@@ -28,6 +29,19 @@ impl Peeked {
         }
         self.rows.len() < PEEK_ROWS
     }
+}
+
+/// The account that first rows name: in the facts above the header `header`, else in a column of the first row below it.
+pub(in super::super) fn account_in(rows: &[(u64, Vec<String>)], header: u64) -> Option<String> {
+    let mut head = Head::default();
+    rows.iter().take_while(|(number, _)| *number < header).for_each(|(_, cells)| head.read(cells));
+    let in_column = || {
+        let (_, names) = rows.iter().find(|(number, _)| *number == header)?;
+        let column = proposed(names).iter().position(|role| *role == Some(ColumnRole::OwnAccount))?;
+        let (_, first) = rows.iter().find(|(number, _)| *number > header)?;
+        first.get(column).filter(|cell| !cell.is_empty()).cloned()
+    };
+    head.account.or_else(in_column)
 }
 
 fn cut(cell: &str) -> String {

@@ -8,31 +8,26 @@ use super::{
         error::{Place, StatementError},
         layout::Layout,
         model::Limits,
-        settle::Draft,
     },
-    COLUMNS_MAX, TableReader,
+    COLUMNS_MAX, Sheets, TableReader,
     biff::{self, Fault},
     cfb::{self, Broken},
-    no_header,
     peek::Peeked,
+    sheets::Read,
 };
 
-/// Reads every sheet that has a header row.
-pub(in super::super) fn read(bytes: &[u8], layouts: &[Layout], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
-    let mut limits = limits.clone();
-    let mut drafts = Vec::new();
-    for sheet in sheets(bytes, &limits)? {
+/// Reads every sheet that has a header row, and tells of those that seem to lack one.
+pub(in super::super) fn read(bytes: &[u8], layouts: &[Layout], limits: &Limits) -> Result<Read, StatementError> {
+    let mut found = Sheets::new(limits);
+    for sheet in sheets(bytes, limits)? {
+        let limits = found.left();
         let mut reader = TableReader::new(&limits, layouts, Some(sheet.name));
         for (row, cells) in sheet.rows {
             reader.row(u64::from(row) + 1, &texts(cells))?;
         }
-        if reader.is_table() {
-            let found = reader.finish()?;
-            limits.spend(found.iter().map(|draft| &draft.statement));
-            drafts.extend(found);
-        }
+        found.take(reader)?;
     }
-    if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }
+    found.finish()
 }
 
 /// The first rows of every sheet.

@@ -9,24 +9,24 @@ use super::{
         error::{Place, StatementError},
         layout::Layout,
         model::Limits,
-        settle::Draft,
     },
-    COLUMNS_MAX, TableReader, no_header,
+    COLUMNS_MAX, Sheets, TableReader,
     peek::Peeked,
+    sheets::Read,
 };
 
 /// A list of sheets may name one sheet many times, each to be read anew: all of them together may not come to more than
 /// this many times what the file may unpack to.
 const READ_AGAIN_MAX: u64 = 4;
 
-/// Reads every sheet that has a header row. What the workbook unpacks to must have been checked before; `largest` is
+/// Reads every sheet that has a header row, and tells of those that seem to lack one. What the workbook unpacks to must have been checked before; `largest` is
 /// the size of its largest member.
 pub(in super::super) fn read(
     bytes: &[u8],
     largest: u64,
     layouts: &[Layout],
     limits: &Limits,
-) -> Result<Vec<Draft>, StatementError> {
+) -> Result<Read, StatementError> {
     // The library has met files that make it panic; such a file is broken, and no fault of the service.
     std::panic::catch_unwind(|| sheets(bytes, largest, layouts, limits)).unwrap_or_else(|_| Err(broken(&"damaged")))
 }
@@ -64,11 +64,11 @@ fn open<'b>(bytes: &'b [u8], largest: u64, limits: &Limits) -> Result<(Book<'b>,
     Ok((book, names))
 }
 
-fn sheets(bytes: &[u8], largest: u64, layouts: &[Layout], limits: &Limits) -> Result<Vec<Draft>, StatementError> {
+fn sheets(bytes: &[u8], largest: u64, layouts: &[Layout], limits: &Limits) -> Result<Read, StatementError> {
     let (mut book, names) = open(bytes, largest, limits)?;
-    let mut limits = limits.clone();
-    let mut drafts = Vec::new();
+    let mut found = Sheets::new(limits);
     for name in names {
+        let limits = found.left();
         let mut reader = TableReader::new(&limits, layouts, Some(name.clone()));
         match sheet(&mut book, &name, |row, cells| reader.row(row, cells).map(|()| true)) {
             Ok(()) => {}
@@ -76,13 +76,9 @@ fn sheets(bytes: &[u8], largest: u64, layouts: &[Layout], limits: &Limits) -> Re
             Err(SheetFault::Broken(error)) => return Err(broken(&error)),
             Err(SheetFault::Statement(error)) => return Err(*error),
         }
-        if reader.is_table() {
-            let found = reader.finish()?;
-            limits.spend(found.iter().map(|draft| &draft.statement));
-            drafts.extend(found);
-        }
+        found.take(reader)?;
     }
-    if drafts.is_empty() { Err(no_header()) } else { Ok(drafts) }
+    found.finish()
 }
 
 enum SheetFault {

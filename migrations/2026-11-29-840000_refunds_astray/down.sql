@@ -1,0 +1,2 @@
+DROP INDEX refunds_undetermined;
+DROP TABLE refunds_astray;
