@@ -22,4 +22,4 @@ pub mod words;
 pub use desk::RedDesk;
 pub use limits::TellingLimits;
 pub use rules::{Undetermined, sms_at, tell_at, undetermined};
-pub use sweep::{SWEEP_EVERY, after_delivery, after_filing, oldest, sweep, sweep_bureau};
+pub use sweep::{SWEEP_EVERY, after_delivery, after_filing, after_forgery, after_refusal, oldest, sweep, sweep_bureau};
