@@ -314,6 +314,6 @@ mod tests {
         let lines = [(5, Some(75)), (-30, Some(70))];
         assert_eq!(jumps(Some(100), &entries(&lines, 0)), [], "whatever their references say");
         assert_eq!(jumps(None, &entries(&lines, 0)), [], "without a balance before nobody knows");
-        assert_eq!(jumps(Some(101), &entries(&lines, 0)).len(), 1);
+        assert_ne!(jumps(Some(101), &entries(&lines, 0)), [], "no order fits");
     }
 }
