@@ -101,6 +101,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("warning.raised", "出现预警", "Warning raised"),
     ("warning.added_to", "预警升级或续发", "Warning added to"),
     ("warning.withdrawn", "撤回预警", "Warning withdrawn"),
+    ("statement.contradicted", "报送内容相互矛盾", "A delivery contradicts itself or what is kept"),
     ("warning.mended", "对账单已衔接，待签认", "Statements connect again, to be signed"),
     ("warning.renewed", "更新预警数据", "Figures of a warning renewed"),
     ("warning.put_up", "预警自动升级", "Warning put up one level"),

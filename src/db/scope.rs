@@ -125,6 +125,11 @@ impl Scope {
         self.lo != self.hi
     }
 
+    /// Whether all institutions of the range are visible.
+    pub fn is_of_all(&self) -> bool {
+        self.institution.is_none() && self.part == Part::All
+    }
+
     /// The one institution whose rows are visible, or `None` for all of the range.
     pub fn institution_id(&self) -> Option<i64> {
         self.institution

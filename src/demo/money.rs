@@ -66,6 +66,7 @@ pub fn statement(school: &School, story: Story, today: NaiveDate, random: &mut S
     }
     let entries = serde_json::from_value(Value::Array(book.entries))?;
     let incoming = Incoming {
+        jumps: Vec::new(),
         account: Some(school.account.clone()),
         currency: Some("CNY".to_owned()),
         statement_ref: Some(format!("DEMO-{today}")),

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     approvals::{self, Desks},
     db::{DbError, ScopedConn},
-    identity::{Action, Caller, may, sign_in::Visitor},
+    identity::{Action, Caller, machine::SignatureError, may, sign_in::Visitor},
     kernel::clock,
     web::{
         Access, Input, Items, Paging, Problem, Query, Route, extract, page::State, paging::bad_cursor, signed,
@@ -275,7 +275,10 @@ async fn push(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let limit = state.max_upload();
-    let (machine, body) = signed::machine(&request, &state, payload.into_inner(), limit).await?;
+    let (machine, body) = match signed::push(&request, &state, payload.into_inner(), limit).await? {
+        Ok(signed) => signed,
+        Err(forged) => return Err(refuse_forged(&state, forged, visitor.now).await),
+    };
     let caller = Caller { actor: machine.actor.clone(), request_id: visitor.request_id, now: visitor.now };
     if !may(caller.actor.role, Action::PushEntries) || !machine.actions().contains(&Action::PushEntries) {
         return Err(Problem::forbidden());
@@ -289,8 +292,18 @@ async fn push(
         // As for one that is not there at all.
         return Err(IngestError::UnknownAccount(Some(number)).into());
     }
-    let part = ingest::push(&state, Pushed::new(caller.clone(), number, sha256, entries)?).await?;
-    if !part.warnings.is_empty() {
+    let taken = match Pushed::new(caller.clone(), number, sha256, entries) {
+        Ok(pushed) => ingest::push(&state, pushed).await,
+        Err(error) => Err(error),
+    };
+    let part = match taken {
+        Ok(part) => part,
+        Err(error) => {
+            oversight::after_refusal(&state, &caller, &error, None).await;
+            return Err(error.into());
+        }
+    };
+    if part.faults_changed || !part.warnings.is_empty() {
         oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
     let receipts: Vec<_> = refs
@@ -301,6 +314,27 @@ async fn push(
         })
         .collect();
     Ok(HttpResponse::Ok().json(json!({"inserted": part.inserted, "duplicates": part.duplicates, "receipts": receipts})))
+}
+
+/// The account that a push names, whatever else it says.
+#[derive(Debug, Deserialize)]
+struct Named {
+    account: String,
+}
+
+/// Refuses a push whose signature is not that of its key, and notes it where the key may push for the account that it names: who
+/// knows of a bank's key is the bank, or somebody of whom the bureau has to hear.
+async fn refuse_forged(state: &State, forged: signed::Forged, now: DateTime<Utc>) -> Problem {
+    let signed::Forged { by, body } = forged;
+    if may(by.role(), Action::PushEntries) && by.actions().contains(&Action::PushEntries) {
+        let named = tokio::task::spawn_blocking(move || serde_json::from_slice::<Named>(&body)).await;
+        if let Ok(Ok(Named { account })) = named
+            && by.reaches(&account_number(&account))
+        {
+            oversight::after_forgery(state, &by, &account_number(&account), now).await;
+        }
+    }
+    SignatureError::Forged(by).into()
 }
 
 #[derive(Debug, Deserialize)]

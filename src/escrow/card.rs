@@ -99,15 +99,26 @@ impl Card<'_> {
     fn follows(&self) -> Vec<&'static str> {
         let (page, warning) = (self.page, self.w);
         let mut told = Vec::new();
-        if warning.is_to_sign() {
+        let forged = !warning.warning.evidence["key_id"].is_null();
+        if warning.is_to_sign() && forged {
+            told.push(page.lang.t(
+                "这把密钥后来签名正确，或已吊销、到期。查清是谁冒签后签认，预警随之办结。",
+                "The key has signed rightly since, or is revoked or expired. Find out who signed in its name, then sign; that closes the warning.",
+            ));
+        } else if warning.is_to_sign() {
             told.push(page.lang.t(
                 "对账单已经衔接。核对银行补报的内容与账面后签认，预警随之办结。",
                 "The statements connect again. Compare what the bank sent with the books, then sign; that closes the warning.",
             ));
+        } else if warning.is_open() && warning.warning.awaits_bank() && forged {
+            told.push(page.lang.t(
+                "与银行核实这次报送。不是银行所为的，到“密钥”更换或吊销这把密钥；密钥恢复正常以后才能签认、办结。",
+                "Ask the bank whether it sent this. If it did not, change or revoke the key under “Keys”; once the key is in order the warning is signed and closed.",
+            ));
         } else if warning.is_open() && warning.warning.awaits_bank() {
             told.push(page.lang.t(
-                "请银行补报缺少的对账单；衔接以后才能签认对账、办结。",
-                "Have the bank send what is missing; once the statements connect, the reconciliation is signed and the warning closed.",
+                "请银行补报缺少的或更正有误的对账单；衔接以后才能签认对账、办结。",
+                "Have the bank send what is missing or wrong once more; when the statements connect, the reconciliation is signed and the warning closed.",
             ));
         }
         if warning.open.contains(&Step::Escalate) {

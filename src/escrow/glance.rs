@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     brief, shown,
-    store::{accounts, warnings},
+    store::{regions, warnings},
 };
 use crate::{
     db::{DbError, ScopedConn},
@@ -51,7 +51,7 @@ pub async fn glance(conn: &mut ScopedConn, lang: Lang, limit: i64) -> Result<Gla
     let range = conn.scope().range();
     let counts = warnings::counts(conn, range).await?;
     let of = |level: &str| counts.iter().filter(|count| count.level == level).map(|count| count.subjects).sum::<i64>();
-    let extent = accounts::extent(conn, range).await?;
+    let extent = regions::extent(conn, range).await?;
     let rows = warnings::watch(conn, range, None, "", limit).await?;
     Ok(Glance {
         red: of("red"),

@@ -16,7 +16,7 @@ use super::{
     day_page,
     detector::WarningKind,
     draft_pages, entries_file, evidence,
-    figures::{Figures, share_bp, words},
+    figures::{Beside, Figures, share_bp, words},
     filing, layout_pages, league,
     model::Step,
     org,
@@ -149,14 +149,17 @@ impl AccountPage<'_> {
         words::money(self.page.lang, *fen)
     }
 
+    /// Money in the institution's other account, and on its way there, covers what is owed as well.
+    fn together(&self) -> Figures {
+        self.account.figures.clone().and(&Beside { held_fen: self.elsewhere_fen, flows: Vec::new() })
+    }
+
     fn coverage(&self) -> String {
-        // Money on its way to the institution's other account covers what is owed as well.
-        let held_fen = self.account.figures.held_fen.map(|held| held.saturating_add(self.elsewhere_fen));
-        words::coverage(self.page.lang, &Figures { held_fen, ..self.account.figures.clone() })
+        words::coverage(self.page.lang, &self.together())
     }
 
     fn lasting(&self) -> (String, String) {
-        words::lasting(self.page.lang, self.account.figures.lasting(), self.page.today())
+        words::lasting(self.page.lang, self.together().lasting(), self.page.today())
     }
 
     fn silent(&self) -> String {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     drafts,
-    ingest::{self, Delivery, IngestError, LargeFile, Received, Target},
+    ingest::{self, Delivery, Incoming, IngestError, LargeFile, Received, Target},
     layouts, oversight,
     statement::{self, Document, Format, Layout, Limits, Member, StatementError},
 };
@@ -248,7 +248,10 @@ async fn one(
             return Ok((Fate::PutBy(id, problem), 0));
         }
         Err(error @ IngestError::Db(_)) => return Err(error),
-        Err(error) => return Ok((Fate::Refused(error), 0)),
+        Err(error) => {
+            oversight::after_refusal(state, caller, &error, Some(&name)).await;
+            return Ok((Fate::Refused(error), 0));
+        }
     };
     let entries = delivery.statements.iter().map(|statement| statement.entries.len()).sum();
     match ingest::receive(state, caller, delivery).await {
@@ -257,7 +260,10 @@ async fn one(
             Ok((Fate::Kept(received), entries))
         }
         Err(error @ IngestError::Db(_)) => Err(error),
-        Err(error) => Ok((Fate::Refused(error), entries)),
+        Err(error) => {
+            oversight::after_refusal(state, caller, &error, Some(&name)).await;
+            Ok((Fate::Refused(error), entries))
+        }
     }
 }
 
@@ -296,7 +302,13 @@ impl Reading {
 /// What is taken in of a document. One whose balances do not agree with its entries stays out until somebody decides.
 fn deliver(document: Document, name: &str, sha256: [u8; 32], wishes: Wishes) -> Result<Delivery, IngestError> {
     if document.is_unbalanced() && !wishes.accept_unbalanced {
-        return Err(IngestError::Unbalanced);
+        let jumps = document.statements.into_iter().flat_map(|statement| {
+            let statement = Incoming::from(statement);
+            let own = statement.account.map(Target::Number);
+            let target = wishes.target.clone().or(own);
+            statement.jumps.into_iter().map(move |jump| (target.clone(), jump))
+        });
+        return Err(IngestError::Unbalanced(jumps.collect()));
     }
     if document.lacks_its_end() && !wishes.accept_unbalanced {
         return Err(IngestError::CutOff);

@@ -74,7 +74,7 @@ impl Outcome {
                 }
                 Fate::PutBy(id, why) => outcome.put_by.push((id, name, why.map(|why| told_of_file(lang, &why)))),
                 Fate::Refused(error) => {
-                    outcome.unbalanced |= matches!(error, IngestError::Unbalanced | IngestError::CutOff);
+                    outcome.unbalanced |= matches!(error, IngestError::Unbalanced(_) | IngestError::CutOff);
                     outcome.refused.push((name, told(lang, error)));
                 }
             }

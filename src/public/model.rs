@@ -244,16 +244,32 @@ pub struct NextAccount {
 /// Which share of families' prepaid money lies in escrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// Of all that is owed in lessons, rounded down; 10,000 where all of it is there.
+    /// Rounded down; 10,000 where all of it is there.
     pub share_bp: i32,
     /// The day of the bank's statement that it holds for.
     pub on: NaiveDate,
+    /// Of what it is a share; absent for what is owed in lessons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<ShareOf>,
+}
+
+/// What a risk deposit is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShareOf {
+    /// The fees of the three months up to the day.
+    #[serde(rename = "fees_of_3_months")]
+    FeesOfThreeMonths,
 }
 
 impl Coverage {
     /// Whole per cent, rounded down.
     pub fn percent(self) -> i32 {
         self.share_bp / 100
+    }
+
+    /// Whether it is a deposit's, which holds none of the fees themselves.
+    pub fn is_of_deposit(self) -> bool {
+        self.of.is_some()
     }
 
     /// Whether nothing is missing.

@@ -10,7 +10,7 @@ use actix_web::{
 use super::{Access, AppState, Problem, extract, session::Visit};
 use crate::identity::{
     Action,
-    machine::{self, Machine, SignatureError, Signed},
+    machine::{self, Machine, Recognised, SignatureError, Signed},
 };
 
 /// The header that names the key.
@@ -27,7 +27,7 @@ impl From<SignatureError> for Problem {
                 "The nonce has been used. Sign each request with a new one.",
             ),
             SignatureError::Db(error) => error.into(),
-            SignatureError::Refused | SignatureError::NonceShape => Problem::new(
+            SignatureError::Refused | SignatureError::Forged(_) | SignatureError::NonceShape => Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "bank/signature",
                 "签名、密钥、时间戳或随机串不对。请核对 X-Mj-Key、X-Mj-Timestamp（与北京时间相差不超过 300 秒）、X-Mj-Nonce（16 至 64 字符）和签名内容。",
@@ -57,11 +57,32 @@ pub async fn machine(
     payload: Payload,
     limit: usize,
 ) -> Result<(Machine, Vec<u8>), Problem> {
+    push(request, state, payload, limit).await?.map_err(|forged| SignatureError::Forged(forged.by).into())
+}
+
+/// A request under a valid key that another secret signed.
+#[derive(Debug)]
+pub struct Forged {
+    pub by: Box<Recognised>,
+    /// What nobody vouches for.
+    pub body: Vec<u8>,
+}
+
+/// The same for a bank's push, of which it is told apart who forged one.
+pub async fn push(
+    request: &HttpRequest,
+    state: &AppState,
+    payload: Payload,
+    limit: usize,
+) -> Result<Result<(Machine, Vec<u8>), Forged>, Problem> {
     let now = state.clock.now();
     let recognised = machine::recognise(&state.pools, &state.secrets, headers(request), now).await?;
     let body = extract::body(payload, limit).await?;
-    let machine = machine::authenticate(&state.pools, &state.nonces, recognised, headers(request), &body, now).await?;
-    Ok((machine, body))
+    match machine::authenticate(&state.pools, &state.nonces, recognised, headers(request), &body, now).await {
+        Ok(machine) => Ok(Ok((machine, body))),
+        Err(SignatureError::Forged(by)) => Ok(Err(Forged { by, body })),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a request is signed and its route is one that a key can be for.

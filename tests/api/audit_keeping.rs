@@ -138,6 +138,7 @@ const TOLD: &[(&str, &[&str])] = &[
     ("owed_days", &[]),
     // Of what banks pushed.
     ("feed_days", &[]),
+    ("statement_faults", &["escrow_account"]),
     ("warning_actions", &["warning"]),
     ("warning_documents", &["warning"]),
     ("complaints", &["complaint"]),
@@ -152,6 +153,8 @@ const TOLD: &[(&str, &[&str])] = &[
     ("refresh_tokens", &[]),
     ("machine_nonces", &[]),
     ("sweeps", &[]),
+    // Sums of accounts.
+    ("county_sums", &[]),
     ("idempotency_keys", &[]),
     ("attempts", &[]),
     ("steps", &[]),

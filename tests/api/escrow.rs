@@ -8,7 +8,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{NOW, World, app},
+    app::{NOW, TestApp, World, app},
     samples::{GRAB, OPENING, camt},
 };
 
@@ -85,15 +85,31 @@ pub struct Bank {
 impl Bank {
     /// Of the county.
     pub fn of(world: &World) -> Bank {
-        let made = app().run(&["key", "add", "--role", "bank", "--region", &world.county.to_string(), "台州银行"], "");
+        Bank::within(app(), world)
+    }
+
+    /// In a service of its own.
+    pub fn within(app: &TestApp, world: &World) -> Bank {
+        let made = app.run(&["key", "add", "--role", "bank", "--region", &world.county.to_string(), "台州银行"], "");
         let made: Value = serde_json::from_str(&made).unwrap();
         Bank { key: made["key"].as_str().unwrap().to_owned(), secret: made["secret"].as_str().unwrap().to_owned() }
     }
 
     /// Pushes a body, signed, with one header tampered with.
     pub async fn push(&self, body: &str, nonce: &str, tamper: Option<(&str, &str)>) -> Response {
+        self.push_at((app(), NOW), body, nonce, tamper).await
+    }
+
+    /// The same to another service, as of `at`.
+    pub async fn push_at(
+        &self,
+        (app, at): (&TestApp, &str),
+        body: &str,
+        nonce: &str,
+        tamper: Option<(&str, &str)>,
+    ) -> Response {
         let path = "/api/v1/bank/entries";
-        let timestamp = chrono::DateTime::parse_from_rfc3339(NOW).unwrap().timestamp().to_string();
+        let timestamp = chrono::DateTime::parse_from_rfc3339(at).unwrap().timestamp().to_string();
         let signed = signature(self.secret.as_bytes(), &timestamp, nonce, "POST", path, body.as_bytes());
         let mut headers = vec![
             ("x-mj-key", self.key.as_str()),
@@ -104,7 +120,7 @@ impl Bank {
         if let Some((name, value)) = tamper {
             headers.iter_mut().filter(|(header, _)| *header == name).for_each(|header| header.1 = value);
         }
-        let mut request = app().visitor().request(Method::POST, path).body(body.to_owned());
+        let mut request = app.visitor().request(Method::POST, path).body(body.to_owned());
         for (name, value) in headers {
             request = request.header(name, value);
         }

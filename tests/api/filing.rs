@@ -337,6 +337,22 @@ async fn an_account_is_changed_without_a_gap_and_without_a_false_alarm() {
     assert_eq!(told(&admin).await, Vec::<String>::new(), "on its way");
     let account = admin.page(&format!("/b/escrow/{new}")).await;
     assert!(account.contains("其他监管账户及在途") && account.contains("100.0%"), "covered: {account}");
+    let wall = admin.page("/b/escrow").await;
+    let row = wall
+        .split("<tr role=\"row\" id=")
+        .find(|row| row.contains(&world.name))
+        .unwrap()
+        .split("</tr>")
+        .next()
+        .unwrap();
+    assert!(
+        row.contains("¥48,000.00") && row.contains("100.0%"),
+        "the wall counts both, and what is on its way: {row}"
+    );
+    let league = admin.page("/b/regions").await;
+    assert!(league.contains("¥48,000.00") && league.contains("100.0%"), "and so does the league: {league}");
+    let file = admin.get("/b/escrow/accounts.csv").await.text().await.unwrap();
+    assert!(file.contains("48000.00,48000.00,48000.00,100.0%"), "and the file: {file}");
     app.sweep(world.county, "2026-03-20T23:30");
     assert_eq!(standing_of(old).await, json!("emptying"), "not empty before the money has arrived");
     let monday = app.beside("2026-03-23T20:00:00+08:00", &[]);

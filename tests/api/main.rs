@@ -9,6 +9,7 @@ mod audit;
 mod audit_chain;
 mod audit_keeping;
 mod complaints;
+mod contradictions;
 mod courses;
 mod departments;
 mod doctor;

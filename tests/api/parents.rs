@@ -98,6 +98,32 @@ async fn parents_read_the_share_in_escrow_only_where_the_bureau_publishes_it_and
 }
 
 #[tokio::test]
+async fn of_a_risk_deposit_parents_read_what_it_is_of_the_fees_of_three_months() {
+    let world = World::new().await;
+    world.list().await;
+    let filing = json!({"credit_code": world.credit_code, "bank": "台州银行", "account": world.account, "mode": "risk_deposit",
+        "agreement_no": "BZJ-2026-1", "payee_account": "6222000000000001"});
+    let (status, answer) = world.org.post_json("/escrow/accounts", filing).await;
+    assert!(status.is_success(), "{status} {answer}");
+    paid(&world, "HT-1", 480_000).await;
+    world.delivered(camt(&world.account, 383_999, &[("2026-03-16", true, 1, "A1")])).await;
+    adopt(&world, "public.coverage", "on", "2026-03-19").await;
+    app().sweep(world.county, "2026-03-19T10:00");
+    let code = &world.credit_code;
+    let told = app().visitor().json(&format!("/api/v1/public/institutions/{code}")).await["escrow"]["coverage"].clone();
+    assert_eq!(told, json!({"share_bp": 8_000, "on": "2026-03-16", "of": "fees_of_3_months"}));
+    let page = app().visitor().page(&format!("/i/{code}")).await;
+    assert!(page.contains("风险保证金，只有最近 3 个月所收学费的") && page.contains("80%"), "{page}");
+    assert!(!page.contains("家长预缴的学费，在监管账户里"), "it holds no fees: {page}");
+    let english = app().visitor().page(&format!("/i/{code}?lang=en")).await;
+    assert!(english.contains("of the fees taken in the last three months"), "{english}");
+    assert!(app().visitor().page(&format!("/s?q={code}")).await.contains("保证金占 3 个月收费"));
+    world.delivered(camt(&world.account, 384_000, &[("2026-03-17", true, 96_000, "A2")])).await;
+    app().sweep(world.county, "2026-03-19T11:00");
+    assert!(app().visitor().page(&format!("/i/{code}")).await.contains("不少于最近 3 个月收的学费"));
+}
+
+#[tokio::test]
 async fn nothing_public_changes_while_a_warning_is_examined_and_a_confirmed_red_says_what_to_do() {
     let world = World::new().await;
     world.list().await;

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{User, World, app},
+    app::{PASSWORD, TestApp, User, World, app},
     escrow::Bank,
     samples::{GRAB, Line, OPENING, camt},
 };
@@ -103,6 +103,30 @@ async fn a_row_says_what_is_unknown_and_the_figures_once_they_are_known() {
     // Judged anew over the whole history the figures are what they were.
     app().sweep(world.county, "2026-03-18T09:00");
     assert_eq!(world.admin.json(&format!("/escrow/accounts/{id}")).await, account);
+}
+
+#[tokio::test]
+async fn an_account_that_was_emptied_in_a_night_is_empty_whatever_ordinary_weeks_say() {
+    let world = World::new().await;
+    let id = world.account_id().await;
+    owes(&world, "2026-03-16").await;
+    // Four weeks in which 200.00 came in a day, and one night.
+    let from: chrono::NaiveDate = "2026-02-18".parse().unwrap();
+    let mut days: Vec<(String, bool, i64, String)> =
+        (0..27).map(|n| ((from + chrono::Days::new(n)).to_string(), true, 20_000, format!("E{n}"))).collect();
+    world.delivered(camt(&world.account, 0, &lines(&days))).await;
+    let watch = row(&world.admin.page("/b/escrow").await, &world.name);
+    assert!(watch.contains("不会耗尽"), "all of it is there: {watch}");
+    days.push(("2026-03-17".to_owned(), false, 539_000, "E99".to_owned()));
+    world.delivered(camt(&world.account, 0, &lines(&days))).await;
+    let watch = row(&world.admin.page("/b/escrow").await, &world.name);
+    let page = world.admin.page(&format!("/b/escrow/{id}")).await;
+    let file = world.admin.get("/b/escrow/accounts.csv?lang=zh-CN").await.text().await.unwrap();
+    for (place, shown) in [("row", &watch), ("page", &page)] {
+        assert!(shown.contains("已空") && shown.contains("缺 ¥4,790.00"), "{place}: {shown}");
+        assert!(!shown.contains("不会耗尽"), "{place}: {shown}");
+    }
+    assert!(file.contains("已空 缺 ¥4,790.00"), "{file}");
 }
 
 #[tokio::test]
@@ -242,6 +266,34 @@ async fn an_open_page_hears_of_a_changed_balance_though_nothing_is_wrong() {
     assert_eq!(bank.push(&body, "nonce-number-7002", None).await.status(), StatusCode::OK);
     let told = tokio::time::timeout(std::time::Duration::from_secs(10), listening).await.expect("it hears").unwrap();
     assert_eq!(told, 2, "as it was, and once with the news");
+}
+
+#[tokio::test]
+async fn the_country_is_read_from_what_each_sweep_sums_up_and_says_since_when() {
+    // A service of its own, so that its accounts are the country's.
+    let app = TestApp::start(&[]);
+    let world = World::within(&app).await;
+    owes(&world, "2026-03-16").await;
+    world.delivered(camt(&world.account, 340_000, &[("2026-03-17", false, 170_000, "R1")])).await;
+    let add =
+        ["user", "add", "--role", "bureau_admin", "--region", "000000", "--password-stdin", "--second-factor", "off"];
+    app.run(&[&add[..], &["ministry.league"]].concat(), PASSWORD);
+    let ministry = app.sign_in("ministry.league").await;
+    app.sweep(world.county, "2026-03-18T08:30");
+    let page = ministry.page("/b/regions").await;
+    for told in ["1 个监管账户", "汇总于", "08:30", "¥4,800.00", "¥1,700.00", "35.4%", "<b class=\"red\">1</b>"]
+    {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(ministry.page("/b/escrow").await.contains("1 个监管账户"));
+    // What came since is summed up for the province at once, and for the country with the next sweep.
+    world.delivered(camt(&world.account, 170_000, &[("2026-03-18", true, 10_000, "R2")])).await;
+    assert!(ministry.page("/b/regions").await.contains("¥1,700.00"));
+    let province = world.county.number() / 10_000 * 10_000;
+    let below = ministry.page(&format!("/b/regions?of={province}")).await;
+    assert!(below.contains("¥1,800.00") && !below.contains("汇总于"), "{below}");
+    app.sweep(world.county, "2026-03-18T09:30");
+    assert!(ministry.page("/b/regions").await.contains("¥1,800.00"));
 }
 
 #[tokio::test]

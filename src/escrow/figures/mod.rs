@@ -50,6 +50,14 @@ pub struct Figures {
     pub heard_of_on: Option<NaiveDate>,
 }
 
+/// What an institution's other accounts that are not closed hold, with what is on its way between any of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    pub held_fen: i64,
+    /// In less out of the last days of each, the latest last, with the day of the latest.
+    pub flows: Vec<(Vec<i64>, NaiveDate)>,
+}
+
 /// How long the money lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasting {
@@ -57,6 +65,10 @@ pub enum Lasting {
     Unknown,
     /// On balance nothing leaves, or so little that no day can be named.
     Lasts,
+    /// So it is, and what is there does not cover what is owed by so much.
+    Short { lacking_fen: i64 },
+    /// Under a hundredth of what is to be covered is there: so much is not.
+    Empty { lacking_fen: i64 },
     /// Until this day.
     Until(NaiveDate),
 }
@@ -68,13 +80,37 @@ impl Figures {
         share_bp(self.held_fen?.into(), self.needed_fen?.into())
     }
 
-    /// How long the money lasts.
+    /// How long the money lasts. The rate is that of ordinary weeks: of an account that was emptied in a night it says nothing.
     pub fn lasting(&self) -> Lasting {
-        match (self.runoff_on, self.outflow_fen) {
-            (Some(on), _) => Lasting::Until(on),
-            (None, Some(_)) => Lasting::Lasts,
-            (None, None) => Lasting::Unknown,
+        let needed = self.needed_fen.filter(|needed| *needed > 0);
+        let short = needed.zip(self.held_fen).filter(|(needed, held)| held < needed);
+        let lacking_fen = short.map(|(needed, held)| needed.saturating_sub(held));
+        let empty = short.is_some_and(|(needed, held)| i128::from(held) * 100 < i128::from(needed));
+        match (lacking_fen, self.runoff_on, self.outflow_fen) {
+            (Some(lacking_fen), ..) if empty => Lasting::Empty { lacking_fen },
+            (_, Some(on), _) => Lasting::Until(on),
+            (Some(lacking_fen), None, Some(_)) => Lasting::Short { lacking_fen },
+            (None, None, Some(_)) => Lasting::Lasts,
+            (_, None, None) => Lasting::Unknown,
         }
+    }
+
+    /// The same with what the institution's other accounts hold and what is on its way between them.
+    pub fn and(mut self, beside: &Beside) -> Figures {
+        self.held_fen = self.held_fen.map(|held| held.saturating_add(beside.held_fen));
+        if let (Some(own), Some(on)) = (&mut self.flow_fen, self.flow_on) {
+            for (flow, other_on) in &beside.flows {
+                // Both end on a day; the days are counted back from there.
+                let apart = (on - *other_on).num_days();
+                for (back, fen) in (0_i64..).zip(flow.iter().rev()) {
+                    let place = usize::try_from(back + apart).ok().and_then(|back| own.len().checked_sub(back + 1));
+                    if let Some(day) = place.and_then(|place| own.get_mut(place)) {
+                        *day = day.saturating_add(*fen);
+                    }
+                }
+            }
+        }
+        self
     }
 
     /// Days since the last one of which the bank has said anything.
@@ -171,5 +207,57 @@ mod tests {
         let lasting = |outflow_fen, runoff_on| Figures { outflow_fen, runoff_on, ..Figures::default() }.lasting();
         assert_eq!(lasting(Some(5), day), Lasting::Until(day.unwrap()));
         assert_eq!((lasting(Some(-5), None), lasting(None, None)), (Lasting::Lasts, Lasting::Unknown));
+    }
+
+    #[test]
+    fn an_account_that_cannot_pay_what_is_owed_does_not_last() {
+        let (short, empty) =
+            (|lacking_fen| Lasting::Short { lacking_fen }, |lacking_fen| Lasting::Empty { lacking_fen });
+        let day = NaiveDate::from_ymd_opt(2026, 5, 4);
+        for (case, held, needed, runoff_on, expected) in [
+            ("all of it", 10_000, Some(10_000), None, Lasting::Lasts),
+            ("a fen short", 9_999, Some(10_000), None, short(1)),
+            ("a hundredth is left", 100, Some(10_000), None, short(9_900)),
+            ("less than that", 99, Some(10_000), None, empty(9_901)),
+            ("nothing", 0, Some(10_000), None, empty(10_000)),
+            ("overdrawn", -5, Some(10_000), None, empty(10_005)),
+            ("nothing, nothing owed", 0, Some(0), None, Lasting::Lasts),
+            ("nothing, nobody knows", 0, None, None, Lasting::Lasts),
+            ("short, with a day", 9_999, Some(10_000), day, Lasting::Until(day.unwrap())),
+            ("emptied, with a day", 99, Some(10_000), day, empty(9_901)),
+        ] {
+            let figures = Figures {
+                held_fen: Some(held),
+                needed_fen: needed,
+                outflow_fen: Some(-5),
+                runoff_on,
+                ..Figures::default()
+            };
+            assert_eq!(figures.lasting(), expected, "{case}");
+        }
+        let young = Figures { held_fen: Some(9_999), needed_fen: Some(10_000), ..Figures::default() };
+        assert_eq!(young.lasting(), Lasting::Unknown, "no rate is known");
+        assert_eq!(Figures { held_fen: Some(0), ..young }.lasting(), empty(10_000));
+    }
+
+    #[test]
+    fn accounts_of_one_institution_count_together_day_by_day() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let own = Figures {
+            held_fen: Some(70),
+            flow_fen: Some(vec![0, 100, -30]),
+            flow_on: Some(day("2026-03-17")),
+            ..Figures::default()
+        };
+        // 100 left the other one on the 16th; it is not heard of for a day.
+        let beside = Beside { held_fen: 5, flows: vec![(vec![7, 5, -100], day("2026-03-16"))] };
+        let both = own.clone().and(&beside);
+        assert_eq!((both.held_fen, both.flow_fen.as_deref()), (Some(75), Some(&[5, 0, -30][..])));
+        assert_eq!(both.balances(), [100, 105, 105, 75]);
+        let ahead = Beside { held_fen: 0, flows: vec![(vec![1, 2, 4], day("2026-03-18"))] };
+        assert_eq!(own.clone().and(&ahead).flow_fen.unwrap(), [0, 101, -28], "its last day lies beyond");
+        assert_eq!(own.clone().and(&Beside::default()), own);
+        let silent = Figures { held_fen: None, ..own };
+        assert_eq!(silent.and(&beside).held_fen, None, "of the one in use nobody has heard");
     }
 }

@@ -33,7 +33,17 @@ pub fn lasting(lang: Lang, lasting: Lasting, today: NaiveDate) -> (String, Strin
         Lasting::Lasts => {
             (lang.t("不会耗尽", "lasts").to_owned(), lang.t("按近 4 周", "by the last 4 weeks").to_owned())
         }
+        Lasting::Short { lacking_fen } => (lang.t("不够兑付", "short").to_owned(), lacking(lang, lacking_fen)),
+        Lasting::Empty { lacking_fen } => (lang.t("已空", "empty").to_owned(), lacking(lang, lacking_fen)),
         Lasting::Until(on) => (show::day(lang, on, today), days_to(lang, (on - today).num_days())),
+    }
+}
+
+fn lacking(lang: Lang, fen: i64) -> String {
+    let yuan = Fen(fen).yuan();
+    match lang {
+        Lang::Zh => format!("缺 {yuan}"),
+        Lang::En => format!("{yuan} lacking"),
     }
 }
 
@@ -79,6 +89,12 @@ mod tests {
         assert_eq!(until("2026-05-04"), ("5 月 4 日".to_owned(), "47 天后".to_owned()));
         assert_eq!(until("2026-03-18").1, "今天");
         assert_eq!(until("2026-03-16").1, "已过 2 天");
+        let empty = lasting(Lang::Zh, Lasting::Empty { lacking_fen: 990_100 }, today);
+        assert_eq!(empty, ("已空".to_owned(), "缺 ¥9,901.00".to_owned()));
+        assert_eq!(
+            lasting(Lang::En, Lasting::Short { lacking_fen: 1 }, today),
+            ("short".to_owned(), "¥0.01 lacking".to_owned())
+        );
         let said = [None, Some(0), Some(1), Some(12)].map(|days| silent(Lang::En, days));
         assert_eq!(said, ["never", "today", "1 day ago", "12 days ago"]);
     }

@@ -226,7 +226,7 @@ fn without_repeats(entries: Vec<NewEntry>, repeated: &mut [i64]) -> Result<Vec<N
         }
     }
     if !conflicts.is_empty() {
-        return Err(IngestError::Conflict(conflicts));
+        return Err(IngestError::Conflict(None, conflicts));
     }
     if again.is_empty() {
         return Ok(entries);
@@ -439,7 +439,7 @@ pub(super) mod tests {
             Entry { direction: Direction::Credit, ..entry("a", "2026-03-01", 5) },
         ] {
             let refused = collected(vec![entry("a", "2026-03-01", 5), other.clone()]);
-            assert!(matches!(&refused, Err(IngestError::Conflict(pairs)) if pairs.len() == 1), "{other:?}");
+            assert!(matches!(&refused, Err(IngestError::Conflict(_, pairs)) if pairs.len() == 1), "{other:?}");
         }
     }
 

@@ -3,10 +3,16 @@
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-use super::entries::{Conflict, Content};
+use super::{
+    entries::{Conflict, Content},
+    model::Target,
+};
 use crate::{
     db::DbError,
-    escrow::{detector::DetectorError, statement::StatementError},
+    escrow::{
+        detector::DetectorError,
+        statement::{Jump, StatementError},
+    },
     kernel::Fen,
     web::{FieldError, Problem},
 };
@@ -24,20 +30,31 @@ pub enum IngestError {
     NoAccount,
     #[error("the statement is in {0}, not in CNY")]
     Currency(String),
+    /// With the places at which its running balance does not follow, each for its account where that is known.
     #[error("opening balance and entries do not add up to the closing balance")]
-    Unbalanced,
+    Unbalanced(Vec<(Option<Target>, Jump)>),
     #[error("the statement ends before its closing balance")]
     CutOff,
     #[error("some entries are wrong")]
     Invalid(Vec<FieldError>),
     #[error("references that are known with another content")]
-    Conflict(Vec<Conflict>),
+    Conflict(Option<Target>, Vec<Conflict>),
     #[error("the balance does not fit")]
     TooLarge,
     #[error(transparent)]
     Statement(#[from] StatementError),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl IngestError {
+    /// Says of a conflict of which account it is.
+    pub(super) fn of(self, account: Target) -> IngestError {
+        match self {
+            IngestError::Conflict(_, conflicts) => IngestError::Conflict(Some(account), conflicts),
+            other => other,
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for IngestError {
@@ -91,13 +108,17 @@ impl From<IngestError> for Problem {
                 format!("对账单币种是 {currency}。监管账户只收人民币，请换人民币账户的对账单。"),
                 format!("The statement is in {currency}. Escrow accounts are in CNY; send the statement of the CNY account."),
             ),
-            IngestError::Unbalanced => unprocessable(
-                "escrow/unbalanced",
-                "期初余额加减流水不等于期末余额，未入账。请向银行核对；确认无误的，勾选“仍然入账”再传。".to_owned(),
-                "Opening balance and entries do not add up to the closing balance; nothing was kept. Check with the bank; if it is right, \
-                 tick “keep it all the same” and send it again."
-                    .to_owned(),
-            ),
+            IngestError::Unbalanced(jumps) => {
+                let (zh, en) = jumps.first().map(|(_, jump)| first_jump(jump)).unwrap_or_default();
+                unprocessable(
+                    "escrow/unbalanced",
+                    format!("期初余额加减流水不等于期末余额，未入账。{zh}请向银行核对；确认无误的，勾选“仍然入账”再传。"),
+                    format!(
+                        "Opening balance and entries do not add up to the closing balance; nothing was kept. {en}Check with the bank; \
+                         if it is right, tick “keep it all the same” and send it again."
+                    ),
+                )
+            }
             IngestError::CutOff => unprocessable(
                 "escrow/cut-off",
                 "对账单没有期末余额（:62F:），文件可能没有传完，未入账。请向银行要完整的文件；确认就是这样的，勾选“仍然入账”再传。"
@@ -107,7 +128,7 @@ impl From<IngestError> for Problem {
                     .to_owned(),
             ),
             IngestError::Invalid(errors) => Problem::invalid(errors),
-            IngestError::Conflict(conflicts) => conflict(&conflicts),
+            IngestError::Conflict(_, conflicts) => conflict(&conflicts),
             IngestError::TooLarge => unprocessable(
                 "escrow/too-large",
                 "金额过大，余额超出可记录的范围。请核对金额（单位：分）。".to_owned(),
@@ -121,6 +142,17 @@ impl From<IngestError> for Problem {
             IngestError::Db(error) => error.into(),
         }
     }
+}
+
+/// Where the running balance does not follow, in Chinese and in English.
+fn first_jump(jump: &Jump) -> (String, String) {
+    let Jump { bank_ref, path, expected_fen, written_fen, .. } = jump;
+    let (expected, written) = (Fen(*expected_fen).yuan(), Fen(*written_fen).yuan());
+    let place = path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
+    (
+        format!("流水 {bank_ref}{place} 起余额不连续：按上一笔应为 {expected}，文件为 {written}。"),
+        format!("From {bank_ref}{place} on the balance does not follow: {expected} expected, {written} written. "),
+    )
 }
 
 fn conflict(conflicts: &[Conflict]) -> Problem {

@@ -37,7 +37,7 @@ use super::{
     store::{
         accounts::{self, Account, Outcome, Record},
         entries::{self as rows, Owner},
-        orders, pushes, warnings,
+        faults, orders, pushes, warnings,
     },
     transaction::Transaction,
     work::{self, Work},
@@ -209,7 +209,7 @@ async fn take_in(state: &AppState, caller: &Caller, limits: &Limits, large: &Lar
     let written = entering.write(&account, statement_id, &mut news).await?;
     let ended = ended(reading).await?;
     if ended.document.is_unbalanced() && !large.accept_unbalanced {
-        return Err(IngestError::Unbalanced.into());
+        return Err(IngestError::Unbalanced(Vec::new()).into());
     }
     let in_force = chain.on(caller.today());
     let teller = Teller { caller, calendar: &state.calendar, in_force: &in_force, public_url: state.public_url() };
@@ -458,7 +458,8 @@ impl Entering<'_> {
         let (first, last) = (months.first(), months.last().and_then(|month| month.checked_add_months(Months::new(1))));
         let (Some(first), Some(last)) = (first.copied(), last) else { return Err(Stop::NotPlain) };
         let known = orders::known(self.tx, self.tenant(), account).await?;
-        if known.waiting {
+        // It may put right what contradicted the account before.
+        if known.waiting || !faults::open(self.tx, self.tenant(), &[account.id]).await?.is_empty() {
             return Err(Stop::NotPlain);
         }
         let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
@@ -609,6 +610,7 @@ impl Entering<'_> {
             inserted,
             duplicates: 0,
             repeats: Vec::new(),
+            faults_changed: false,
             gap: verdict.gap,
             warnings,
         })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Gap;
 use crate::escrow::{
     detector::{Level, WarningKind},
-    statement::{Direction, Document, Entry, Statement},
+    statement::{Direction, Document, Entry, Jump, Statement},
 };
 
 /// Which account a statement is for.
@@ -33,6 +33,8 @@ pub struct Incoming {
     pub closing_on: Option<NaiveDate>,
     /// Whether its own arithmetic holds.
     pub balanced: Option<bool>,
+    /// Where its running balance does not follow; of a push it is found out when it is taken in.
+    pub jumps: Vec<Jump>,
     pub entries: Vec<Entry>,
 }
 
@@ -48,6 +50,7 @@ impl From<Statement> for Incoming {
             opening_on: statement.opening_on,
             closing_on: statement.closing_on,
             balanced: statement.balanced,
+            jumps: statement.jumps,
             entries: statement.entries,
         }
     }
@@ -123,6 +126,9 @@ pub struct Received {
     /// New entries that say the same as one of another day: the bank may have delivered a day again under another date. And
     /// entries that a line of the same day may hold once more in one sum, where a statement contradicts the books.
     pub repeats: Vec<Repeat>,
+    /// Whether something in it contradicts what came before, or puts such a contradiction right.
+    #[serde(skip)]
+    pub faults_changed: bool,
     /// Warnings that this delivery raised, aggravated or closed.
     pub warnings: Vec<WarningNews>,
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::{
     IngestError,
     entries::{self, Extent, NewEntry},
+    faults::{before, jumps},
     judge,
     judging::learned_late,
     ledger,
@@ -27,7 +28,7 @@ use super::{
     refunds::tells_of_itself,
     store::{
         accounts::{self, Account},
-        entries as rows,
+        entries as rows, faults,
         orders::Known,
         pushes as store, warnings,
     },
@@ -70,7 +71,8 @@ impl Pushed {
         work::admit(caller.actor.role, PUSH)?;
         // A bank's clock may be ahead of ours around midnight; a day further is a mistake.
         let last = caller.today() + Days::new(1);
-        let found = entries::collect(&mut [Incoming { entries, ..Incoming::default() }], &[0], last)?;
+        let found = entries::collect(&mut [Incoming { entries, ..Incoming::default() }], &[0], last)
+            .map_err(|error| error.of(Target::Number(number.clone())))?;
         let repeated = found.repeated.iter().sum();
         Ok(Pushed { caller, number, sha256, entries: Arc::new(found.entries), repeated })
     }
@@ -254,8 +256,11 @@ async fn parts<'p>(
 ) -> Result<Vec<Part<'p>>, IngestError> {
     let ids: Vec<i64> = accounts.iter().map(|account| account.id).collect();
     let institutions: Vec<i64> = accounts.iter().map(|account| account.institution_id).collect();
-    let (beside, mut stored) =
-        try_join!(store::beside(tx, tenant, &ids, &institutions), store::warnings(tx, tenant, &ids))?;
+    let (beside, mut stored, open) = try_join!(
+        store::beside(tx, tenant, &ids, &institutions),
+        store::warnings(tx, tenant, &ids),
+        faults::open(tx, tenant, &ids)
+    )?;
     let mut accounts: HashMap<String, Account> =
         accounts.into_iter().map(|account| (account.account_no.clone(), account)).collect();
     let mut parts = Vec::with_capacity(pushes.len());
@@ -271,8 +276,11 @@ async fn parts<'p>(
         let beside_others = !account.other_ids.is_empty();
         // A payment's entry may tell where a refund went that was paid before.
         let may_tell = beside.known.waiting && beside.known.unsure && pushed.entries.iter().any(|entry| entry.credit);
+        // It may put right what contradicted the account before.
+        let contradicted = open.iter().any(|fault| fault.account == account.id);
         if made
             || may_tell
+            || contradicted
             || beside_others
             || account.entry_count == 0
             || account.detector.is_none()
@@ -322,7 +330,7 @@ async fn sift(
                 Ok(Some(sifted)) => part.duplicates += sifted,
                 Ok(None) => continue,
                 Err(error) => {
-                    answers[part.place] = Some(Err(error));
+                    answers[part.place] = Some(Err(error.of(Target::Id(part.account.id))));
                     continue;
                 }
             }
@@ -356,7 +364,11 @@ async fn follow_on(tx: &Transaction, tenant: i32, parts: &mut Vec<Part<'_>>) -> 
             }
         };
         if after_claims && follows {
-            following.push(part);
+            // Where the bank's balances do not follow, that is kept by the way that takes a push in by itself.
+            let before = before(tx, tenant, &part.account, &part.entries, &[]).await?;
+            if jumps(before, &part.entries).is_empty() {
+                following.push(part);
+            }
         }
     }
     *parts = following;
@@ -385,6 +397,7 @@ impl Part<'_> {
             inserted: self.inserted(),
             duplicates: self.duplicates,
             repeats: Vec::new(),
+            faults_changed: false,
             gap: None,
             warnings,
         }

@@ -157,7 +157,8 @@ fn prepare(
     let mut repeated = vec![0; delivery.statements.len()];
     let mut extents = HashMap::new();
     for (account, places) in accounts {
-        let found = entries::collect(&mut delivery.statements, &places, last)?;
+        let found =
+            entries::collect(&mut delivery.statements, &places, last).map_err(|error| error.of(Target::Id(account)))?;
         places.iter().for_each(|place| repeated[*place] = found.repeated[*place]);
         extents.extend(found.extents);
         batches.push(Batch { account, places, entries: Arc::new(found.entries) });
@@ -223,7 +224,7 @@ fn sift(
         }
         false
     });
-    if conflicts.is_empty() { Ok(()) } else { Err(IngestError::Conflict(conflicts)) }
+    if conflicts.is_empty() { Ok(()) } else { Err(IngestError::Conflict(None, conflicts)) }
 }
 
 /// One delivery under way.
@@ -294,7 +295,9 @@ impl Work<'_> {
         if self.delivery.format == PUSH && account.heard_on < Some(today) {
             accounts::heard(self.tx, self.tenant(), account.id, today).await?;
         }
-        let mut sifted = self.leave_out_known(&account, &mut batch).await?;
+        let open = self.open_faults(account.id, &batch).await?;
+        let sifted = self.leave_out_known(&account, &mut batch).await;
+        let mut sifted = sifted.map_err(|error| error.of(Target::Id(account.id)))?;
         let known = orders::known(self.tx, self.tenant(), &account).await?;
         if !sifted.bettered.is_empty() {
             self.better(&account, known, &mut sifted.bettered).await?;
@@ -335,14 +338,7 @@ impl Work<'_> {
             ))
             .into());
         }
-        repeats.extend(self.batched(&account, &ids, &batch.entries).await?);
-        let another = self.refunds_again(&account, known, &sifted.bettered, &batch.entries).await?;
-        if another {
-            // What was judged rested on it.
-            standing.moved = true;
-            obligations = self.obligations(&account, known).await?;
-        }
-        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
+bo        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
@@ -399,6 +395,7 @@ impl Work<'_> {
             inserted,
             duplicates,
             repeats,
+            faults_changed,
             gap: batch.places.iter().find_map(|place| standing.verdicts.get(place)?.gap),
             warnings: news,
         })

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 pub use self::sums::{Rank, Sums};
@@ -109,6 +110,8 @@ struct League {
     places: Vec<Place>,
     all: Sums,
     rank: Rank,
+    /// When the oldest of the sums was made; `None` where all are of now.
+    summed_at: Option<DateTime<Utc>>,
 }
 
 impl League {
@@ -126,9 +129,14 @@ impl League {
         }
         let rank: Rank = query.sort.parse().unwrap_or_default();
         let county = of.filter(|of| of.level() == Level::County || of.children().is_empty());
+        let mut summed_at = None;
         let mut places = match county {
             Some(county) => townships(store::by_township(conn, county.tenant_id()).await?),
-            None => divisions(of, &store::by_bureau(conn, range).await?),
+            None => {
+                let bureaus = store::by_bureau(conn, range).await?;
+                summed_at = bureaus.summed_at;
+                divisions(of, &bureaus.sums)
+            }
         };
         let all = places.iter().fold(Sums::default(), |all, place| all.plus(place.sums));
         // Places without accounts stand at the end, whatever the order.
@@ -136,7 +144,7 @@ impl League {
             let empty = |place: &Place| place.sums.accounts == 0 && place.sums.red == 0;
             empty(one).cmp(&empty(other)).then(rank.compare(&one.sums, &other.sums))
         });
-        Ok(League { of, trail: of.map(|of| trail(own, of)).unwrap_or_default(), places, all, rank })
+        Ok(League { of, trail: of.map(|of| trail(own, of)).unwrap_or_default(), places, all, rank, summed_at })
     }
 
     fn of_name(&self) -> &'static str {

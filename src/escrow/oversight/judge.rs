@@ -7,8 +7,8 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use super::{
     limits::Limits,
     model::{Alarm, Subject},
-    rules::{self, Break, Feed, Filing, Lacking, Loans, Outside, OverCap, Payment, Refunds},
-    store::{facts, ledger, warnings},
+    rules::{self, Break, Contradiction, Feed, Filing, Forgery, Lacking, Loans, Outside, OverCap, Payment, Refunds},
+    store::{facts, faults, ledger, warnings},
 };
 use crate::{
     db::{DbError, ScopedConn},
@@ -100,6 +100,11 @@ pub async fn of_feeds(
     for (of, place) in facts::breaks(conn).await? {
         breaks.entry(of).or_default().push(place);
     }
+    let faults::Faults { contradictions, forgeries } = faults::open(conn, grounds.now).await?;
+    let mut contradicted: BTreeMap<(i64, i64), Vec<Contradiction>> = BTreeMap::new();
+    for (of, one) in contradictions {
+        contradicted.entry(of).or_default().push(one);
+    }
     // Of an account that is no longer in use, and of a bank without one, nothing is to be said any more.
     for stored in warnings::open(conn).await? {
         let gone = match stored.subject() {
@@ -107,9 +112,19 @@ pub async fn of_feeds(
             Subject::Bank(bank) => feeds.iter().all(|feed| feed.bank != bank),
             Subject::Institution(_) => false,
         };
-        if let (true, Ok(kind)) = (gone, stored.kind.parse()) {
-            judged.put(stored.subject(), kind, None);
+        let subject = stored.subject();
+        let kind = stored.kind.parse();
+        let of_bank = matches!((&subject, &kind), (Subject::Bank(_), Ok(WarningKind::ChainBreak)));
+        if let (true, Ok(kind)) = (gone || of_bank, kind) {
+            judged.put(subject, kind, None);
         }
+    }
+    let mut by_bank: BTreeMap<String, Vec<Forgery>> = BTreeMap::new();
+    for one in forgeries {
+        by_bank.entry(one.bank.clone()).or_default().push(one);
+    }
+    for (bank, forgeries) in by_bank {
+        judged.put(Subject::Bank(bank), WarningKind::ChainBreak, rules::forged(&forgeries));
     }
     for feed in feeds {
         let of = (feed.account, feed.institution);
@@ -119,7 +134,9 @@ pub async fn of_feeds(
         let places = breaks.get(&of).map(Vec::as_slice).unwrap_or_default();
         let nothing = Lacking::default();
         let lacking = lacking.get(&feed.account).unwrap_or(&nothing);
-        for alarm in rules::broken_chain(places, lacking, grounds.calendar) {
+        let mut alarms = rules::broken_chain(places, lacking, grounds.calendar);
+        rules::contradicted(&mut alarms, contradicted.get(&of).map(Vec::as_slice).unwrap_or_default());
+        for alarm in alarms {
             judged.put(subject(), alarm.kind, Some(alarm));
         }
     }

@@ -22,9 +22,10 @@ use crate::{
     escrow::{
         detector::WarningKind,
         filing,
-        ingest::{self, Forecast, IngestError, Received},
+        ingest::{self, Forecast, Forged, IngestError, Received},
+        store::regions,
     },
-    identity::{Actor, Caller},
+    identity::{Actor, Caller, machine::Recognised},
     kernel::clock,
     ledger, policies,
     web::AppState,
@@ -112,6 +113,7 @@ pub async fn sweep_bureau(state: &AppState, tenant: i32, now: DateTime<Utc>) -> 
     tell::digest(&round).await?;
     publish::coverage(&round).await?;
     let mut conn = round.begin().await?;
+    regions::keep(&mut conn, now).await?;
     telling::swept(&mut conn, now).await?;
     conn.commit().await?;
     lock.give_back().await?;
@@ -139,7 +141,35 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
 /// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and
 /// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
 pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
-    let accounts: Vec<i64> = received.iter().map(|part| part.account_id).collect();
+    look_again(state, tenant, received.iter().map(|part| part.account_id).collect(), now).await;
+}
+
+/// What a refused delivery changes: that it contradicts itself or what was kept is kept and told, and nothing else of it.
+pub async fn after_refusal(state: &AppState, caller: &Caller, refusal: &IngestError, file_name: Option<&str>) {
+    if !matches!(refusal, IngestError::Conflict(..) | IngestError::Unbalanced(_)) {
+        return;
+    }
+    match ingest::keep_refused(state, caller, refusal, file_name).await {
+        Ok(accounts) if accounts.is_empty() => {}
+        Ok(accounts) => look_again(state, caller.actor.tenant, accounts, caller.now).await,
+        Err(error) => {
+            tracing::error!(%error, bureau = caller.actor.tenant, "what a refused delivery contradicts could not be kept");
+        }
+    }
+}
+
+/// What a push for an account under a valid key with another signature changes.
+pub async fn after_forgery(state: &AppState, by: &Recognised, account: &str, now: DateTime<Utc>) {
+    let forged = Forged { tenant: by.tenant(), key: by.key(), name: by.name(), account };
+    match ingest::keep_forged(state, forged, now).await {
+        Ok(false) => {}
+        Ok(true) => look_again(state, by.tenant(), Vec::new(), now).await,
+        Err(error) => tracing::error!(%error, bureau = by.tenant(), "a forged push could not be kept"),
+    }
+}
+
+/// Looks over the feeds of some accounts and of the banks.
+async fn look_again(state: &AppState, tenant: i32, accounts: Vec<i64>, now: DateTime<Utc>) {
     let own = state.clone();
     let work = move |waiting: Vec<(Vec<i64>, DateTime<Utc>)>| {
         let state = own.clone();

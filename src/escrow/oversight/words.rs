@@ -22,6 +22,17 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("days_in_between", "其中已报送日之间缺报", "Of them between days that came"),
     ("number_before", "之前的对账单编号", "Number of the statement before"),
     ("number_after", "之后的对账单编号", "Number of the statement after"),
+    ("reference", "银行流水号", "Bank's reference"),
+    ("file_name", "文件", "File"),
+    ("place", "位置", "Place"),
+    ("balance_expected_fen", "按上一笔推算的余额", "Balance expected"),
+    ("balance_written_fen", "文件所写余额", "Balance written"),
+    ("kept_as", "已入账", "Kept as"),
+    ("received_as", "再次报送", "Came again as"),
+    ("key_id", "密钥", "Key"),
+    ("key_name", "密钥用途", "Whose key"),
+    ("account_tail", "报送账户尾号", "Account, last digits"),
+    ("last_on", "最近一次", "Last on"),
     ("places", "不衔接之处", "Places that do not connect"),
     ("since_on", "应备案起算日", "To be filed from"),
     ("due_on", "备案期限", "To be filed by"),
@@ -65,6 +76,16 @@ pub fn formula(written: &str) -> Option<(&'static str, &'static str)> {
         }
         "opening_fen != closing_fen of the bank day before" => {
             ("期初余额 ≠ 前一银行工作日期末余额", "opening balance ≠ closing balance of the bank day before")
+        }
+        "balance after an entry != balance before + amount" => {
+            ("本笔之后余额 ≠ 上一笔余额 ± 本笔金额", "balance after an entry ≠ balance before ± amount")
+        }
+        "a reference that is kept came with other content" => (
+            "同一流水号再次报送，日期、方向或金额不同",
+            "a reference came again with another date, direction or amount",
+        ),
+        "the signature of a push is not that of its key" => {
+            ("报送签名与所用密钥不符", "the signature of a push is not that of its key")
         }
         "fees_fen > 0 without an agreement" => ("没有协议而已收费", "fees were taken without an agreement"),
         "workdays without an agreement > threshold" => {
@@ -145,11 +166,39 @@ pub fn claim(lang: Lang, kind: &str, evidence: &Value) -> Option<String> {
                 format!("Number {before} is followed by number {after}: {} statements are missing", number("value")?),
             )
         }
+        WarningKind::StatementGap if text("kept_as").is_some() => {
+            let (reference, kept, came) = (text("reference")?, text("kept_as")?, text("received_as")?);
+            (
+                format!("流水号 {reference} 已入账为 {kept}，又报送为 {came}"),
+                format!("The reference {reference} is kept as {kept} and came again as {came}"),
+            )
+        }
         WarningKind::StatementGap => {
             let (after, before, fen) = (text("gap_after")?, text("gap_before")?, yuan("value")?);
             (
                 format!("{after} 至 {before} 之间缺对账单，余额相差 {fen}"),
                 format!("Statements between {after} and {before} are missing, {fen} in all"),
+            )
+        }
+        WarningKind::ChainBreak if text("key_id").is_some() => {
+            let (name, tail) = (text("key_name")?, text("account_tail")?);
+            (
+                format!("以“{name}”的密钥为尾号 {tail} 的账户报送，签名不符，未入账"),
+                format!(
+                    "A push for the account ending in {tail} under the key of {name} was not signed by it; nothing was kept"
+                ),
+            )
+        }
+        WarningKind::ChainBreak if number("balance_written_fen").is_some() => {
+            let (reference, file) = (text("reference")?, text("file_name")?);
+            let (expected, written) = (yuan("balance_expected_fen")?, yuan("balance_written_fen")?);
+            let place = |lang| text("place").map(|place| format!(" {}", place_in(lang, place))).unwrap_or_default();
+            (
+                format!("{file}{} 流水 {reference} 之后余额应为 {expected}，所写为 {written}", place(Lang::Zh)),
+                format!(
+                    "{file}{}: after {reference} the balance should be {expected}, and {written} is written",
+                    place(Lang::En)
+                ),
             )
         }
         WarningKind::ChainBreak => {
@@ -231,6 +280,7 @@ pub fn counted(lang: Lang, number: i64, unit: &str) -> Option<String> {
         "bank_days" => ("个银行工作日", "bank days"),
         "workdays" => ("个工作日", "workdays"),
         "refunds" => ("单", "refunds"),
+        "keys" => ("个密钥", "keys"),
         "statements" => ("份", "statements"),
         "orders" => ("单", "orders"),
         "pupils" => ("名", "pupils"),
@@ -240,9 +290,26 @@ pub fn counted(lang: Lang, number: i64, unit: &str) -> Option<String> {
     Some(format!("{number} {}", lang.t(zh, en)))
 }
 
+/// A place in a file as people say it.
+fn place_in(lang: Lang, place: &str) -> String {
+    let row = |text: &str| text.parse::<u64>().ok();
+    let zh = match place.strip_prefix("line ").and_then(row) {
+        Some(line) => Some(format!("第 {line} 行")),
+        None => place
+            .strip_prefix("sheet ")
+            .and_then(|rest| rest.rsplit_once(", row "))
+            .and_then(|(sheet, line)| Some(format!("工作表“{sheet}”第 {} 行", row(line)?))),
+    };
+    match (lang, zh) {
+        (Lang::Zh, Some(zh)) => zh,
+        _ => place.to_owned(),
+    }
+}
+
 /// A value that is a word of the evidence.
 pub fn said(lang: Lang, field: &str, value: &Value) -> Option<String> {
     match (field, value) {
+        ("place", Value::String(place)) => Some(place_in(lang, place)),
         ("side", _) => Some(lang.t("缴费订单", "payments of families").to_owned()),
         (_, Value::Bool(yes)) => Some(if *yes { lang.t("是", "yes") } else { lang.t("否", "no") }.to_owned()),
         _ => None,
@@ -259,6 +326,7 @@ mod tests {
     #[test]
     fn every_field_and_formula_of_the_rules_has_words() {
         let rules = concat!(
+            include_str!("rules/contradictions.rs"),
             include_str!("rules/feed.rs"),
             include_str!("rules/filing.rs"),
             include_str!("rules/orders.rs"),
@@ -283,6 +351,9 @@ mod tests {
                 "bank day before",
                 "statement covers",
                 "before + 1",
+                "before + amount",
+                "other content",
+                "of its key",
                 "floor)",
             ]
             .iter()

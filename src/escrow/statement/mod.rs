@@ -27,7 +27,9 @@ pub use detect::looks_like_xml;
 pub use error::{Place, StatementError};
 pub use flowing::{Flowing, NotPlain};
 pub use layout::{ColumnRole, LAYOUT_COLUMNS_MAX, Layout, LayoutColumn, LayoutError};
-pub use model::{AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, Limits, Note, RefSource, Skipped, Statement};
+pub use model::{
+    AMOUNT_FEN_LIMIT, Direction, Document, Entry, Format, JUMPS_MAX, Jump, Limits, Note, RefSource, Skipped, Statement,
+};
 pub use read::{File, Member, Peek, members, parse, parse_file, peek};
 pub use settle::is_synthetic;
 pub use table::TableFlow;

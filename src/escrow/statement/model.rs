@@ -153,6 +153,21 @@ pub struct Note {
     pub message_en: String,
 }
 
+/// A line whose balance is not that of the line before and its own amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jump {
+    pub bank_ref: String,
+    pub booked_on: NaiveDate,
+    /// Where in the file; `None` in a push.
+    pub path: Option<String>,
+    /// What the line before and the amount come to.
+    pub expected_fen: i64,
+    pub written_fen: i64,
+}
+
+/// Jumps told of one statement or push.
+pub const JUMPS_MAX: usize = 20;
+
 /// The entries of one account in one currency over one period.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Statement {
@@ -172,6 +187,9 @@ pub struct Statement {
     pub balanced: Option<bool>,
     pub skipped: Skipped,
     pub notes: Vec<Note>,
+    /// Where its running balance does not follow, the first [`JUMPS_MAX`] of them; no part of what `parse statement` prints.
+    #[serde(skip)]
+    pub jumps: Vec<Jump>,
     pub entries: Vec<Entry>,
 }
 

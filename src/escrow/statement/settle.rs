@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     error::Place,
-    model::{Entry, Note, RefSource, Statement},
+    model::{Entry, JUMPS_MAX, Jump, Note, RefSource, Statement},
 };
 use crate::escrow::distinct::all_differ;
 
@@ -294,6 +294,7 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
         .map(|(entry, _)| entry.bank_ref.clone())
         .collect();
     let mut at = 0;
+    let mut before = draft.statement.opening_fen;
     entries.retain_mut(|entry| {
         let (verdict, line) = (verdicts[at], draft.lines[at]);
         at += 1;
@@ -317,6 +318,15 @@ fn finish(mut draft: Draft, verdicts: &[Verdict]) -> Statement {
             while !taken.insert(entry.bank_ref.clone()) {
                 entry.bank_ref.push_str("#2");
             }
+        }
+        let after = before.and_then(|before| before.checked_add(entry.effect_fen())).zip(entry.balance_after_fen);
+        before = entry.balance_after_fen;
+        if let Some((expected_fen, written_fen)) = after.filter(|(expected, written)| expected != written)
+            && draft.statement.jumps.len() < JUMPS_MAX
+        {
+            let path = Some(draft.place(line.number).to_string());
+            let (bank_ref, booked_on) = (entry.bank_ref.clone(), entry.booked_on);
+            draft.statement.jumps.push(Jump { bank_ref, booked_on, path, expected_fen, written_fen });
         }
         true
     });

@@ -174,28 +174,6 @@ pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<V
     .await?)
 }
 
-/// How many accounts a range has, what is in them, and to which day the bank's data reach.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Extent {
-    #[diesel(sql_type = BigInt)]
-    pub accounts: i64,
-    #[diesel(sql_type = BigInt)]
-    pub balance_fen: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    pub latest: Option<DateTime<Utc>>,
-}
-
-/// The extent of a range.
-pub async fn extent(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Extent, DbError> {
-    Ok(sql_query(
-        "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status <> 'closed'",
-    )
-    .bind::<Integer, _>(lo)
-    .bind::<Integer, _>(hi)
-    .get_result(conn.sql())
-    .await?)
-}
-
 /// Whose account is filed.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Holder {

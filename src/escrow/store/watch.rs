@@ -1,15 +1,18 @@
 //! SQL of the accounts as the watch page and the league show them. Each statement goes by an index within the range asked for.
 
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Integer, Text},
+    sql_types::{Array, BigInt, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use super::accounts::FIGURES;
 use crate::{
     db::{DbError, ScopedConn},
-    escrow::figures::Figures,
+    escrow::figures::{Beside, Figures},
 };
 
 /// An account in use with its figures.
@@ -52,6 +55,50 @@ pub async fn of_institutions(conn: &mut ScopedConn, institutions: &[(i32, i64)])
     .bind::<Array<BigInt>, _>(ids)
     .load(conn.sql())
     .await?)
+}
+
+#[derive(QueryableByName)]
+struct Other {
+    #[diesel(sql_type = Integer)]
+    tenant_id: i32,
+    #[diesel(sql_type = BigInt)]
+    institution_id: i64,
+    #[diesel(sql_type = BigInt)]
+    held_fen: i64,
+    #[diesel(sql_type = Nullable<Array<BigInt>>)]
+    flow_fen: Option<Vec<i64>>,
+    #[diesel(sql_type = Nullable<Date>)]
+    flow_on: Option<NaiveDate>,
+}
+
+/// Adds to each account what the institution's other accounts hold, and what is on its way between them, while one takes the place
+/// of another. Looks at the institutions of these accounts alone.
+pub async fn put_together(conn: &mut ScopedConn, holdings: Vec<Holding>) -> Result<Vec<Holding>, DbError> {
+    let (tenants, ids): (Vec<i32>, Vec<i64>) = holdings.iter().map(|one| (one.tenant_id, one.institution_id)).unzip();
+    let rows: Vec<Other> = sql_query(
+        "WITH asked AS (SELECT DISTINCT * FROM unnest($1::int[], $2::bigint[]) AS asked (tenant_id, institution_id)) \
+         SELECT o.tenant_id, o.institution_id, o.balance_fen AS held_fen, o.flow_fen, o.flow_on FROM asked \
+         CROSS JOIN LATERAL (SELECT * FROM escrow_accounts o WHERE o.tenant_id = asked.tenant_id \
+           AND o.institution_id = asked.institution_id AND o.status IN ('upcoming', 'emptying') OFFSET 0) o \
+         UNION ALL SELECT t.tenant_id, t.institution_id, t.amount_fen, NULL, NULL FROM asked \
+         CROSS JOIN LATERAL (SELECT * FROM own_transfers t WHERE t.tenant_id = asked.tenant_id \
+           AND t.institution_id = asked.institution_id AND t.state = 'under_way' OFFSET 0) t",
+    )
+    .bind::<Array<Integer>, _>(tenants)
+    .bind::<Array<BigInt>, _>(ids)
+    .load(conn.sql())
+    .await?;
+    let mut beside: BTreeMap<(i32, i64), Beside> = BTreeMap::new();
+    for row in rows {
+        let all = beside.entry((row.tenant_id, row.institution_id)).or_default();
+        all.held_fen = all.held_fen.saturating_add(row.held_fen);
+        all.flows.extend(row.flow_fen.zip(row.flow_on));
+    }
+    let together = |holding: Holding| match beside.get(&(holding.tenant_id, holding.institution_id)) {
+        Some(others) => Holding { figures: holding.figures.and(others), ..holding },
+        None => holding,
+    };
+    Ok(holdings.into_iter().map(together).collect())
 }
 
 /// Accounts in use of a range whose institutions have no open warning, in order of bureau and id, after `place`. `text` is part of the

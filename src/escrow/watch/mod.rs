@@ -22,7 +22,7 @@ use super::{
     pages,
     reach::reach,
     store::{
-        accounts::{self, Extent},
+        regions::{self, Extent},
         warnings,
         watch::{self as store, Holding},
     },
@@ -95,6 +95,7 @@ impl Watch {
         let institutions: BTreeSet<(i32, i64)> = warned.iter().filter_map(own).collect();
         let institutions: Vec<(i32, i64)> = institutions.into_iter().collect();
         let holdings = store::of_institutions(conn, &institutions).await?;
+        let holdings = store::put_together(conn, holdings).await?;
         let handled_by = may(caller.actor.role, Action::HandleWarning).then_some(tenant);
         let mut rows = Row::warned(warned, &holdings, handled_by, (calendar, caller.today()));
         let warned = rows.len();
@@ -107,7 +108,7 @@ impl Watch {
                 let last = quiet.last().map_or(place, |last: &Holding| (last.tenant_id, last.id));
                 next = Some(format!("/b/escrow?{}", query.going_on(Some(last))));
             }
-            rows.extend(quiet.into_iter().map(Row::quiet));
+            rows.extend(store::put_together(conn, quiet).await?.into_iter().map(Row::quiet));
         }
         Ok(Watch {
             counters: counters(&counts, query, &in_force),
@@ -180,7 +181,7 @@ pub(super) async fn page(
     let range = reach(&caller, query.of()).ok_or_else(Problem::not_found)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let watch = Watch::read(&mut conn, &query, &caller, &state.calendar).await?;
-    let extent = accounts::extent(&mut conn, range).await?;
+    let extent = regions::extent(&mut conn, range).await?;
     conn.commit().await?;
     let here = &watch.here;
     let (events, file) = (format!("/b/escrow/events?{here}"), format!("/b/escrow/accounts.csv?{here}"));

@@ -43,6 +43,9 @@ pub struct Signed<'a> {
 pub enum SignatureError {
     #[error("the key, the signature or the timestamp is not right")]
     Refused,
+    /// The key is valid, and the signature is not its.
+    #[error("the key, the signature or the timestamp is not right")]
+    Forged(Box<Recognised>),
     #[error("a nonce has 16 to 64 characters")]
     NonceShape,
     #[error("the nonce has been used; sign each request with a new one")]
@@ -75,6 +78,42 @@ pub struct Recognised {
     secrets: Vec<Vec<u8>>,
 }
 
+impl Recognised {
+    /// The bureau whose key it is.
+    pub fn tenant(&self) -> i32 {
+        self.tenant
+    }
+
+    /// The name of the key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whose system it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The role of the key.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What the key may do, of what its role may.
+    pub fn actions(&self) -> Vec<Action> {
+        self.scopes.iter().map(|scope| scope.action()).collect()
+    }
+
+    /// Whether the key is for this escrow account; its number as accounts are compared.
+    pub fn reaches(&self, account: &str) -> bool {
+        reaches(self.accounts.as_deref(), account)
+    }
+}
+
+fn reaches(accounts: Option<&[String]>, account: &str) -> bool {
+    accounts.is_none_or(|accounts| accounts.iter().any(|own| own == account))
+}
+
 /// Who signed a request, and what the key is for.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -91,7 +130,7 @@ impl Machine {
 
     /// Whether the key is for this escrow account; its number as accounts are compared.
     pub fn reaches(&self, account: &str) -> bool {
-        self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|own| own == account))
+        reaches(self.accounts.as_deref(), account)
     }
 }
 
@@ -141,7 +180,7 @@ pub async fn authenticate(
         right | bool::from(expected.as_bytes().ct_eq(request.signature.as_bytes()))
     });
     if !right {
-        return Err(SignatureError::Refused);
+        return Err(SignatureError::Forged(Box::new(recognised)));
     }
     let Recognised { tenant, key, .. } = &recognised;
     let used = nonces::Nonce { tenant: *tenant, key: key.clone(), nonce: nonce.to_owned() };

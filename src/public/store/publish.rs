@@ -133,8 +133,8 @@ pub(super) async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Resul
                   WHERE c.tenant_id = i.tenant_id AND c.institution_id = i.id AND c.status = 'approved') AS filings, \
                 CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('bank', a.bank, 'account_no', a.account_no, \
                      'account_name', a.account_name, 'mode', a.mode, 'branches', a.branches) \
-                     || CASE WHEN v.held_on IS NULL THEN '{}' ELSE jsonb_build_object('coverage', \
-                          jsonb_build_object('share_bp', v.share_bp, 'on', v.held_on)) END END AS account, \
+                     || CASE WHEN v.held_on IS NULL THEN '{}' ELSE jsonb_build_object('coverage', jsonb_build_object('share_bp', v.share_bp, \
+                          'on', v.held_on, 'of', CASE v.mode WHEN 'risk_deposit' THEN 'fees_of_3_months' END)) END END AS account, \
                 (SELECT jsonb_build_object('from', n.in_use_from, 'bank', n.bank, 'account_no', n.account_no, \
                      'account_name', n.account_name, 'mode', n.mode, 'branches', n.branches) FROM escrow_accounts n \
                   WHERE n.tenant_id = i.tenant_id AND n.institution_id = i.id AND n.status = 'upcoming') AS next_account, \
@@ -144,7 +144,7 @@ pub(super) async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Resul
            LEFT JOIN escrow_accounts a ON a.tenant_id = i.tenant_id AND a.id = \
                 (SELECT max(e.id) FROM escrow_accounts e \
                   WHERE e.tenant_id = i.tenant_id AND e.institution_id = i.id AND e.status = 'active') \
-           LEFT JOIN published_coverage v ON v.tenant_id = i.tenant_id AND v.institution_id = i.id \
+           LEFT JOIN published_coverage v ON v.tenant_id = i.tenant_id AND v.institution_id = i.id AND v.mode = a.mode \
           WHERE i.tenant_id = $1 AND i.id = ANY($2)",
     )
     .bind::<Integer, _>(conn.tenant())

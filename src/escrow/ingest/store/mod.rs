@@ -2,6 +2,7 @@
 
 pub(super) mod accounts;
 pub(super) mod entries;
+pub(super) mod faults;
 pub(super) mod forecasts;
 pub(super) mod histories;
 pub(super) mod orders;

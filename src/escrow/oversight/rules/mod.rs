@@ -1,5 +1,6 @@
 //! Pure rules of the oversight (domain-rules §5.4): facts in, alarms out; then what becomes of a warning over time.
 
+mod contradictions;
 mod coverage;
 mod covered;
 mod feed;
@@ -11,6 +12,7 @@ mod refunds;
 mod statements;
 mod telling;
 
+pub use contradictions::{Contradiction, Contradicts, Forgery, Version, contradicted, forged};
 pub use coverage::{Held, Published, published};
 pub use covered::{Skipped, Span, due, skipped, uncovered};
 pub use feed::{Feed, feed_silent};

@@ -2,6 +2,7 @@
 
 pub mod coverage;
 pub mod facts;
+pub mod faults;
 pub mod ledger;
 pub mod sms;
 pub mod telling;
