@@ -55,6 +55,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
     routes.extend(crate::complaints::pages::routes());
+    routes.extend(crate::complaints::api::routes());
     routes.extend(crate::proof::pages::routes());
     routes.extend(crate::ledger::api::routes());
     routes.extend(crate::ledger::refunds::api::routes());
