@@ -71,6 +71,7 @@ pub fn desks() -> Desks {
     Desks::new(vec![
         Arc::new(crate::lists::ListDesk),
         Arc::new(crate::escrow::WarningDesk),
+        Arc::new(crate::escrow::PayeeDesk),
         Arc::new(crate::escrow::RedDesk),
         Arc::new(crate::policies::PolicyDesk),
     ])

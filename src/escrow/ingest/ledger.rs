@@ -63,10 +63,7 @@ impl Work<'_> {
         if orders.is_empty() && payments.is_empty() {
             return Ok(());
         }
-        let is_payee = |number: &str| {
-            let digests = self.vault.digests::<AccountNumber>(number);
-            account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
-        };
+        let is_payee = |number: &str, on| account.is_payee(&self.vault, number, on);
         let has_hash = |number: &str, hash: &[u8]| {
             self.vault.digests::<AccountNumber>(number).iter().any(|digest| digest.as_slice() == hash)
         };
