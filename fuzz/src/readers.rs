@@ -139,7 +139,10 @@ fn agrees_with_itself(document: &Document) {
         assert_eq!(statement.balanced, balanced(statement));
     }
     let text = serde_json::to_string(document).expect("a document is JSON");
-    assert_eq!(serde_json::from_str::<Document>(&text).ok().as_ref(), Some(document), "as written, so read back");
+    let mut printed = document.clone();
+    // The one thing that is not printed.
+    printed.statements.iter_mut().for_each(|statement| statement.number = None);
+    assert_eq!(serde_json::from_str::<Document>(&text).ok(), Some(printed), "as written, so read back");
 }
 
 fn balanced(statement: &Statement) -> Option<bool> {

@@ -9,7 +9,7 @@ use crate::{
     app::{HEADER, World, app, credit_code, row},
     chromium::Browser,
     looks::check,
-    samples::{GRAB, OPENING, camt},
+    samples::{OPENING, camt},
     story::accessible,
 };
 
@@ -61,7 +61,9 @@ async fn deliver(world: &World, account: &str, text: String) {
 async fn an_officer_goes_through_the_wall_by_keys() {
     let world = World::new().await;
     let accounts = neighbours(&world).await;
-    world.delivered(camt(&world.account, OPENING, &GRAB)).await;
+    // Over a third, and less than what needs an order: orange.
+    let orange = [("2026-03-17", false, 3_600_000, "O1")];
+    world.delivered(camt(&world.account, 10_000_000, &orange)).await;
     deliver(&world, &accounts[0], camt(&accounts[0], OPENING, &[("2026-03-17", false, 30_000_000, "R1")])).await;
     let browser = Browser::open(1280).await;
     browser.sign_in(&world.admin).await;
