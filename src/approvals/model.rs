@@ -37,6 +37,8 @@ pub enum Kind {
     ChangePolicy,
     /// 机构转为红色预警
     TurnRed,
+    /// 变更划拨收款账户
+    ChangePayee,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Kind::CloseWarning => ("办结预警", "Close a warning"),
             Kind::ChangePolicy => ("调整政策参数", "Change a policy"),
             Kind::TurnRed => ("机构转为红色预警", "Turn an institution red"),
+            Kind::ChangePayee => ("变更划拨收款账户", "Change where releases go"),
         }
     }
 }

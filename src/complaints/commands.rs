@@ -27,6 +27,35 @@ fn allowed(caller: &Caller) -> Result<(), ComplaintError> {
     if may(caller.actor.role, Action::HandleComplaint) { Ok(()) } else { Err(ComplaintError::Forbidden) }
 }
 
+/// A complaint as told, not yet checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub credit_code: &'a str,
+    pub kind: &'a str,
+    pub received_on: &'a str,
+    /// In fen; `Some(Err)` for what is no amount.
+    pub amount: Option<Result<i64, ()>>,
+    pub personal_payee: bool,
+    pub phone: &'a str,
+    pub note: &'a str,
+}
+
+impl<'a> Told<'a> {
+    /// As a form has it.
+    pub fn of(form: &'a SafeForm) -> Told<'a> {
+        let amount = form.get("amount");
+        Told {
+            credit_code: form.get("credit_code"),
+            kind: form.get("kind"),
+            received_on: form.get("received_on"),
+            amount: (!amount.is_empty()).then(|| amount.parse::<Fen>().map(|fen| fen.0).map_err(drop)),
+            personal_payee: form.get("personal_payee") == "yes",
+            phone: form.get("phone"),
+            note: form.get("note"),
+        }
+    }
+}
+
 /// A complaint whose fields are right.
 struct Checked {
     credit_code: CreditCode,
@@ -37,10 +66,10 @@ struct Checked {
     note: String,
 }
 
-fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> {
+fn check(told: &Told<'_>, today: NaiveDate) -> Result<Checked, Vec<FieldError>> {
     let mut errors = Vec::new();
     let mut wrong = |path: &str, zh: &str, en: &str| errors.push(FieldError::new(path, path, zh, en));
-    let credit_code = form.get("credit_code").parse::<CreditCode>().ok();
+    let credit_code = told.credit_code.parse::<CreditCode>().ok();
     if credit_code.is_none() {
         wrong(
             "credit_code",
@@ -48,11 +77,11 @@ fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> 
             "not a valid unified social credit code of 18 characters",
         );
     }
-    let kind = form.get("kind").parse::<Kind>().ok();
+    let kind = told.kind.parse::<Kind>().ok();
     if kind.is_none() {
         wrong("kind", "请选择投诉的事项", "choose what it is about");
     }
-    let received_on = form.get("received_on").parse::<NaiveDate>().ok().filter(|day| *day <= today);
+    let received_on = told.received_on.parse::<NaiveDate>().ok().filter(|day| *day <= today);
     if received_on.is_none() {
         wrong(
             "received_on",
@@ -60,9 +89,9 @@ fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> 
             "give the day on which it was received, today at the latest",
         );
     }
-    let amount = match form.get("amount") {
-        "" => Some(None),
-        text => text.parse::<Fen>().ok().map(|fen| fen.0).filter(|fen| (1..=AMOUNT_MAX).contains(fen)).map(Some),
+    let amount = match told.amount {
+        None => Some(None),
+        Some(amount) => amount.ok().filter(|fen| (1..=AMOUNT_MAX).contains(fen)).map(Some),
     };
     if amount.is_none() {
         wrong(
@@ -71,7 +100,7 @@ fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> 
             "an amount above 0, of 1,000,000.00 at most",
         );
     }
-    let phone = match (form.get("phone"), Phone::normal(form.get("phone")).as_slice()) {
+    let phone = match (told.phone, Phone::normal(told.phone).as_slice()) {
         ("", _) => Some(None),
         (_, [one]) if (7..=12).contains(&one.len()) => Some(Some(Private::<Phone>::new(one.clone()))),
         _ => None,
@@ -79,7 +108,7 @@ fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> 
     if phone.is_none() {
         wrong("phone", "请填写一个电话号码；匿名投诉请留空", "give one telephone number, or none for an anonymous one");
     }
-    let note = form.get("note");
+    let note = told.note;
     if note.chars().count() > TEXT_MAX {
         wrong("note", "不超过 1000 字", "1000 characters at most");
     }
@@ -92,9 +121,9 @@ fn check(form: &SafeForm, today: NaiveDate) -> Result<Checked, Vec<FieldError>> 
 }
 
 /// Records what a family told the bureau; the complaint's number. One family is counted once, however often it calls.
-pub(super) async fn record(state: &AppState, caller: &Caller, form: &SafeForm) -> Result<i64, ComplaintError> {
+pub(super) async fn record(state: &AppState, caller: &Caller, told: &Told<'_>) -> Result<i64, ComplaintError> {
     allowed(caller)?;
-    let checked = check(form, caller.today()).map_err(ComplaintError::Invalid)?;
+    let checked = check(told, caller.today()).map_err(ComplaintError::Invalid)?;
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let Some(institution) = store::institution(&mut conn, checked.credit_code.as_str()).await? else {
         let (zh, en) =
@@ -106,7 +135,7 @@ pub(super) async fn record(state: &AppState, caller: &Caller, form: &SafeForm) -
         kind: checked.kind,
         received_on: checked.received_on,
         amount_fen: checked.amount_fen,
-        personal_payee: checked.kind == Kind::OutsideEscrow && form.get("personal_payee") == "yes",
+        personal_payee: checked.kind == Kind::OutsideEscrow && told.personal_payee,
         phone: checked.phone.as_ref(),
         note: &checked.note,
     };

@@ -3,6 +3,7 @@
 //!
 //! The institution reads none of it. Not here: filing a complaint on the public pages, its number and its clocks.
 
+pub mod api;
 mod commands;
 mod error;
 pub mod model;

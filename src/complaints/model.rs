@@ -1,7 +1,7 @@
 //! What a complaint is.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::kernel::{Private, private::Phone};
 
@@ -13,6 +13,7 @@ use crate::kernel::{Private, private::Phone};
     PartialEq,
     Eq,
     Serialize,
+    Deserialize,
     strum::Display,
     strum::EnumString,
     strum::EnumIter,
@@ -38,7 +39,9 @@ impl Kind {
 }
 
 /// Where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::Display, strum::EnumString, strum::IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {

@@ -5,7 +5,7 @@ use askama::Template;
 use strum::IntoEnumIterator;
 
 use super::{
-    commands,
+    commands::{self, Told},
     error::ComplaintError,
     model::{Complaint, Kind, State as Standing},
     store,
@@ -154,7 +154,7 @@ async fn render(
 
 /// POST /b/complaints
 async fn record(request: HttpRequest, state: State, caller: Caller, form: SafeForm) -> Result<HttpResponse, Problem> {
-    match commands::record(&state, &caller, &form).await {
+    match commands::record(&state, &caller, &Told::of(&form)).await {
         Ok(_) => Ok(see_other("/b/complaints?done=recorded")),
         Err(ComplaintError::Invalid(errors)) => render(&request, &state, &caller, (&form, None, &errors)).await,
         Err(error) => Err(error.into()),

@@ -149,19 +149,58 @@ impl Row {
     }
 }
 
+const COMPLAINT: &str = "SELECT k.tenant_id, k.id, i.name AS institution, i.credit_code, k.kind, k.received_on, k.amount_fen, \
+     k.personal_payee, k.phone_sealed, k.note_sealed, k.state, k.settled_reason, k.settled_by, k.recorded_by, k.recorded_at \
+     FROM complaints k JOIN institutions i ON i.tenant_id = k.tenant_id AND i.id = k.institution_id WHERE k.tenant_id = $1";
+
 /// The latest complaints of the own bureau, those to be verified first.
 pub async fn latest(conn: &mut ScopedConn, limit: i64) -> Result<Vec<Complaint>, DbError> {
-    let rows: Vec<Row> = sql_query(
-        "SELECT k.tenant_id, k.id, i.name AS institution, i.credit_code, k.kind, k.received_on, k.amount_fen, k.personal_payee, \
-         k.phone_sealed, k.note_sealed, k.state, k.settled_reason, k.settled_by, k.recorded_by, k.recorded_at FROM complaints k \
-         JOIN institutions i ON i.tenant_id = k.tenant_id AND i.id = k.institution_id WHERE k.tenant_id = $1 \
-         ORDER BY k.state = 'received' DESC, k.id DESC LIMIT $2",
-    )
+    let rows: Vec<Row> = sql_query(format!("{COMPLAINT} ORDER BY k.state = 'received' DESC, k.id DESC LIMIT $2"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(limit)
+        .load(conn.sql())
+        .await?;
+    rows.into_iter().map(|row| row.open(conn)).collect()
+}
+
+/// Which complaints a list holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    pub credit_code: Option<&'a str>,
+    pub kind: Option<Kind>,
+    pub state: Option<State>,
+}
+
+/// Complaints of the own bureau, the newest first, older than the one with the number `before` (0: from the newest).
+pub async fn list(
+    conn: &mut ScopedConn,
+    filter: &Filter<'_>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Complaint>, DbError> {
+    let rows: Vec<Row> = sql_query(format!(
+        "{COMPLAINT} AND ($2::text IS NULL OR i.credit_code = $2) AND ($3::text IS NULL OR k.kind = $3) \
+         AND ($4::text IS NULL OR k.state = $4) AND ($5 = 0 OR k.id < $5) ORDER BY k.id DESC LIMIT $6"
+    ))
     .bind::<Integer, _>(conn.tenant())
+    .bind::<Nullable<Text>, _>(filter.credit_code)
+    .bind::<Nullable<Text>, _>(filter.kind.map(<&str>::from))
+    .bind::<Nullable<Text>, _>(filter.state.map(<&str>::from))
+    .bind::<BigInt, _>(before)
     .bind::<BigInt, _>(limit)
     .load(conn.sql())
     .await?;
     rows.into_iter().map(|row| row.open(conn)).collect()
+}
+
+/// One complaint of the own bureau.
+pub async fn complaint(conn: &mut ScopedConn, id: i64) -> Result<Option<Complaint>, DbError> {
+    let rows: Vec<Row> = sql_query(format!("{COMPLAINT} AND k.id = $2"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<BigInt, _>(id)
+        .load(conn.sql())
+        .await?;
+    rows.into_iter().next().map(|row| row.open(conn)).transpose()
 }
 
 /// Locks a complaint of the own bureau; where it stands.

@@ -54,6 +54,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/v1/warnings/{id}", Access::May(ReadEscrow), || web::get().to(read_warning)),
         Route::post("/api/v1/warnings/{id}/actions", Access::May(AnswerWarning), || web::post().to(act)),
     ];
+    routes.extend(filing::amend::api::routes());
     routes.extend(api_policy::routes());
     routes.extend(evidence::api::routes());
     routes.extend(oversight::webhook::api::routes());

@@ -30,6 +30,16 @@ pub enum EscrowError {
     NotWithdrawn,
     #[error("the account is filed otherwise")]
     Differs(Vec<Differing>),
+    #[error("the account is not filed whole, or is closed")]
+    NotAmendable,
+    #[error("a change of the account's filing waits already")]
+    AmendmentUnderWay,
+    #[error("the change was settled")]
+    AmendmentSettled,
+    #[error("the change is proposed to a colleague")]
+    AmendmentProposed,
+    #[error("whoever filed a change does not confirm it")]
+    OwnAmendment,
     #[error("the warning cannot take this step")]
     Refused(Refusal),
     #[error("the warning has changed since it was read")]
@@ -82,6 +92,31 @@ impl From<EscrowError> for Problem {
                 problem.errors = fields.iter().map(Differing::told).collect();
                 problem
             }
+            EscrowError::NotAmendable => Problem::conflict(
+                "escrow/not-amendable",
+                "账户备案还不完整，或已销户；请先补齐备案，或备案新账户。",
+                "The account is not filed whole, or is closed. Complete the filing, or file a new account.",
+            ),
+            EscrowError::AmendmentUnderWay => Problem::conflict(
+                "escrow/amendment-under-way",
+                "已有一项变更在等教育局确认；要改请先撤回。",
+                "A change waits for the bureau already; take it back to file another one.",
+            ),
+            EscrowError::AmendmentSettled => Problem::conflict(
+                "escrow/amendment-settled",
+                "这项变更已有结果，请刷新后再看。",
+                "This change was settled already; look at it again.",
+            ),
+            EscrowError::AmendmentProposed => Problem::conflict(
+                "escrow/amendment-proposed",
+                "这项变更已由同事提议，请在“审批”中办理。",
+                "A colleague has proposed this change; decide on it among the approvals.",
+            ),
+            EscrowError::OwnAmendment => Problem::conflict(
+                "escrow/own-amendment",
+                "变更是您本人申请的，须由其他工作人员核对。",
+                "You filed this change yourself; somebody else confirms it.",
+            ),
             EscrowError::Refused(refusal) => refused(refusal),
             EscrowError::Changed => Problem::conflict(
                 "warnings/changed",

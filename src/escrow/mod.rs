@@ -57,6 +57,10 @@ pub use drafts::forget_old as forget_old_drafts;
 pub use error::EscrowError;
 pub use evidence::store::{file_place as document_place, name_place as document_name_place, named as documents_named};
 pub use figures::owed_changed;
+pub use filing::amend::{
+    PayeeDesk, kept_about as amendments_about, payee_before_place as amended_payee_before_place,
+    payee_place as amended_payee_place,
+};
 pub use glance::{Glance, GlanceRow, glance};
 pub use ingest::Forecast;
 pub use model::account_number;

@@ -2,17 +2,28 @@
 
 use chrono::{DateTime, Utc};
 
-use super::store::{accounts, entries};
+use super::{
+    filing::amend,
+    store::{accounts, entries},
+};
 use crate::{
     db::{DbError, ScopedConn},
     kernel::private::Held,
 };
 
-/// What stands in `payee_account` of an escrow account in the caller's range.
+/// What stands in `payee_account`, or in the `new_payee_account` that waits, of an escrow account in the caller's range.
 pub async fn private_account(conn: &mut ScopedConn, id: &str, field: &str) -> Result<Option<Held>, DbError> {
-    let Some(id) = id.parse().ok().filter(|_| field == "payee_account") else { return Ok(None) };
+    let Ok(id) = id.parse() else { return Ok(None) };
     let Some(account) = accounts::account(conn, id).await? else { return Ok(None) };
-    let payee = account.payee(conn.vault())?;
+    let payee = match field {
+        "payee_account" => account.payee(conn.vault())?,
+        // What is to be confirmed is compared with the agreement, number by number.
+        "new_payee_account" => {
+            let changes = amend::store::of(conn, account.tenant_id, &[id]).await?;
+            changes.into_iter().find(|change| change.state == amend::State::Filed).and_then(|change| change.payee)
+        }
+        _ => return Ok(None),
+    };
     Ok(payee.map(|payee| Held {
         tenant: account.tenant_id,
         institution: account.institution_id,

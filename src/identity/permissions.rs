@@ -60,6 +60,10 @@ pub enum Action {
     CalculateRelease,
     /// Approve, send or reject a release order.
     DecideRelease,
+    /// Find a family's contracts by the pupil's whole name: in the own county alone.
+    FindPupil,
+    /// File a change of agreement or payee of the own account; the bureau confirms it.
+    AmendAccount,
     /// See the audit trail.
     ReadAudit,
     /// See who looked at the institution's own data, and what was changed about it.
@@ -141,6 +145,10 @@ pub const fn roles(action: Action) -> &'static [Role] {
         Action::DecideRefund => &[BureauAdmin, Approver, FinanceOfficer],
         Action::CalculateRelease => &[BureauAdmin, FinanceOfficer, InstitutionAdmin],
         Action::DecideRelease => &[BureauAdmin, Approver, FinanceOfficer],
+        Action::FindPupil => {
+            &[BureauAdmin, Approver, Inspector, FinanceOfficer, InstitutionAdmin, InstitutionStaff, InstitutionSystem]
+        }
+        Action::AmendAccount => &[InstitutionAdmin],
         Action::ReadAudit => &[BureauAdmin, Auditor],
         Action::ReadOwnTrail => &[InstitutionAdmin, InstitutionStaff],
         Action::UnmaskPersonal => {

@@ -8,9 +8,10 @@ use super::{
     RegisterError,
     commands::{self, Direct},
     import::Limits,
+    sponsor_pages,
     store::{
-        AccountRow, Filter, InstitutionRow,
-        register::{self},
+        AccountRow, Filter, InstitutionRow, register,
+        sponsors::{self, Kept},
     },
 };
 use crate::{
@@ -25,11 +26,13 @@ use crate::{
 /// The routes of the API.
 pub fn routes() -> Vec<Route> {
     let read = Access::May(Action::ReadRegister);
-    vec![
+    let mut routes = vec![
         Route::get("/api/v1/institutions", read, || web::get().to(list)),
         Route::post("/api/v1/institutions/import", Access::May(Action::ImportInstitutions), || web::post().to(import)),
         Route::get("/api/v1/institutions/{credit_code}", read, || web::get().to(one)),
-    ]
+    ];
+    routes.extend(sponsor_pages::api());
+    routes
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,15 +99,24 @@ fn account(row: &AccountRow) -> Value {
     json!({"id": row.id, "bank": row.bank, "account": row.account_no, "mode": row.mode, "status": row.status})
 }
 
+/// A sponsor; who it is of reads the names of persons, too.
+fn sponsor(kept: &Kept, own: bool) -> Value {
+    let name = if own { kept.sponsor.name.expose().to_owned() } else { kept.sponsor.shown() };
+    json!({"id": kept.id, "name": name, "kind": kept.sponsor.kind, "share_bp": kept.sponsor.share_bp})
+}
+
 async fn one(state: State, caller: Caller, code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let code = credit_code::normalise(&code);
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
+    let sponsors = sponsors::of(&mut conn, row.tenant_id, &[row.id]).await?;
     let history = lists::history(&mut conn, row.tenant_id, row.id).await?;
     conn.commit().await?;
     let mut document = item(&row, state.pools.vault(), caller.actor.role.is_institution())?;
     document["escrow_accounts"] = accounts.iter().map(account).collect();
+    let own = caller.actor.role.is_institution();
+    document["sponsors"] = sponsors.iter().map(|kept| sponsor(kept, own)).collect();
     document["list_history"] = json!(history);
     Ok(HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", row.version))).json(document))
 }

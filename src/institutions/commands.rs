@@ -31,6 +31,11 @@ fn own_county(caller: &Caller) -> Result<RegionCode, RegisterError> {
     }
 }
 
+/// Whether this official keeps the register, which has everything in it that sheets bring.
+pub(super) fn keeper(caller: &Caller) -> Result<(), RegisterError> {
+    importer(caller).map(drop)
+}
+
 fn importer(caller: &Caller) -> Result<RegionCode, RegisterError> {
     if may(caller.actor.role, Action::ImportInstitutions) { own_county(caller) } else { Err(RegisterError::Forbidden) }
 }

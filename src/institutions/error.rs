@@ -29,6 +29,8 @@ pub enum RegisterError {
     Cell(#[from] UnknownCell),
     #[error("institutions are kept by their county's bureau; sign in there to import them")]
     NotACounty,
+    #[error("some fields are wrong")]
+    Invalid(Vec<FieldError>),
     #[error("the region is not your county's; leave it out or give your own")]
     OtherRegion,
     #[error(transparent)]
@@ -48,6 +50,7 @@ impl RegisterError {
             RegisterError::Settled => "这次导入已经结束；要再导入请重新上传".into(),
             RegisterError::Cell(cell) => format!("表中没有第 {} 行“{}”这一格；请刷新页面后再改", cell.row, cell.column),
             RegisterError::NotACounty => "机构由所在县（市、区）教育局导入；请用该局账号登录".into(),
+            RegisterError::Invalid(_) => "有的内容须改正".into(),
             RegisterError::OtherRegion => "行政区划不是本县；请去掉，或填本县代码".into(),
             RegisterError::Db(_) => "数据库出错，没有保存".into(),
         }
@@ -60,6 +63,7 @@ impl From<RegisterError> for Problem {
         let unprocessable = |kind| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, zh.clone(), en.clone());
         match error {
             RegisterError::Forbidden => Problem::forbidden(),
+            RegisterError::Invalid(errors) => Problem::invalid(errors),
             RegisterError::NotFound => Problem::not_found(),
             RegisterError::File(file) => unprocessable("institutions/file").with_errors(vec![FieldError::new(
                 "file",

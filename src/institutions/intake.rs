@@ -10,9 +10,12 @@ use super::{
     RegisterError,
     import::{Field, Reading, Row, Rule},
     merge,
-    model::NewInstitution,
+    model::{NewInstitution, Sponsor},
     report::Line,
-    store::intake::{self, Known},
+    store::{
+        intake::{self, Known},
+        sponsors,
+    },
 };
 use crate::{
     audit::{self, Event},
@@ -116,7 +119,7 @@ async fn one_county(
         .map(|(row, id)| event("institution.added", row.facts, *id, None, json!(row.facts)))
         .collect();
     audit::store::record_all(conn, caller, added).await?;
-    let (mut changed, mut events) = (Vec::new(), Vec::new());
+    let (mut changed, mut events, mut sponsored) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let Some(known) = known.get(row.facts.credit_code.as_str()) else { continue };
         homes.insert(row.row, known.id);
@@ -124,9 +127,19 @@ async fn one_county(
         let Some((before, after)) = merge::difference(&known.facts, &merged) else { continue };
         taken.notes.push(updated(row.row, &after));
         events.push(event("institution.changed", &merged, known.id, Some(before), after));
+        if !merge::same_sponsors(&known.facts.sponsors, &merged.sponsors) {
+            sponsored.push(known.id);
+        }
         changed.push(Known { id: known.id, facts: merged });
     }
-    let renamed = intake::change(conn, &changed, caller.now).await?;
+    let mut renamed = intake::change(conn, &changed, caller.now).await?;
+    let others = changed.iter().filter(|known| sponsored.contains(&known.id));
+    let all = new.iter().zip(&ids).filter(|(row, _)| !row.facts.sponsors.is_empty());
+    let all = all.map(|(row, id)| (*id, row.facts.sponsors.as_slice()));
+    let all: Vec<(i64, &[Sponsor])> =
+        all.chain(others.map(|known| (known.id, known.facts.sponsors.as_slice()))).collect();
+    sponsors::replace(conn, &all, caller.now).await?;
+    renamed.extend(sponsored);
     // Money that goes to them is judged by their names.
     escrow::judge_anew(conn, &renamed).await?;
     audit::store::record_all(conn, caller, events).await?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     import::{Field, Reading, Row},
-    model::NewInstitution,
+    model::{NewInstitution, Sponsor},
 };
 use crate::kernel::{Private, private::Kind};
 
@@ -52,6 +52,7 @@ pub fn merge(known: &NewInstitution, row: &NewInstitution, told: &HashSet<Field>
         legal_person: text(&known.legal_person, &row.legal_person),
         legal_person_id: private(&known.legal_person_id, &row.legal_person_id),
         phone: private(&known.phone, &row.phone),
+        sponsors: if row.sponsors.is_empty() { known.sponsors.clone() } else { row.sponsors.clone() },
         escrow_bank: known.escrow_bank.clone(),
         escrow_account_no: known.escrow_account_no.clone(),
         floor_area_cm2: row.floor_area_cm2.or(known.floor_area_cm2),
@@ -63,14 +64,22 @@ fn private<K: Kind>(known: &Private<K>, row: &Private<K>) -> Private<K> {
     if row.is_empty() { known.clone() } else { row.clone() }
 }
 
+/// Whether two lists name the same, in whatever order.
+pub(super) fn same_sponsors(before: &[Sponsor], after: &[Sponsor]) -> bool {
+    before.len() == after.len() && after.iter().all(|one| before.contains(one))
+}
+
 /// The fields that differ, as they were and as they are; `None` when nothing does. Private values are told by their masks,
 /// also where two different ones look alike.
 pub fn difference(before: &NewInstitution, after: &NewInstitution) -> Option<(Value, Value)> {
-    let private: HashSet<&str> =
-        [("phone", before.phone != after.phone), ("legal_person_id", before.legal_person_id != after.legal_person_id)]
-            .into_iter()
-            .filter_map(|(name, differs)| differs.then_some(name))
-            .collect();
+    let private: HashSet<&str> = [
+        ("phone", before.phone != after.phone),
+        ("legal_person_id", before.legal_person_id != after.legal_person_id),
+        ("sponsors", !same_sponsors(&before.sponsors, &after.sponsors)),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect();
     let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
         (serde_json::to_value(before), serde_json::to_value(after))
     else {
@@ -78,7 +87,9 @@ pub fn difference(before: &NewInstitution, after: &NewInstitution) -> Option<(Va
     };
     let changed: Vec<String> = after
         .iter()
-        .filter(|(key, value)| before.get(*key) != Some(value) || private.contains(key.as_str()))
+        .filter(|(key, value)| {
+            private.contains(key.as_str()) || (*key != "sponsors" && before.get(*key) != Some(value))
+        })
         .map(|(key, _)| key.clone())
         .collect();
     let of = |facts: &Map<String, Value>| -> Map<String, Value> {

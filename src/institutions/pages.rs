@@ -6,9 +6,11 @@ use serde::Deserialize;
 
 use super::{
     import_pages,
+    model::SponsorKind,
+    sponsor_pages::{self, SponsorForm},
     store::{
-        AccountRow, Filter, InstitutionRow,
-        register::{self},
+        AccountRow, Filter, InstitutionRow, register,
+        sponsors::{self, Kept},
     },
     words,
 };
@@ -22,7 +24,7 @@ use crate::{
     },
     lists::{self, Ground, ListError, ListMove, OpenStep, Overview, commands::Proposals},
     web::{
-        Access, Page, Problem, Query, Route, SafeForm,
+        Access, FieldError, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
         paging,
     },
@@ -42,6 +44,7 @@ pub fn routes() -> Vec<Route> {
         }),
     ];
     routes.extend(import_pages::routes());
+    routes.extend(sponsor_pages::routes());
     routes
 }
 
@@ -131,15 +134,23 @@ async fn list(
     })
 }
 
-/// What was typed into a proposal that was not accepted.
+/// What was typed into a form of the page that was not accepted.
 #[derive(Debug, Default)]
-struct Typed {
+pub(super) struct Typed {
     step: Option<ListMove>,
     reason: String,
     ground: String,
     error: Option<String>,
     /// The field that the error is about.
     field: &'static str,
+    sponsor: SponsorForm,
+}
+
+impl Typed {
+    /// A sponsor's form.
+    pub(super) fn of(sponsor: SponsorForm) -> Typed {
+        Typed { sponsor, ..Typed::default() }
+    }
 }
 
 #[derive(Template)]
@@ -148,6 +159,9 @@ struct OnePage<'a> {
     page: &'a Page,
     row: &'a InstitutionRow,
     accounts: Vec<AccountRow>,
+    sponsors: Vec<Kept>,
+    /// Whether the one who looks keeps this register.
+    may_keep: bool,
     overview: Overview,
     grounds: Vec<Ground>,
     phone: Private<Phone>,
@@ -172,6 +186,37 @@ impl OnePage<'_> {
     fn decidable(&self, approval: &Approval) -> bool {
         let actor = self.page.actor.as_ref();
         self.may_decide && !approval.own && actor.is_some_and(|actor| actor.tenant == approval.tenant)
+    }
+
+    fn sponsor_kinds(&self) -> Vec<(&'static str, &'static str)> {
+        use strum::IntoEnumIterator;
+        SponsorKind::iter().map(|kind| (kind.into(), self.page.lang.t(kind.words().0, kind.words().1))).collect()
+    }
+
+    /// Whether the look at a sponsor shows more than the page does.
+    fn is_masked(&self, kept: &Kept) -> bool {
+        self.may_unmask && kept.sponsor.kind == SponsorKind::Person
+    }
+
+    fn sponsor_kind(&self, kept: &Kept) -> &'static str {
+        let (zh, en) = kept.sponsor.kind.words();
+        self.page.lang.t(zh, en)
+    }
+
+    /// What is wrong with a field of the form that adds a sponsor.
+    fn sponsor_errors(&self, path: &str) -> Vec<&FieldError> {
+        let form = &self.typed.sponsor;
+        form.errors.iter().filter(|error| form.of.is_none() && error.path == path).collect()
+    }
+
+    fn sponsor_typed(&self, name: &str) -> &str {
+        if self.typed.sponsor.of.is_none() { self.typed.sponsor.typed.get(name) } else { "" }
+    }
+
+    /// What is wrong with taking one off.
+    fn removal_errors(&self, id: &i64) -> Vec<&FieldError> {
+        let form = &self.typed.sponsor;
+        form.errors.iter().filter(|_| form.of == Some(*id)).collect()
     }
 
     fn status(&self) -> &'static str {
@@ -220,7 +265,30 @@ async fn one(
     show(&request, &state, &caller, &code, Typed::default()).await
 }
 
-async fn show(
+/// What was just done, for the page that follows.
+fn note(page: &Page) -> Option<Note> {
+    Some(match page.done()? {
+        "proposed" => Note::new(
+            page.t("已提议，等待同事审批", "Proposed; a colleague decides on it next"),
+            page.t(
+                "同意之前名单不变；到期不审批即失效。",
+                "The list stays as it is until then; undecided it runs out.",
+            ),
+        )
+        .with_link("/b/approvals", page.t("看待审批的提议", "See what waits")),
+        "sponsor" => Note::new(
+            page.t("举办者已登记", "The sponsor is on the register"),
+            page.t(
+                "付给其的款项按“异常交易对手”预警，此前的流水一并重新判断。",
+                "Money paid to it is told as to an unusual counterparty; earlier entries are judged anew.",
+            ),
+        ),
+        "removed" => Note::new(page.t("举办者已移除", "The sponsor is taken off"), ""),
+        _ => return None,
+    })
+}
+
+pub(super) async fn show(
     request: &HttpRequest,
     state: &State,
     caller: &Caller,
@@ -231,6 +299,7 @@ async fn show(
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let row = register::by_code(&mut conn, &code).await?.ok_or_else(Problem::not_found)?;
     let accounts = register::accounts(&mut conn, row.tenant_id, row.id).await?;
+    let sponsors = sponsors::of(&mut conn, row.tenant_id, &[row.id]).await?;
     let overview = lists::overview(&mut conn, row.tenant_id, row.id, caller).await?;
     let mut page = Page::new(request, &row.name, &row.name);
     let level = match page.may(Action::ReadEscrow) {
@@ -238,23 +307,18 @@ async fn show(
         false => None,
     };
     conn.commit().await?;
-    page.note = page.done().filter(|done| *done == "proposed").map(|_| {
-        Note::new(
-            page.t("已提议，等待同事审批", "Proposed; a colleague decides on it next"),
-            page.t(
-                "同意之前名单不变；到期不审批即失效。",
-                "The list stays as it is until then; undecided it runs out.",
-            ),
-        )
-        .with_link("/b/approvals", page.t("看待审批的提议", "See what waits"))
-    });
+    page.note = note(&page);
     let may_propose = page.may(Action::ProposeListing) && row.tenant_id == caller.actor.tenant;
-    let status = if typed.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let may_keep = page.may(Action::ImportInstitutions) && row.tenant_id == caller.actor.tenant;
+    let wrong = typed.error.is_some() || !typed.sponsor.errors.is_empty();
+    let status = if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let grounds = <Ground as strum::IntoEnumIterator>::iter().collect();
     let template = OnePage {
         page: &page,
         row: &row,
         accounts,
+        sponsors,
+        may_keep,
         overview,
         level,
         grounds,
@@ -294,6 +358,7 @@ async fn propose(
                 ground: form.get("ground").to_owned(),
                 error: Some(error.message(lang)),
                 field: error.field(),
+                sponsor: SponsorForm::default(),
             };
             show(&request, &state, &caller, &normal, typed).await
         }

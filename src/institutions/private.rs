@@ -1,9 +1,12 @@
 //! What the register keeps sealed about a person, for somebody who may see it.
 
-use super::store::register;
+use super::store::{register, sponsors};
 use crate::{
     db::{DbError, ScopedConn},
-    kernel::{credit_code, private::Held},
+    kernel::{
+        credit_code,
+        private::{Held, Kind as _, PersonName},
+    },
 };
 
 /// What stands in one field (`phone`, `legal_person_id`) of the institution of a credit code in the caller's range.
@@ -29,4 +32,26 @@ pub async fn private_value(conn: &mut ScopedConn, code: &str, field: &str) -> Re
         value,
         masked,
     }))
+}
+
+/// What stands in the `name` of a sponsor in the caller's range.
+pub async fn private_sponsor(conn: &mut ScopedConn, id: &str, field: &str) -> Result<Option<Held>, DbError> {
+    let Some(id) = id.parse().ok().filter(|_| field == "sponsor_name") else { return Ok(None) };
+    Ok(sponsors::one(conn, id).await?.map(|kept| Held {
+        tenant: kept.tenant,
+        institution: kept.institution,
+        label: kept.institution_name,
+        back: format!("/b/institutions/{}", kept.credit_code),
+        value: kept.sponsor.name.expose().to_owned(),
+        masked: kept.sponsor.shown(),
+    }))
+}
+
+/// The sponsors of an institution of the own bureau that bear a name: a name alone finds nobody, it is the same person where
+/// the institution is known by a number of theirs.
+pub async fn sponsors_named(conn: &mut ScopedConn, institution: i64, name: &str) -> Result<Vec<String>, DbError> {
+    let (tenant, normal) = (conn.tenant(), PersonName::normal(name));
+    let kept = sponsors::of(conn, tenant, &[institution]).await?.into_iter().map(|kept| kept.sponsor.name);
+    let same = kept.filter(|kept| !normal.is_empty() && PersonName::normal(kept.expose()) == normal);
+    Ok(same.map(|kept| kept.expose().to_owned()).collect())
 }

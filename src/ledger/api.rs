@@ -15,6 +15,7 @@ use super::{
     documents::{self, ContractDocument},
     model::{Basis, Channel, Product, Terms},
     policy::Limits,
+    pupils::{self, Wanted},
     rules,
     store::{
         contracts::{self, Contract, Filter},
@@ -51,6 +52,8 @@ struct ListQuery {
     institution: Option<String>,
     status: Option<String>,
     contract_no: Option<String>,
+    /// The whole name of a pupil, or the whole number of a guardian.
+    pupil: Option<String>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -60,13 +63,22 @@ async fn list(state: State, caller: Caller, query: Query<ListQuery>) -> Result<H
         text.as_deref().filter(|text| !text.is_empty())
     }
     let paging = Paging::of(query.limit, query.cursor.as_deref());
+    let pupil = given(&query.pupil).map(str::trim).filter(|text| !text.is_empty());
+    let wanted = pupil.map(|pupil| Wanted::of(state.pools.vault(), pupil));
     let filter = Filter {
         credit_code: given(&query.institution),
         status: given(&query.status),
         contract_no: given(&query.contract_no),
+        pupil: wanted.as_ref(),
     };
+    if pupil.is_some() && !pupils::may_find(&caller) {
+        return Err(Problem::forbidden());
+    }
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
     let rows = contracts::contracts(&mut conn, &filter, paging.id()?, paging.rows()).await?;
+    if let Some(pupil) = pupil {
+        pupils::record(&mut conn, &caller, pupil, rows.len()).await?;
+    }
     conn.commit().await?;
     let vault = state.pools.vault();
     // A list shows masks to everybody; one contract shows its own institution the rest.

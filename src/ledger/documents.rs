@@ -65,7 +65,7 @@ impl ContractDocument {
             pupil: shown(&row.pupil(vault)?, own),
             guardian_phone: shown(&row.guardian_phone(vault)?, own),
             unit_price_fen: row.terms().unit_price().0,
-            unearned_fen: row.paid_fen - row.consumed_fen - row.refunded_fen,
+            unearned_fen: row.unearned_fen(),
             id: row.id,
             contract_no: row.contract_no,
             credit_code: row.credit_code,

@@ -15,6 +15,8 @@ mod import;
 pub mod model;
 pub mod pages;
 pub mod policy;
+mod private;
+mod pupils;
 pub mod refunds;
 pub mod releases;
 pub mod rules;
@@ -24,6 +26,8 @@ pub use commands::confirm_overdue;
 pub use error::LedgerError;
 pub use examine::examine;
 pub use glance::{Glance, glance};
+pub use private::{private_contract, private_payment};
+pub use pupils::index_pupils;
 pub use rules::refund::route::{Party, Payers, Route};
 pub use store::{
     by_ingest::{PaidRefund, payers, refund_route, refunds_paid, refunds_unpaid},

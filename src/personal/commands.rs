@@ -15,6 +15,7 @@ use crate::{
     identity::{Action, Caller, may},
     institutions,
     kernel::{clock, private::Held},
+    ledger,
     policies::{self, InForce},
     web::AppState,
 };
@@ -44,6 +45,9 @@ pub(super) async fn held(conn: &mut ScopedConn, subject: &Subject) -> Result<Opt
         Kind::EscrowAccount => escrow::private_account(conn, id, field).await,
         Kind::Entry => escrow::private_entry(conn, id, field).await,
         Kind::Course => courses::private_value(conn, id, field).await,
+        Kind::Sponsor => institutions::private_sponsor(conn, id, field).await,
+        Kind::Contract => ledger::private_contract(conn, id, field).await,
+        Kind::Payment => ledger::private_payment(conn, id, field).await,
     }
 }
 

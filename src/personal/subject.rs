@@ -225,6 +225,12 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
     let digests = person.digests(conn);
     for row in store::institutions(conn, &digests).await? {
         of_institution(conn, &row, &mut found)?;
+        if row.by_id {
+            for name in institutions::sponsors_named(conn, row.id, &row.legal_person).await? {
+                let (what, shown) = (("举办者姓名", "Sponsor's name"), mask::name(&name));
+                found.push(Place::kept(what, format!("{} {}", row.name, row.credit_code), name, shown, LICENCE));
+            }
+        }
     }
     if person.by == By::Account {
         for row in store::payees(conn, &digests).await? {
@@ -235,6 +241,10 @@ async fn places(conn: &mut ScopedConn, person: &Person) -> Result<Vec<Place>, Db
                 person.masked(),
                 MONEY,
             ));
+        }
+        for record in escrow::amendments_about(conn, &digests).await? {
+            let what = ("划拨收款账户的变更记录", "Changes of the account that releases go to");
+            found.push(Place::kept(what, record, person.normal.clone(), person.masked(), MONEY));
         }
         for row in store::entries(conn, &person.normal).await? {
             found.push(Place::kept(

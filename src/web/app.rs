@@ -55,6 +55,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(crate::escrow::api::routes());
     routes.extend(crate::escrow::pages::routes());
     routes.extend(crate::complaints::pages::routes());
+    routes.extend(crate::complaints::api::routes());
     routes.extend(crate::proof::pages::routes());
     routes.extend(crate::ledger::api::routes());
     routes.extend(crate::ledger::refunds::api::routes());
@@ -70,6 +71,7 @@ pub fn desks() -> Desks {
     Desks::new(vec![
         Arc::new(crate::lists::ListDesk),
         Arc::new(crate::escrow::WarningDesk),
+        Arc::new(crate::escrow::PayeeDesk),
         Arc::new(crate::escrow::RedDesk),
         Arc::new(crate::policies::PolicyDesk),
     ])

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod amendments;
 mod app;
 mod approvals;
 mod audit;
@@ -34,6 +35,7 @@ mod oidc;
 mod oversight;
 mod parents;
 mod passkeys;
+mod people;
 mod personal;
 mod personal_leaks;
 mod policies;

@@ -89,6 +89,17 @@ impl Target {
         // Another one, so that the first is still to be seen.
         let answered = warnings["items"][1]["id"].to_string();
         let (document, phone, complaint) = papers(&world, &answered).await;
+        let told = json!({"name": "欧阳举办", "kind": "person"});
+        let (status, sponsor) = world.admin.post_json(&format!("/institutions/{code}/sponsors"), told).await;
+        assert!(status.is_success(), "{sponsor}");
+        let sponsor = sponsor["id"].to_string();
+        let waits = format!(
+            "WITH made AS (INSERT INTO account_amendments (tenant_id, institution_id, account_id, agreement_no, reason, state, filed_by, \
+               filed_person, filed_by_name, filed_at) SELECT tenant_id, institution_id, id, 'TG-9', '续签', 'filed', 0, 0, '机构', now() \
+             FROM escrow_accounts WHERE tenant_id = {} AND id = {account} RETURNING id) SELECT id::text FROM made",
+            world.county
+        );
+        let amendment = app().run_sql(&waits).await;
         let other_institution = credit_code(world.county, 90_001);
         let import = imported(&world, &other_institution).await;
         let (layout, waiting) = asked_about(&world).await;
@@ -138,6 +149,8 @@ impl Target {
             ("document", document),
             ("phone", phone),
             ("complaint", complaint),
+            ("sponsor", sponsor),
+            ("amendment", amendment),
             ("import", import),
             ("layout", layout),
             ("waiting", waiting),
@@ -198,6 +211,8 @@ impl Target {
                 ("documents", "document") => "document",
                 ("phones", "id") => "phone",
                 ("complaints", "id") => "complaint",
+                ("sponsors", "id") => "sponsor",
+                ("amendments", "id") => "amendment",
                 ("layouts", "id") => "layout",
                 ("drafts", "id") => "waiting",
                 ("imports", "id") => "import",
@@ -344,6 +359,18 @@ impl Target {
             "/b/escrow/sms" => form(&[("action", "add"), ("holder", "攻击"), ("phone", "13900009999")]),
             "/api/v1/sms" => Body::Json(json!({"url": "https://8.8.8.8/attack", "template": "攻击"})),
             "/api/v1/sms/phones" => Body::Json(json!({"name": "攻击", "phone": "13900008888"})),
+            "/api/v1/institutions/{credit_code}/sponsors" => Body::Json(json!({"name": "攻击者甲", "kind": "person"})),
+            "/api/v1/institutions/{credit_code}/sponsors/{id}/removal" => Body::Json(json!({"reason": "攻击"})),
+            "/b/institutions/{credit_code}/sponsors" => form(&[("name", "攻击者乙"), ("kind", "person")]),
+            "/b/institutions/{credit_code}/sponsors/{id}" => form(&[("reason", "攻击")]),
+            "/api/v1/complaints" => Body::Json(json!({
+                "credit_code": code, "kind": "training_loan", "received_on": "2026-03-17"})),
+            "/api/v1/complaints/{id}/actions" => Body::Json(json!({"action": "verify", "reason": "攻击"})),
+            "/api/v1/escrow/accounts/{id}/amendments" => Body::Json(json!({"agreement_no": "攻击", "reason": "攻击"})),
+            "/api/v1/escrow/amendments/{id}/actions" if role.is_some_and(Role::is_institution) => {
+                Body::Json(json!({"action": "withdraw"}))
+            }
+            "/api/v1/escrow/amendments/{id}/actions" => Body::Json(json!({"action": "refuse", "comment": "攻击"})),
             "/b/complaints" => form(&[("credit_code", code), ("kind", "training_loan"), ("received_on", "2026-03-17")]),
             "/b/complaints/{id}" => form(&[("to", "refuted"), ("reason", "攻击")]),
             "/b/escrow/layouts/{id}" => form(&[("sure", "yes")]),
@@ -449,8 +476,9 @@ pub const BODY_NAMES_THE_TARGET: [&str; 6] = [
 ];
 
 /// The same, of forms and files: what they name and the caller's bureau does not have is said to be wrong there, with 422.
-pub const SAYS_WHAT_IS_NOT_THERE: [&str; 6] = [
+pub const SAYS_WHAT_IS_NOT_THERE: [&str; 7] = [
     "/b/complaints",
+    "/api/v1/complaints",
     "/api/v1/users",
     "/b/users/new",
     "/api/v1/institutions/import",
@@ -463,7 +491,12 @@ pub const PASSES_OVER_WHAT_IS_NOT_THERE: [&str; 4] =
     ["/b/approvals", "/b/personal", "/b/personal/export", "/b/personal/erase"];
 
 /// Requests to write that change nothing in the right hands either, what is answered then, and why.
-pub const DOES_NOTHING: [(&str, StatusCode, &str); 5] = [
+pub const DOES_NOTHING: [(&str, StatusCode, &str); 6] = [
+    (
+        "/api/v1/escrow/accounts/{id}/amendments",
+        StatusCode::CONFLICT,
+        "a sheet named the target's account alone: it is filed whole first",
+    ),
     ("/api/v1/releases", StatusCode::CONFLICT, "all that lessons earned is ordered already, and more is in dispute"),
     ("/b/ledger/{credit_code}/releases", StatusCode::UNPROCESSABLE_ENTITY, "the same, said on the page"),
     ("/api/v1/escrow/accounts", StatusCode::CONFLICT, "every institution of the target has its one account already"),

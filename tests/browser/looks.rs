@@ -57,6 +57,7 @@ async fn an_officers_pages_are_accessible_and_fit_the_phone() {
             "/b/courses",
             "/b/escrow",
             "/b/proof",
+            "/b/ledger?q=王小明",
             &proof,
             "/b/escrow/webhook",
             &filing,

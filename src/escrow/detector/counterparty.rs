@@ -160,7 +160,9 @@ impl Payees {
     pub(super) fn see(&mut self, facts: &AccountFacts, entry: &Entry, day: i64, at: i64) -> Towards {
         let Some(id) = id_of(entry) else { return Towards::Unknown };
         let known = self.seen.get(&id).copied();
-        if !known.is_some_and(|seen| seen.is_strange) && self.is_own(facts, entry) {
+        // Which account is the filed one may depend on the day: then nothing is remembered of the answer.
+        let lasts = facts.earlier_payees.is_empty();
+        if !(lasts && known.is_some_and(|seen| seen.is_strange)) && self.is_own(facts, entry, day) {
             return Towards::Own(id);
         }
         let name = entry.counterparty_name.filter(|name| !name.trim().is_empty());
@@ -197,16 +199,17 @@ impl Payees {
 
     /// Whether an entry is with an account of the institution itself. Where the bank gives no number its registered name
     /// counts, for nobody else bears it.
-    fn is_own(&mut self, facts: &AccountFacts, entry: &Entry) -> bool {
+    fn is_own(&mut self, facts: &AccountFacts, entry: &Entry, day: i64) -> bool {
         let Some(account) = entry.counterparty_account.filter(|account| !account.trim().is_empty()) else {
             let own = facts.institution.as_deref().zip(entry.counterparty_name);
             return own.is_some_and(|(own, name)| is_same(own, name));
         };
-        if self.own.as_deref() == Some(account) {
+        let lasts = facts.earlier_payees.is_empty();
+        if lasts && self.own.as_deref() == Some(account) {
             return true;
         }
-        let own = facts.payee.iter().chain(&facts.own_accounts).any(|filed| filed.is(account));
-        if own {
+        let own = facts.is_payee(account, day) || facts.own_accounts.iter().any(|filed| filed.is(account));
+        if own && lasts {
             self.own = Some(account.to_owned());
         }
         own
@@ -251,7 +254,7 @@ pub(super) fn judge(
     let is_person = payee.person == Some(true);
     let related = || {
         let name = entry.counterparty_name?;
-        facts.persons.iter().find(|person| is_same(&person.name, name)).map(|person| person.relation)
+        facts.persons.iter().find(|person| person.name.is(name)).map(|person| person.relation)
     };
     let reason = if is_person && amount >= policy.person_red_fen {
         Reason::PersonByAmount

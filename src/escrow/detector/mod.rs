@@ -12,7 +12,7 @@ mod counterparty;
 mod coverage;
 mod cum_rolling;
 mod daily;
-mod days;
+pub mod days;
 mod facts;
 mod figures;
 mod large_single;
@@ -32,7 +32,7 @@ mod tests;
 mod withdraw_unmatched;
 
 pub use account::{AccountState, DetectorError, Grounds, Opening};
-pub use facts::{AccountFacts, FiledAccount, Person, Relation};
+pub use facts::{AccountFacts, FiledAccount, FiledName, Person, Relation};
 pub use figures::{Outlook, Required};
 pub use lenders::{is_lender as shows_lender, why as lender_word_means};
 pub use model::{Change, Entry, Kind, Level, Step, Undetermined, Warning, WarningKind};

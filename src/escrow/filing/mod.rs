@@ -4,6 +4,7 @@
 //! institution that changes its account files the new one as the successor with a day: until then the old one is in use, from
 //! then on the new one, and the old one is watched until it is empty and its last statement says so. [`rules`] are pure.
 
+pub(super) mod amend;
 mod change;
 mod commands;
 mod model;

@@ -4,7 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::{commands, model};
+use super::{
+    amend::{self, pages::ShownChange},
+    commands, model,
+};
 use crate::{
     escrow::{
         EscrowError,
@@ -50,6 +53,8 @@ enum Next {
 struct Shown {
     account: Account,
     payee: Option<String>,
+    /// What changes of its filing there were, the latest first.
+    changes: Vec<ShownChange>,
 }
 
 #[derive(Template)]
@@ -92,6 +97,65 @@ impl FilingPage<'_> {
             }
             _ => String::new(),
         }
+    }
+
+    /// The change of an account that waits.
+    fn waiting<'s>(&self, shown: &'s Shown) -> Option<&'s ShownChange> {
+        shown.changes.iter().find(|one| one.change.state == amend::State::Filed)
+    }
+
+    /// Whether the institution may file a change of agreement or payee.
+    fn may_amend(&self, shown: &Shown) -> bool {
+        let account = &shown.account;
+        self.page.may(Action::AmendAccount)
+            && account.is_filed()
+            && account.status != "closed"
+            && self.waiting(shown).is_none()
+    }
+
+    fn is_official(&self) -> bool {
+        self.page.actor.as_ref().is_some_and(|actor| !actor.role.is_institution())
+    }
+
+    fn change_tag(&self, one: &ShownChange) -> &'static str {
+        match one.change.state {
+            amend::State::Filed => "wait",
+            amend::State::Confirmed => "ok",
+            amend::State::Refused => "bad",
+            amend::State::Withdrawn => "info",
+        }
+    }
+
+    fn change_state(&self, one: &ShownChange) -> &'static str {
+        let (zh, en) = one.change.state.words();
+        self.page.lang.t(zh, en)
+    }
+
+    /// What was typed into the form of a change; before anything was, the agreement on file.
+    fn amended(&self, account: &Account, name: &str) -> String {
+        let typed = self.form.get(name);
+        if self.form.get("what") != "amend" && name == "amend_agreement_no" {
+            return account.agreement_no.clone().unwrap_or_default();
+        }
+        typed.to_owned()
+    }
+
+    /// The fields of the form of a change: name, label, hint.
+    fn amend_fields(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let lang = self.page.lang;
+        vec![
+            ("amend_agreement_no", lang.t("银行协议编号", "Agreement with the bank, number"), ""),
+            (
+                "amend_payee_account",
+                lang.t("新的划拨收款账户账号", "New account that releases go to"),
+                lang.t("不变则留空；须为本机构自有账户", "empty to keep it; an account of the institution's own"),
+            ),
+            ("amend_reason", lang.t("变更原因", "Why"), ""),
+        ]
+    }
+
+    fn is_amending(&self) -> bool {
+        self.form.get("what") == "amend"
     }
 
     fn mode(&self, mode: &str) -> &'static str {
@@ -201,6 +265,20 @@ fn note(page: &Page) -> Option<Note> {
             page.t("账户变更已撤回", "The change is taken back"),
             page.t("在用账户不变。", "The account in use stays the one in use."),
         ),
+        "amended" => (
+            page.t("变更已提交，等教育局确认", "The change is filed and waits for the bureau"),
+            page.t(
+                "确认之前，已备案的内容不变；划拨收款账户须两名工作人员核对。",
+                "What is on file stays until then; another payee account takes two officials.",
+            ),
+        ),
+        "amend_withdrawn" => (page.t("变更已撤回", "The change is taken back"), ""),
+        "amend_confirmed" => (page.t("变更已确认", "The change is confirmed"), ""),
+        "amend_refused" => (page.t("已不同意，机构会收到通知", "Refused; the institution is told"), ""),
+        "amend_proposed" => (
+            page.t("已提议，等另一位同事审批", "Proposed; a colleague decides on it next"),
+            page.t("同意之前，已备案的账户不变。", "The account on file stays until then."),
+        ),
         "branches" => (page.t("适用校区已更新", "The branches are named"), ""),
         "unchanged" => (page.t("内容与已备案的相同，没有改动", "This is what is on file; nothing changed"), ""),
         _ => return None,
@@ -222,12 +300,13 @@ async fn render(
     let rows = accounts::of_institution(&mut conn, holder.id).await?;
     let place = (caller.actor.tenant, holder.id);
     let transfers = siblings::transfers(&mut conn, place, DateTime::<Utc>::UNIX_EPOCH).await?;
+    let mut changes = amend::pages::of(&mut conn, caller, &rows).await?;
     conn.commit().await?;
     let own = caller.actor.role.is_institution();
     let shown = |account: Account| {
-        let payee = account.payee(state.pools.vault())?;
-        let payee = payee.map(|payee| if own { payee.expose().to_owned() } else { payee.masked() });
-        Ok::<_, Problem>(Shown { account, payee })
+        let payee = account.payee(state.pools.vault())?.map(|payee| amend::pages::number(&payee, own));
+        let changes = changes.remove(&account.id).unwrap_or_default();
+        Ok::<_, Problem>(Shown { account, payee, changes })
     };
     let shown = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     let is = |status: &str| shown.iter().any(|shown| shown.account.status == status);
@@ -265,7 +344,9 @@ async fn submit(
     let branches = model::lines(form.get("branches"));
     let back = |done: &str| Ok(see_other(&format!("{}?done={done}", side.address())));
     let account = || form.get("account_id").parse::<i64>().map_err(|_| Problem::not_found());
-    let done = if form.get("what") == "branches" {
+    let done = if let Some(done) = amend::pages::submit(state, caller, form).await {
+        done
+    } else if form.get("what") == "branches" {
         commands::name_branches(state, caller, account()?, &branches).await.map(|()| "branches")
     } else if form.get("what") == "withdraw" {
         commands::withdraw(state, caller, account()?).await.map(|()| "withdrawn")
@@ -301,7 +382,12 @@ async fn submit(
             | EscrowError::InUse
             | EscrowError::NothingToChange
             | EscrowError::ChangeUnderWay
-            | EscrowError::NotWithdrawn),
+            | EscrowError::NotWithdrawn
+            | EscrowError::NotAmendable
+            | EscrowError::AmendmentUnderWay
+            | EscrowError::AmendmentSettled
+            | EscrowError::AmendmentProposed
+            | EscrowError::OwnAmendment),
         ) => {
             let problem = Problem::from(error);
             vec![FieldError::new("account", "FUND-ACCOUNT-UNIQUE", problem.detail_zh, problem.detail_en)]

@@ -47,12 +47,13 @@ impl Differing {
     pub fn told(&self) -> FieldError {
         let (zh, en) = match &self.filed {
             Some(filed) => (
-                format!("已备案为“{filed}”；如确已变更，请改备案新的监管账户或联系教育局"),
-                format!("on file as “{filed}”; if it has changed, file the new account, or ask the bureau"),
+                format!("已备案为“{filed}”；协议编号的变更请提交备案变更，其他的请备案新的监管账户"),
+                format!("on file as “{filed}”; file a change of the agreement, or the new account for anything else"),
             ),
             None => (
-                "与已备案的划拨收款账户不同；如确已变更，请联系教育局核对".to_owned(),
-                "another payee account than the one on file; if it has changed, ask the bureau".to_owned(),
+                "与已备案的划拨收款账户不同；如确已变更，请由机构提交备案变更，教育局核对后生效".to_owned(),
+                "another payee account than the one on file; the institution files a change, which the bureau confirms"
+                    .to_owned(),
             ),
         };
         FieldError::new(self.field, "FUND-ACCOUNT-UNIQUE", zh, en)

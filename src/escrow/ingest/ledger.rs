@@ -63,10 +63,7 @@ impl Work<'_> {
         if orders.is_empty() && payments.is_empty() {
             return Ok(());
         }
-        let is_payee = |number: &str| {
-            let digests = self.vault.digests::<AccountNumber>(number);
-            account.payee_index.as_ref().is_some_and(|payee| digests.contains(payee))
-        };
+        let is_payee = |number: &str, on| account.is_payee(&self.vault, number, on);
         let has_hash = |number: &str, hash: &[u8]| self.has_hash(number, hash);
         let accounts = Accounts { is_payee: &is_payee, has_hash: &has_hash };
         let found = Waiting::new(orders, payments).settle(entries, &self.calendar, &accounts);

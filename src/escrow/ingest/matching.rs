@@ -82,8 +82,8 @@ pub enum Match {
 
 /// Which accounts are known by their keyed hashes.
 pub struct Accounts<'a> {
-    /// Whether one is the account that releases go to.
-    pub is_payee: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether one is the account that releases go to on a day.
+    pub is_payee: &'a (dyn Fn(&str, NaiveDate) -> bool + Sync),
     /// Whether one has a keyed hash.
     pub has_hash: &'a (dyn Fn(&str, &[u8]) -> bool + Sync),
 }
@@ -133,7 +133,8 @@ impl Waiting {
             order.since <= on && last.is_some_and(|last| on <= last)
         };
         let place = orders.iter().position(|order| entry.carries(&order.order_ref)).or_else(|| {
-            let to_payee = entry.counterparty_account.as_deref().is_some_and(accounts.is_payee);
+            let to_payee =
+                entry.counterparty_account.as_deref().is_some_and(|account| (accounts.is_payee)(account, on));
             orders.iter().position(|order| order.what == What::Release && to_payee && in_time(order))
         })?;
         let order = &orders[place];
@@ -222,8 +223,10 @@ mod tests {
     fn settled(orders: &[Order], payments: &[OpenPayment], entries: &[NewEntry]) -> Vec<String> {
         let waiting = Waiting::new(orders.to_vec(), payments.to_vec());
         let mut marked = entries.to_vec();
-        let accounts =
-            Accounts { is_payee: &|account| account == "OWN", has_hash: &|account, hash| account.as_bytes() == hash };
+        let accounts = Accounts {
+            is_payee: &|account, _| account == "OWN",
+            has_hash: &|account, hash| account.as_bytes() == hash,
+        };
         let found = waiting.settle(entries, Calendar::statutory(), &accounts);
         mark(&mut marked, &found);
         let shown = |one: &Match| match one {

@@ -126,6 +126,9 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
     if let Err(error) = ledger::confirm_overdue(&state.pools, tenant, now).await {
         tracing::error!(%error, bureau = tenant, "lessons could not be confirmed by silence");
     }
+    if let Err(error) = ledger::index_pupils(&state.pools, tenant).await {
+        tracing::error!(%error, bureau = tenant, "contracts could not be made to be found by their pupils");
+    }
     let done = async {
         for account in ingest::changed_accounts(state, tenant).await? {
             ingest::rejudge(state, tenant, account).await?;

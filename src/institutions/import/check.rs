@@ -8,11 +8,12 @@ use super::{
     header::{self, Field},
     reading::{CellFinding, Reading, Row},
     rule::{Rule, Severity},
+    sponsors,
     table::{Table, TableRow},
     words,
 };
 use crate::{
-    institutions::model::{Category, Delivery, NewInstitution, Stage, Status},
+    institutions::model::{Category, Delivery, NewInstitution, SponsorKind, Stage, Status},
     kernel::{CreditCode, RegionCode},
 };
 
@@ -170,7 +171,12 @@ impl Judge<'_> {
         let courses_text = self.text(Field::Courses);
         let licence_no = self.text(Field::LicenceNo);
         let licence_authority = self.text(Field::LicenceAuthority);
-        let legal_person = self.text(Field::LegalPerson);
+        let sponsors = self.read(Field::Sponsors, sponsors::read).unwrap_or_default();
+        let legal_person = match (self.columns.has(Field::LegalPerson), sponsors.as_slice()) {
+            // Sheets without that column mean by it the one person who stands for the institution.
+            (false, [one]) if one.kind == SponsorKind::Person => one.name.expose().to_owned(),
+            _ => self.text(Field::LegalPerson),
+        };
         let legal_person_id = self.read(Field::LegalPersonId, cells::citizen_id).unwrap_or_default();
         let phone = self.read(Field::Phone, cells::phone).unwrap_or_default();
         let escrow_bank = self.text(Field::EscrowBank);
@@ -200,6 +206,7 @@ impl Judge<'_> {
             legal_person,
             legal_person_id: legal_person_id.into(),
             phone: phone.into(),
+            sponsors,
             escrow_bank,
             escrow_account_no,
             floor_area_cm2,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator;
 use unicode_normalization::UnicodeNormalization;
 
+use super::sponsors;
 use crate::kernel::mask;
 
 /// What a column of a sheet of institutions can hold.
@@ -34,6 +35,8 @@ pub enum Field {
     LegalPerson,
     /// Citizen identity number of the legal representative.
     LegalPersonId,
+    /// Who set it up; several in one cell.
+    Sponsors,
     Phone,
     EscrowBank,
     EscrowAccountNo,
@@ -42,7 +45,7 @@ pub enum Field {
 }
 
 /// Names by which sheets call their columns, the plainest first; brackets, blanks and punctuation are left out.
-const NAMES: [(Field, &[&str]); 24] = [
+const NAMES: [(Field, &[&str]); 25] = [
     (
         Field::Name,
         &[
@@ -177,7 +180,7 @@ const NAMES: [(Field, &[&str]); 24] = [
     (Field::LicenceTerm, &["许可证有效期", "有效期", "有效期限", "许可证有效期限", "办学许可证有效期", "许可有效期"]),
     (
         Field::LegalPerson,
-        &["法定代表人", "负责人", "法人代表", "法人", "法定代表人姓名", "举办者", "校长", "联系人", "legalperson"],
+        &["法定代表人", "负责人", "法人代表", "法人", "法定代表人姓名", "校长", "联系人", "legalperson"],
     ),
     (
         Field::LegalPersonId,
@@ -193,6 +196,7 @@ const NAMES: [(Field, &[&str]); 24] = [
             "legalpersonid",
         ],
     ),
+    (Field::Sponsors, &["举办者", "举办者名称", "举办者姓名", "举办人", "举办单位", "出资人", "sponsors", "sponsor"]),
     (Field::Phone, &["联系电话", "手机号", "电话", "手机", "联系方式", "手机号码", "电话号码", "咨询电话", "phone"]),
     (
         Field::EscrowBank,
@@ -226,6 +230,7 @@ impl Field {
         match self {
             Field::Phone => mask::phone(written.trim()),
             Field::LegalPersonId => mask::citizen_id(written),
+            Field::Sponsors => sponsors::quoted(written),
             _ => written.to_owned(),
         }
     }

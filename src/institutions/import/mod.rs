@@ -11,6 +11,7 @@ mod extent;
 mod header;
 mod reading;
 mod rule;
+mod sponsors;
 mod table;
 mod text;
 mod words;
@@ -21,6 +22,7 @@ pub use error::{ImportError, Limits};
 pub use header::Field;
 pub use reading::{CellFinding, ImportReport, Reading, ReportLine, Row};
 pub use rule::{Rule, Severity};
+pub use sponsors::NAME_MAX as SPONSOR_MAX;
 pub use table::{Sheet, Table, TableRow, UnknownCell, sheets};
 
 use chrono::NaiveDate;

@@ -8,7 +8,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::{places, unreadable, unwritable};
+use super::{places, sponsors, unreadable, unwritable};
 use crate::{
     db::{DbError, ScopedConn},
     institutions::model::NewInstitution,
@@ -67,9 +67,12 @@ pub async fn known(conn: &mut ScopedConn, codes: &[&str], lock: bool) -> Result<
     .bind::<Array<Text>, _>(codes)
     .load(conn.sql())
     .await?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut sponsors = sponsors::by_institution(conn, tenant, &ids).await?;
     rows.into_iter()
         .map(|row| {
             let mut facts: NewInstitution = serde_json::from_value(row.facts).map_err(unreadable)?;
+            facts.sponsors = sponsors.remove(&row.id).unwrap_or_default();
             let code = facts.credit_code.to_string();
             if let Some(sealed) = row.phone_sealed {
                 facts.phone = sealed.open(&vault, &places::phone(tenant, &code))?;

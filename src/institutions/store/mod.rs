@@ -4,6 +4,7 @@ pub mod drafts;
 pub mod intake;
 pub mod places;
 pub mod register;
+pub mod sponsors;
 
 pub use register::{AccountRow, Filter, InstitutionRow};
 

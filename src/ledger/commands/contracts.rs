@@ -15,6 +15,7 @@ use crate::{
     ledger::{
         error::LedgerError,
         model::{Basis, Product, Terms},
+        pupils::name_index,
         rules::{self, Offer, OtherContract, Signing},
         store::{
             contracts::{self as store, Contract, NewRow, Other},
@@ -211,6 +212,7 @@ pub async fn enter(
         basis: new.basis.into(),
         pupil: &new.pupil,
         pupil_index: &pupil_index,
+        pupil_name_index: &name_index(conn.vault(), &new.pupil),
         guardian_phone: &new.guardian_phone,
         signed_on: new.signed_on,
         is_renewal: new.is_renewal,

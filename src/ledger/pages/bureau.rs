@@ -7,19 +7,22 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::{
+    contracts::status_word,
     shown::{ShownLesson, ShownOrder, ShownRefund},
     store::{self, ContractRow, InstitutionRow, Totals, Waiting},
 };
 use crate::{
     escrow::{self, model::Mode},
-    identity::{Action, Caller, may},
+    identity::{Action, Caller, Role, may},
     kernel::Fen,
     ledger::{
         commands::lessons::{Finding as Found, settle},
         error::LedgerError,
+        pupils::{self, Wanted},
         refunds::{self, RefundError, commands::Acting, model::Act},
         releases::{self, ReleaseError},
         rules::release::{deposit_needed, deposit_short, top_up_due},
+        store::contracts::{self, Contract},
     },
     policies::{self, registry::TOP_UP_WORKDAYS},
     web::{
@@ -45,10 +48,18 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
+/// Whether the caller may ask to see whose a contract is.
+fn may_see_pupils(caller: &Caller) -> bool {
+    may(caller.actor.role, Action::UnmaskPersonal) && caller.actor.role != Role::FinanceOfficer
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct IndexQuery {
     #[serde(default)]
     after: i64,
+    /// The whole name of a pupil, or the whole number of a guardian.
+    #[serde(default)]
+    q: String,
 }
 
 #[derive(Template)]
@@ -56,12 +67,21 @@ struct IndexQuery {
 struct IndexPage<'a> {
     page: &'a Page,
     rows: &'a [Waiting],
+    q: &'a str,
+    /// The family's contracts, with the pupil's mask; `None` where nobody was looked for.
+    found: Option<&'a [(Contract, String)]>,
+    may_find: bool,
+    may_unmask: bool,
     /// More than one county is seen.
     wide: bool,
     next: Option<i64>,
 }
 
 impl IndexPage<'_> {
+    fn status(&self, contract: &Contract) -> &'static str {
+        status_word(self.page, &contract.status)
+    }
+
     fn county(&self, row: &Waiting) -> String {
         show::bureau(row.tenant_id)
     }
@@ -75,13 +95,36 @@ async fn index(
 ) -> Result<HttpResponse, Problem> {
     let page = Page::new(&request, "合同台账", "Contracts");
     let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let may_find = pupils::may_find(&caller);
+    let q = query.q.trim();
+    if !q.is_empty() && !may_find {
+        return Err(Problem::forbidden());
+    }
+    let mut found = None;
+    if !q.is_empty() {
+        let wanted = Wanted::of(conn.vault(), q);
+        let filter = contracts::Filter { pupil: Some(&wanted), ..contracts::Filter::default() };
+        let of_family = contracts::contracts(&mut conn, &filter, 0, PER_PART).await?;
+        pupils::record(&mut conn, &caller, q, of_family.len()).await?;
+        let masked = of_family.into_iter().map(|one| one.pupil(conn.vault()).map(|pupil| (one, pupil.masked())));
+        found = Some(masked.collect::<Result<Vec<_>, _>>()?);
+    }
     let mut rows = store::with_contracts(&mut conn, caller.today(), query.after, PER_PART + 1).await?;
     conn.commit().await?;
     let full = usize::try_from(PER_PART).unwrap_or_default();
     let more = rows.len() > full;
     rows.truncate(full);
     let next = rows.last().filter(|_| more).map(|last| last.id);
-    page.render(&IndexPage { page: &page, rows: &rows, wide: caller.actor.tenant % 100 == 0, next })
+    page.render(&IndexPage {
+        page: &page,
+        rows: &rows,
+        q,
+        found: found.as_deref(),
+        may_find,
+        may_unmask: may_see_pupils(&caller),
+        wide: caller.actor.tenant % 100 == 0,
+        next,
+    })
 }
 
 /// A form that was not right: where it stands, what was typed, and what to mend.
@@ -107,6 +150,7 @@ struct OnePage<'a> {
     contracts: &'a [(ContractRow, String)],
     may_settle: bool,
     may_calculate: bool,
+    may_unmask: bool,
     refused: Option<&'a Refused>,
 }
 
@@ -201,8 +245,8 @@ async fn render(
     let refunds = ShownRefund::of_range(&mut conn, caller, &filter, 0, PER_PART).await?;
     let orders = releases::store::orders(&mut conn, None, Some(code), 0, PER_PART).await?;
     let orders = ShownOrder::of(orders, caller);
-    let contracts = store::contracts(&mut conn, place, &store::Filter::default(), 0, PER_PART).await?;
-    let contracts = contracts
+    let kept = store::contracts(&mut conn, place, &store::Filter::default(), 0, PER_PART).await?;
+    let kept = kept
         .into_iter()
         .map(|contract| contract.pupil(conn.vault()).map(|pupil| (contract, pupil.masked())))
         .collect::<Result<Vec<_>, _>>()?;
@@ -227,9 +271,10 @@ async fn render(
         disputes: &disputes,
         refunds: &refunds,
         orders: &orders,
-        contracts: &contracts,
+        contracts: &kept,
         may_settle: own && may(caller.actor.role, Action::SettleLesson),
         may_calculate: own && may(caller.actor.role, Action::CalculateRelease) && mode == Some(Mode::Custody),
+        may_unmask: may_see_pupils(caller),
         refused,
     };
     page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)

@@ -20,6 +20,7 @@ use crate::{
         },
         error::LedgerError,
         model::{Channel, ContractStatus, LessonState, Product},
+        pupils::Wanted,
         refunds,
         store::{contracts as kept, payments},
     },
@@ -83,7 +84,7 @@ fn search(query: &ListQuery) -> String {
     text.finish()
 }
 
-fn status_word(page: &Page, status: &str) -> &'static str {
+pub(super) fn status_word(page: &Page, status: &str) -> &'static str {
     status.parse::<ContractStatus>().map_or("", |status| page.lang.t(status.zh(), status.en()))
 }
 
@@ -95,7 +96,9 @@ async fn rows_of(
     limit: i64,
 ) -> Result<Vec<(ContractRow, Private<PersonName>)>, Problem> {
     let institution = caller.actor.institution.ok_or_else(Problem::forbidden)?;
-    let filter = Filter { text: query.q.trim(), status: Some(query.status.as_str()).filter(|text| !text.is_empty()) };
+    let wanted = Wanted::of(conn.vault(), query.q.trim());
+    let status = Some(query.status.as_str()).filter(|text| !text.is_empty());
+    let filter = Filter { text: query.q.trim(), wanted: Some(&wanted), status };
     let found = store::contracts(conn, (caller.actor.tenant, institution), &filter, query.before, limit).await?;
     let rows = found.into_iter().map(|row| row.pupil(conn.vault()).map(|pupil| (row, pupil)));
     Ok(rows.collect::<Result<Vec<_>, _>>()?)

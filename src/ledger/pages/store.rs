@@ -3,16 +3,19 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName, sql_query,
-    sql_types::{BigInt, Binary, Date, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn},
     kernel::{Private, private::PersonName},
-    ledger::store::{
-        contracts::{pupil_place, row_of},
-        lessons,
+    ledger::{
+        pupils::Wanted,
+        store::{
+            contracts::{pupil_place, row_of},
+            lessons,
+        },
     },
     vault::{Sealed, Vault},
 };
@@ -98,8 +101,9 @@ const CONTRACT: &str = "SELECT c.tenant_id, c.id, c.institution_id, c.contract_n
 /// Which contracts of an institution.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
-    /// Part of a contract's number or subject.
+    /// Part of a contract's number or subject, or somebody whole.
     pub text: &'a str,
+    pub wanted: Option<&'a Wanted>,
     pub status: Option<&'a str>,
 }
 
@@ -111,9 +115,11 @@ pub async fn contracts(
     before: i64,
     limit: i64,
 ) -> Result<Vec<ContractRow>, DbError> {
+    let none = Vec::new();
     Ok(sql_query(format!(
         "{CONTRACT} WHERE c.tenant_id = $1 AND c.institution_id = $2 AND ($3::text IS NULL OR c.status = $3) \
-         AND ($4 = '' OR strpos(lower(c.contract_no), lower($4)) > 0 OR strpos(lower(c.subject), lower($4)) > 0) \
+         AND ($4 = '' OR strpos(lower(c.contract_no), lower($4)) > 0 OR strpos(lower(c.subject), lower($4)) > 0 \
+           OR c.pupil_name_index = ANY($7) OR c.guardian_phone_index = ANY($8)) \
          AND ($5 = 0 OR c.id < $5) ORDER BY c.id DESC LIMIT $6"
     ))
     .bind::<Integer, _>(tenant)
@@ -122,6 +128,8 @@ pub async fn contracts(
     .bind::<Text, _>(filter.text)
     .bind::<BigInt, _>(before)
     .bind::<BigInt, _>(limit)
+    .bind::<Array<Binary>, _>(filter.wanted.map_or(&none, |wanted| &wanted.names))
+    .bind::<Array<Binary>, _>(filter.wanted.map_or(&none, |wanted| &wanted.phones))
     .load(conn.sql())
     .await?)
 }

@@ -15,6 +15,7 @@ use crate::{
         private::{PersonName, Phone},
     },
     ledger::model::Terms,
+    ledger::pupils::Wanted,
     vault::{Place, Sealed, Vault},
 };
 
@@ -162,6 +163,11 @@ impl Contract {
         terms(self.price_fen, self.materials_fen, self.units_bought, self.units_gifted)
     }
 
+    /// What is owed in lessons still.
+    pub fn unearned_fen(&self) -> i64 {
+        self.paid_fen - self.consumed_fen - self.refunded_fen
+    }
+
     fn row(&self) -> String {
         row_of(self.institution_id, &self.contract_no)
     }
@@ -224,6 +230,8 @@ pub struct Filter<'a> {
     pub credit_code: Option<&'a str>,
     pub status: Option<&'a str>,
     pub contract_no: Option<&'a str>,
+    /// Of one family, of the caller's own bureau.
+    pub pupil: Option<&'a Wanted>,
 }
 
 /// Contracts of the caller's range, the newest first, older than the one with the id `before` (0: from the newest).
@@ -234,10 +242,12 @@ pub async fn contracts(
     limit: i64,
 ) -> Result<Vec<Contract>, DbError> {
     let (lo, hi) = conn.scope().range();
+    let (own, none) = (filter.pupil.map(|_| conn.tenant()), Vec::new());
     Ok(sql_query(format!(
         "{CONTRACT} WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR i.credit_code = $3) \
          AND ($4::text IS NULL OR c.status = $4) AND ($5::text IS NULL OR c.contract_no = $5) \
-         AND ($6 = 0 OR c.id < $6) ORDER BY c.id DESC LIMIT $7"
+         AND ($6 = 0 OR c.id < $6) AND ($8::int IS NULL OR c.tenant_id = $8 \
+           AND (c.pupil_name_index = ANY($9) OR c.guardian_phone_index = ANY($10))) ORDER BY c.id DESC LIMIT $7"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -246,6 +256,9 @@ pub async fn contracts(
     .bind::<Nullable<Text>, _>(filter.contract_no)
     .bind::<BigInt, _>(before)
     .bind::<BigInt, _>(limit)
+    .bind::<Nullable<Integer>, _>(own)
+    .bind::<Array<Binary>, _>(filter.pupil.map_or(&none, |wanted| &wanted.names))
+    .bind::<Array<Binary>, _>(filter.pupil.map_or(&none, |wanted| &wanted.phones))
     .load(conn.sql())
     .await?)
 }
@@ -261,6 +274,8 @@ pub struct NewRow<'a> {
     pub basis: &'a str,
     pub pupil: &'a Private<PersonName>,
     pub pupil_index: &'a [u8],
+    /// Of the name alone, by which people look for it.
+    pub pupil_name_index: &'a [u8],
     pub guardian_phone: &'a Private<Phone>,
     pub signed_on: NaiveDate,
     pub is_renewal: bool,
@@ -292,8 +307,8 @@ pub async fn add(conn: &mut ScopedConn, new: &NewRow<'_>, now: DateTime<Utc>) ->
     let row: Id = sql_query(
         "INSERT INTO contracts (tenant_id, institution_id, contract_no, course_id, subject, product, basis, pupil_sealed, \
          pupil_index, guardian_phone_sealed, guardian_phone_index, signed_on, is_renewal, price_fen, materials_fen, \
-         units_bought, units_gifted, instalments, first_lesson_on, last_lesson_on, status, findings, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 'open', $21, $22) \
+         units_bought, units_gifted, instalments, first_lesson_on, last_lesson_on, status, findings, created_at, pupil_name_index) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 'open', $21, $22, $23) \
          RETURNING id",
     )
     .bind::<Integer, _>(tenant)
@@ -318,6 +333,7 @@ pub async fn add(conn: &mut ScopedConn, new: &NewRow<'_>, now: DateTime<Utc>) ->
     .bind::<Date, _>(new.last_lesson_on)
     .bind::<Jsonb, _>(new.findings)
     .bind::<Timestamptz, _>(now)
+    .bind::<Binary, _>(new.pupil_name_index)
     .get_result(conn.sql())
     .await?;
     Ok(row.id)

@@ -7,4 +7,5 @@ pub mod lessons;
 pub mod owed;
 pub mod payers;
 pub mod payments;
+pub mod pupils;
 pub mod refunds;

@@ -76,6 +76,18 @@ pub async fn by_receipt(conn: &mut ScopedConn, institution: i64, receipt_no: &st
         .optional()?)
 }
 
+/// One payment of the caller's range.
+pub async fn payment(conn: &mut ScopedConn, id: i64) -> Result<Option<Payment>, DbError> {
+    let (lo, hi) = conn.scope().range();
+    Ok(sql_query(format!("{} BETWEEN $1 AND $2 AND id = $3", PAYMENT.trim_end_matches(" = $1")))
+        .bind::<Integer, _>(lo)
+        .bind::<Integer, _>(hi)
+        .bind::<BigInt, _>(id)
+        .get_result(conn.sql())
+        .await
+        .optional()?)
+}
+
 /// All payments on a contract, in order of their days.
 pub async fn of_contract(conn: &mut ScopedConn, tenant: i32, contract: i64) -> Result<Vec<Payment>, DbError> {
     Ok(sql_query(format!("{PAYMENT} AND contract_id = $2 ORDER BY paid_at, id"))

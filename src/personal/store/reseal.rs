@@ -25,7 +25,7 @@ pub struct Column {
 }
 
 /// Every sealed column of personal data.
-pub const COLUMNS: [Column; 16] = [
+pub const COLUMNS: [Column; 19] = [
     Column {
         table: "institutions",
         column: "phone_sealed",
@@ -41,10 +41,31 @@ pub const COLUMNS: [Column; 16] = [
         batch: 500,
     },
     Column {
+        table: "sponsors",
+        column: "name_sealed",
+        row: "institution_id || '/' || encode(name_index, 'hex')",
+        place: institutions::places::sponsor,
+        batch: 500,
+    },
+    Column {
         table: "escrow_accounts",
         column: "payee_sealed",
         row: "account_no",
         place: escrow::payee_place,
+        batch: 500,
+    },
+    Column {
+        table: "account_amendments",
+        column: "payee_sealed",
+        row: "account_id || '/' || encode(payee_index, 'hex')",
+        place: escrow::amended_payee_place,
+        batch: 500,
+    },
+    Column {
+        table: "account_amendments",
+        column: "payee_before_sealed",
+        row: "account_id || '/' || encode(payee_before_index, 'hex')",
+        place: escrow::amended_payee_before_place,
         batch: 500,
     },
     Column {

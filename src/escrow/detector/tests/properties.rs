@@ -88,7 +88,7 @@ prop_compose! {
                 mode: Some(if is_deposit { Mode::RiskDeposit } else { Mode::Custody }),
                 institution: Some("启明星培训中心".to_owned()),
                 payee: Some(FiledAccount::number("62220001")),
-                persons: vec![Person { name: "王小明".to_owned(), relation: Relation::Sponsor }],
+                persons: vec![Person { name: FiledName::text("王小明"), relation: Relation::Sponsor }],
                 ..AccountFacts::default()
             };
         }

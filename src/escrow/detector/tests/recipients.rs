@@ -13,9 +13,9 @@ fn filed(opening_yuan: i64) -> Story {
         payee: Some(FiledAccount::number("6222 0001")),
         own_accounts: vec![FiledAccount::number("3310 77")],
         persons: vec![
-            Person { name: "王 小明".to_owned(), relation: Relation::LegalRepresentative },
-            Person { name: "星光控股有限公司".to_owned(), relation: Relation::Sponsor },
-            Person { name: "林晓".to_owned(), relation: Relation::Staff },
+            Person { name: FiledName::text("王 小明"), relation: Relation::LegalRepresentative },
+            Person { name: FiledName::text("星光控股有限公司"), relation: Relation::Sponsor },
+            Person { name: FiledName::text("林晓"), relation: Relation::Staff },
         ],
         ..AccountFacts::default()
     };

@@ -5,14 +5,14 @@ use tokio_postgres::{Client, Error, Row, types::Json};
 
 use crate::{
     escrow::{
-        detector::{AccountFacts, AccountState, FiledAccount, Outlook, Required, Siblings},
+        detector::{AccountFacts, AccountState, FiledAccount, FiledName, Outlook, Required, Siblings, days},
         ingest::{
             Incoming, Target,
             chain::{Claim, Gap, Verdict},
         },
     },
     identity::Caller,
-    kernel::private::AccountNumber,
+    kernel::private::{AccountNumber, PersonName},
     vault::Vault,
 };
 
@@ -26,12 +26,16 @@ pub struct Account {
     pub account_no: String,
     pub mode: String,
     /// Keyed hash of the account that releases go to.
-    pub payee_index: Option<Vec<u8>>,
+    payee_index: Option<Vec<u8>>,
+    /// Keyed hashes of those that were it before, in order, each with the first day on which it is no more.
+    earlier_payees: Vec<(Vec<u8>, NaiveDate)>,
     /// Numbers of the institution's other dedicated accounts, closed ones among them.
     other_accounts: Vec<String>,
     /// Ids of these.
     pub other_ids: Vec<i64>,
     legal_person: String,
+    /// Keyed hashes of its sponsors' names.
+    sponsors: Vec<Vec<u8>>,
     /// Whom its approved filings publish.
     staff: Vec<String>,
     pub status: String,
@@ -65,8 +69,14 @@ impl From<Row> for Account {
             account_no: row.get("account_no"),
             mode: row.get("mode"),
             payee_index: row.get("payee_index"),
+            earlier_payees: {
+                let (hashes, days): (Vec<Vec<u8>>, Vec<NaiveDate>) =
+                    (row.get("payees_before"), row.get("payees_until"));
+                hashes.into_iter().zip(days).collect()
+            },
             other_accounts: row.get("other_accounts"),
             legal_person: row.get("legal_person"),
+            sponsors: row.get("sponsors"),
             staff: row.get("staff_names"),
             other_ids: row.get("other_ids"),
             status: row.get("status"),
@@ -89,14 +99,28 @@ impl From<Row> for Account {
 impl Account {
     /// What is filed about it.
     pub fn facts(&self, vault: &Vault) -> AccountFacts {
-        let payee = self.payee_index.clone().map(|index| {
+        let hashed = |index: Vec<u8>| {
             let vault = vault.clone();
             FiledAccount::by(move |number| vault.digests::<AccountNumber>(number).contains(&index))
-        });
+        };
+        let payee = self.payee_index.clone().map(hashed);
+        let earlier = self.earlier_payees.iter().map(|(index, until)| (hashed(index.clone()), days::number(*until)));
+        let earlier_payees = earlier.collect();
         let own = self.other_accounts.iter().map(|number| FiledAccount::number(number)).collect();
-        let filed =
-            AccountFacts::filed(&self.mode, &self.institution_name, payee, own, &self.legal_person, &self.staff);
-        AccountFacts { siblings: self.siblings.clone(), ..filed }
+        let sponsors = Some(self.sponsors.clone()).filter(|sponsors| !sponsors.is_empty()).map(|sponsors| {
+            let vault = vault.clone();
+            FiledName::by(move |name| vault.digests::<PersonName>(name).iter().any(|digest| sponsors.contains(digest)))
+        });
+        let names = (self.legal_person.as_str(), sponsors, self.staff.as_slice());
+        let filed = AccountFacts::filed(&self.mode, &self.institution_name, payee, own, names);
+        AccountFacts { earlier_payees, siblings: self.siblings.clone(), ..filed }
+    }
+
+    /// Whether releases went to a number on a day.
+    pub fn is_payee(&self, vault: &Vault, number: &str, on: NaiveDate) -> bool {
+        let earlier = self.earlier_payees.iter().find(|(_, until)| on < *until).map(|(index, _)| index);
+        let digests = vault.digests::<AccountNumber>(number);
+        earlier.or(self.payee_index.as_ref()).is_some_and(|index| digests.contains(index))
     }
 
     /// Whether it is the account that parents pay into now.
@@ -139,6 +163,11 @@ pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit
      AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_accounts, \
      ARRAY(SELECT o.id FROM escrow_accounts o WHERE o.tenant_id = a.tenant_id \
      AND o.institution_id = a.institution_id AND o.id <> a.id ORDER BY o.id) AS other_ids, \
+     ARRAY(SELECT s.name_index FROM sponsors s WHERE s.tenant_id = a.tenant_id AND s.institution_id = a.institution_id) AS sponsors, \
+     ARRAY(SELECT m.payee_before_index FROM account_amendments m WHERE m.tenant_id = a.tenant_id AND m.account_id = a.id \
+       AND m.state = 'confirmed' AND m.payee_before_index IS NOT NULL ORDER BY m.in_force_from, m.id) AS payees_before, \
+     ARRAY(SELECT m.in_force_from FROM account_amendments m WHERE m.tenant_id = a.tenant_id AND m.account_id = a.id \
+       AND m.state = 'confirmed' AND m.payee_before_index IS NOT NULL ORDER BY m.in_force_from, m.id) AS payees_until, \
      a.status, a.in_use_from, a.in_use_until, a.opening_fen, a.opening_on, a.balance_fen, a.entry_count, \
      a.last_booked_at, a.statement_on, a.owed_changed_on, a.heard_on, a.detector::text FROM escrow_accounts a \
      JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
