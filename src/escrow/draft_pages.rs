@@ -223,7 +223,7 @@ fn field_of(draft: &Draft, layout: &Layout, error: &IngestError) -> String {
         {
             "account".to_owned()
         }
-        IngestError::Unbalanced => "unbalanced".to_owned(),
+        IngestError::Unbalanced(_) => "unbalanced".to_owned(),
         IngestError::Statement(error) => column_of(layout, error),
         _ => "columns".to_owned(),
     }

@@ -61,7 +61,7 @@ impl Work<'_> {
         let house = (self.tenant(), account.institution_id);
         let payers = ledger::payers(self.tx, &self.vault, house, &contracts).await?;
         let has_hash = |number: &str, hash: &[u8]| self.has_hash(number, hash);
-        let accounts = Accounts { is_payee: &|_| false, has_hash: &has_hash };
+        let accounts = Accounts { is_payee: &|_, _| false, has_hash: &has_hash };
         let mut astray = Vec::new();
         for mut one in paid.drain(..) {
             one.order.to.payers = payers.get(&one.contract).cloned().unwrap_or_default();

@@ -338,7 +338,15 @@ impl Work<'_> {
             ))
             .into());
         }
-bo        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
+        repeats.extend(self.batched(&account, &ids, &batch.entries).await?);
+        let another = self.refunds_again(&account, known, &sifted.bettered, &batch.entries).await?;
+        if another {
+            // What was judged rested on it.
+            standing.moved = true;
+            obligations = self.obligations(&account, known).await?;
+        }
+        let faults_changed = self.judge_balances(&account, &batch, open, standing.in_order).await?;
+        let stored = warnings::of_account(self.tx, self.tenant(), account.id).await?;
         let inserted = i64::try_from(batch.entries.len()).unwrap_or(i64::MAX);
         let duplicates: i64 = sifted.duplicates.iter().sum();
         let statement_id = batch.places.first().and_then(|place| ids.get(*place)).copied().filter(|id| *id != 0);
