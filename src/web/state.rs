@@ -2,12 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use chrono::{DateTime, Utc};
-
 use crate::{
     config::Service,
     db::{Database, Gather, Pools},
-    escrow::ingest::Pushes,
+    escrow::{ingest::Pushes, oversight::Look},
     identity::{
         machine::Nonces,
         oidc::Oidc,
@@ -39,7 +37,7 @@ pub struct AppState {
     /// Writes with an `Idempotency-Key` that are not over yet.
     pub under_way: UnderWay,
     /// Accounts that something was delivered for, by bureau, and when: what follows from it is looked up together.
-    pub deliveries: Gather<i32, (Vec<i64>, DateTime<Utc>), ()>,
+    pub deliveries: Gather<i32, Look, ()>,
     /// Nonces of signed requests on their way in.
     pub nonces: Nonces,
     /// Pushes of banks on their way in.

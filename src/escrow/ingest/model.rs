@@ -157,4 +157,7 @@ pub struct WarningNews {
     pub kind: WarningKind,
     pub level: Level,
     pub status: crate::escrow::model::Status,
+    /// Whether it is raised, graver than before, or over: then other things follow from it.
+    #[serde(skip)]
+    pub turns: bool,
 }

@@ -92,7 +92,8 @@ impl Teller<'_> {
             if status.is_open() && graver {
                 self.mail(client, account, id, &warning).await?;
             }
-            news.push(WarningNews { id, kind: warning.kind, level: warning.level, status });
+            let turns = graver || !status.is_open();
+            news.push(WarningNews { id, kind: warning.kind, level: warning.level, status, turns });
         }
         Ok(news)
     }

@@ -23,5 +23,6 @@ pub use desk::RedDesk;
 pub use limits::TellingLimits;
 pub use rules::{Undetermined, sms_at, tell_at, undetermined};
 pub use sweep::{
-    SWEEP_EVERY, after_delivery, after_filing, after_forgery, after_refusal, forecast, oldest, sweep, sweep_bureau,
+    Look, SWEEP_EVERY, after_delivery, after_filing, after_forgery, after_refusal, forecast, oldest, sweep,
+    sweep_bureau,
 };

@@ -144,7 +144,9 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
 /// What one delivery changes beside the entries: a chain of statements that breaks or closes, a feed that is heard of again, and
 /// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
 pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
-    look_again(state, tenant, received.iter().map(|part| part.account_id).collect(), now).await;
+    let accounts = received.iter().map(|part| part.account_id).collect();
+    let told = received.iter().flat_map(|part| &part.warnings).any(|news| news.turns);
+    look_again(state, tenant, Look { accounts, told, now }).await;
 }
 
 /// What a refused delivery changes: that it contradicts itself or what was kept is kept and told, and nothing else of it.
@@ -154,7 +156,7 @@ pub async fn after_refusal(state: &AppState, caller: &Caller, refusal: &IngestEr
     }
     match ingest::keep_refused(state, caller, refusal, file_name).await {
         Ok(accounts) if accounts.is_empty() => {}
-        Ok(accounts) => look_again(state, caller.actor.tenant, accounts, caller.now).await,
+        Ok(accounts) => look_again(state, caller.actor.tenant, Look { accounts, told: true, now: caller.now }).await,
         Err(error) => {
             tracing::error!(%error, bureau = caller.actor.tenant, "what a refused delivery contradicts could not be kept");
         }
@@ -166,38 +168,53 @@ pub async fn after_forgery(state: &AppState, by: &Recognised, account: &str, now
     let forged = Forged { tenant: by.tenant(), key: by.key(), name: by.name(), account };
     match ingest::keep_forged(state, forged, now).await {
         Ok(false) => {}
-        Ok(true) => look_again(state, by.tenant(), Vec::new(), now).await,
+        Ok(true) => look_again(state, by.tenant(), Look { accounts: Vec::new(), told: true, now }).await,
         Err(error) => tracing::error!(%error, bureau = by.tenant(), "a forged push could not be kept"),
     }
 }
 
+/// What a delivery asks to be looked at.
+#[derive(Debug, Clone)]
+pub struct Look {
+    accounts: Vec<i64>,
+    /// Whether a warning was raised, became graver or is over.
+    told: bool,
+    now: DateTime<Utc>,
+}
+
 /// Looks over the feeds of some accounts and of the banks.
-async fn look_again(state: &AppState, tenant: i32, accounts: Vec<i64>, now: DateTime<Utc>) {
-    let own = state.clone();
-    let work = move |waiting: Vec<(Vec<i64>, DateTime<Utc>)>| {
+async fn look_again(state: &AppState, tenant: i32, look: Look) {
+    let (own, now) = (state.clone(), look.now);
+    let work = move |waiting: Vec<Look>| {
         let state = own.clone();
         async move {
-            let now = waiting.iter().map(|(_, now)| *now).max().unwrap_or(now);
-            after_deliveries(&state, tenant, waiting.iter().flat_map(|(accounts, _)| accounts).copied().collect(), now)
-                .await;
+            let now = waiting.iter().map(|look| look.now).max().unwrap_or(now);
+            let told = waiting.iter().any(|look| look.told);
+            let accounts = waiting.iter().flat_map(|look| &look.accounts).copied().collect();
+            after_deliveries(&state, tenant, accounts, told, now).await;
             vec![(); waiting.len()]
         }
     };
     // A bureau is looked over once for all deliveries that wait for it: one look after the other, each of all that came.
-    if let Err(error) = state.deliveries.ask(tenant, (accounts, now), work).await {
+    if let Err(error) = state.deliveries.ask(tenant, look, work).await {
         tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
     }
 }
 
-async fn after_deliveries(state: &AppState, tenant: i32, accounts: BTreeSet<i64>, now: DateTime<Utc>) {
+async fn after_deliveries(state: &AppState, tenant: i32, accounts: BTreeSet<i64>, told: bool, now: DateTime<Utc>) {
     let done = async {
         let round = Round::of(state, tenant, now).await?;
         let mut conn = round.begin().await?;
         let judged = judge::only_of(judge::of_feeds(&mut conn, round.grounds(), Some(&accounts)).await?, &accounts);
         conn.commit().await?;
+        let told = told || judged.0.values().any(Option::is_some);
         round.apply(judged).await?;
-        life::reopened(&round).await?;
-        life::proposals(&round).await
+        // Where nothing is told nothing begins to live, which is nearly always.
+        if told {
+            life::reopened(&round).await?;
+            life::proposals(&round).await?;
+        }
+        Ok::<_, DbError>(())
     };
     if let Err(error) = done.await {
         tracing::error!(%error, bureau = tenant, "what a delivery changes beside its entries could not be written");
