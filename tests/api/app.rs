@@ -16,7 +16,7 @@ use std::{
 
 use mingjian::{db::open::connect, kernel::RegionCode};
 use reqwest::{
-    Client, Method, RequestBuilder, Response, StatusCode,
+    Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode,
     multipart::{Form, Part},
 };
 use serde_json::{Value, json};
@@ -59,7 +59,11 @@ impl TestApp {
     }
 
     /// Starts another process on the same data, whose clock stands elsewhere.
+    ///
+    /// Not of the service that stories share: the other process looks over all of their counties as if it were `now`.
     pub fn beside(&self, now: &str, arguments: &[&str]) -> TestApp {
+        let is_shared = APP.get().is_some_and(|shared| std::ptr::eq(shared, self));
+        assert!(!is_shared || now == NOW, "a story whose clock is moved starts a service of its own");
         TestApp::launch(self.data.clone(), now, arguments, &[])
     }
 
@@ -200,7 +204,7 @@ impl TestApp {
 
     /// Signs an account in: by API, and by the form as a browser does.
     pub async fn sign_in(&self, name: &str) -> User {
-        let bearer = Client::new();
+        let bearer = client().build().unwrap();
         let answer = bearer
             .post(format!("{}/api/v1/auth/login", self.address))
             .json(&json!({"username": name, "password": PASSWORD}))
@@ -209,7 +213,7 @@ impl TestApp {
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let tokens: Value = answer.json().await.unwrap();
-        let browser = Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let browser = client().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let answer = browser
             .post(format!("{}/login", self.address))
             .form(&[("username", name), ("password", PASSWORD)])
@@ -236,9 +240,14 @@ impl TestApp {
     pub fn visitor(&self) -> Visitor {
         Visitor {
             address: self.address.clone(),
-            client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            client: client().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
         }
     }
+}
+
+/// Connections that rest are not used again: the service may be closing one at that very moment.
+fn client() -> ClientBuilder {
+    Client::builder().pool_max_idle_per_host(0)
 }
 
 fn forget_dead_runs() {

@@ -211,14 +211,15 @@ async fn what_left_before_a_break_counts_in_the_week_and_the_break_is_signed() {
 
 #[tokio::test]
 async fn what_is_older_than_two_bank_days_is_stale_wherever_it_is_read() {
-    let world = World::new().await;
+    let app = TestApp::start(&[]);
+    let world = World::within(&app).await;
     let account = world.account_id().await;
     take(&world, OPENING, &[("2026-03-17", false, 9_000_000, "Y1")]).await;
     let warning = of_kind(&world.admin, "FUND-LARGE-SINGLE").await.remove(0);
     assert_eq!((&warning["stale"], &warning["data_on"]), (&json!(false), &json!("2026-03-17")), "{warning}");
     assert!(!world.admin.page(&format!("/b/escrow/{account}")).await.contains("数据陈旧"));
     for (now, stale) in [("2026-03-19T10:00:00+08:00", false), ("2026-03-20T10:00:00+08:00", true)] {
-        let later = app().beside(now, &[]);
+        let later = app.beside(now, &[]);
         let officer = later.sign_in(&world.admin.name).await;
         let one = officer.json(&format!("/warnings/{}", warning["id"])).await;
         assert_eq!(one["stale"], json!(stale), "{now} {one}");
