@@ -144,7 +144,7 @@ def upload(service, account_id, account_no, body, around, headers):
 def emptied(service):
     """No entries, statements or warnings, as before the first statement; partitions stay."""
     service.sql(
-        "TRUNCATE entries, statements, warnings, warning_actions; DELETE FROM outbox; "
+        "TRUNCATE entries, statements, warnings, warning_actions CASCADE; DELETE FROM outbox; "
         "UPDATE escrow_accounts SET opening_fen = NULL, opening_on = NULL, balance_fen = 0, entry_count = 0,"
         " last_booked_at = NULL, statement_on = NULL, detector = NULL WHERE entry_count > 0; CHECKPOINT"
     )
