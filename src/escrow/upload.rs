@@ -98,10 +98,6 @@ pub async fn take_in(
         Ok(members) => members,
         Err(error) => return Ok(vec![Taken { name: name.to_owned(), fate: Fate::Refused(error.into()) }]),
     };
-    let of_target = match &wishes.target {
-        Some(target) => Some(layouts::for_reading(state, caller, Some(target)).await?),
-        None => None,
-    };
     let mut taken = Vec::with_capacity(members.len());
     // The workbooks of a zip share what one file may unpack to.
     let (most, mut left) = (limits.max_bytes_unpacked, limits.max_bytes_unpacked);
@@ -121,18 +117,28 @@ pub async fn take_in(
         };
         let Member { name: member, bytes } = member;
         let bytes = Arc::new(bytes);
-        let known = match &of_target {
-            Some(known) => known.clone(),
-            None => layouts::for_file(state, caller, &bytes).await?,
-        };
-        // What was told just now goes first; the other sheets of a workbook are read by what is remembered.
-        let layouts = wishes.layout.iter().cloned().chain(known).collect();
+        let layouts = layouts_of(state, caller, &bytes, wishes).await?;
         let reading = Reading { name: name.clone(), member, bytes, layouts, limits: limits.clone() };
         let (fate, entries) = one(state, caller, reading, wishes).await?;
         limits.max_entries = limits.max_entries.saturating_sub(entries);
         taken.push(Taken { name, fate });
     }
     Ok(taken)
+}
+
+/// What the columns of a file mean that is, or begins with, `bytes`: what was told just now goes first; the other sheets of a
+/// workbook are read by what is remembered.
+async fn layouts_of(
+    state: &AppState,
+    caller: &Caller,
+    bytes: &Arc<Vec<u8>>,
+    wishes: &Wishes,
+) -> Result<Vec<Layout>, IngestError> {
+    let known = match &wishes.target {
+        Some(target) => layouts::for_reading(state, caller, Some(target)).await?,
+        None => layouts::for_file(state, caller, bytes).await?,
+    };
+    Ok(wishes.layout.iter().cloned().chain(known).collect())
 }
 
 /// The beginning of a file that lies on the disk, by whole lines; of anything but text that is as good as nothing.
@@ -161,19 +167,14 @@ async fn flowed(
     file: File,
     wishes: &Wishes,
 ) -> Result<Flowed, IngestError> {
-    let known = match &wishes.target {
-        Some(target) => layouts::for_reading(state, caller, Some(target)).await?,
-        None => {
-            let begins = beginning(&file).map_err(|e| DbError::Pool(e.to_string()))?;
-            layouts::for_file(state, caller, &Arc::new(begins)).await?
-        }
-    };
+    let begins = beginning(&file).map_err(|e| DbError::Pool(e.to_string()))?;
+    let layouts = layouts_of(state, caller, &Arc::new(begins), wishes).await?;
     let large = LargeFile {
         name: name.to_owned(),
         file,
         format: wishes.format,
         target: wishes.target.clone(),
-        layouts: wishes.layout.iter().cloned().chain(known).collect(),
+        layouts,
         accept_unbalanced: wishes.accept_unbalanced,
     };
     match ingest::flow(state, caller, &limits(state), &large).await {
@@ -244,7 +245,7 @@ async fn one(
     let delivery = match read.map_err(|e| DbError::Pool(e.to_string()))? {
         Ok(Read::Delivery(delivery)) => delivery,
         Ok(Read::Unclear(bytes, problem)) => {
-            let id = drafts::put_by(state, caller, &name, bytes.to_vec(), wishes.target.as_ref()).await?;
+            let id = drafts::put_by(state, caller, &name, Arc::unwrap_or_clone(bytes), wishes.target.as_ref()).await?;
             return Ok((Fate::PutBy(id, problem), 0));
         }
         Err(error @ IngestError::Db(_)) => return Err(error),

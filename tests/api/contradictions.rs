@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 use crate::{
     app::{TestApp, User, World},
     escrow::Bank,
+    oversight::of_kind,
     samples::{OPENING, camt},
 };
-
-async fn of_kind(user: &User, kind: &str) -> Vec<Value> {
-    user.json(&format!("/warnings?kind={kind}")).await["items"].as_array().unwrap().clone()
-}
 
 /// Level, status and whether it waits for a signature, of each warning of a kind.
 async fn standing(user: &User, kind: &str) -> Vec<(String, String, bool)> {

@@ -1,43 +1,15 @@
 //! The warnings to the letter of the law, as people see them: feeds and chains that are filled in and signed, loans told once,
 //! what is lacking, what is stale, what a province allows, what a bank may not charge.
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{TestApp, User, World, app},
+    app::{TestApp, World, app},
     escrow::Bank,
-    samples::{Line, OPENING, camt},
+    oversight::{deliver, is, of_kind, standing, take},
+    samples::{OPENING, camt},
 };
-
-async fn deliver(user: &User, account: i64, text: String) -> Value {
-    let part = reqwest::multipart::Part::bytes(text.into_bytes()).file_name("day.sta");
-    let form = reqwest::multipart::Form::new().part("file", part);
-    let request = user.api(Method::POST, &format!("/escrow/accounts/{account}/statements"));
-    let answer = request.multipart(form).send().await.unwrap();
-    let status = answer.status();
-    let value: Value = answer.json().await.unwrap();
-    assert!(status.is_success(), "{status} {value}");
-    value
-}
-
-async fn take(world: &World, opening_fen: i64, lines: &[Line<'_>]) {
-    deliver(&world.admin, world.account_id().await, camt(&world.account, opening_fen, lines)).await;
-}
-
-async fn of_kind(user: &User, kind: &str) -> Vec<Value> {
-    user.json(&format!("/warnings?kind={kind}")).await["items"].as_array().unwrap().clone()
-}
-
-/// Level and status of each warning of a kind.
-async fn standing(user: &User, kind: &str) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    of_kind(user, kind).await.iter().map(|one| (text(&one["level"]), text(&one["status"]))).collect()
-}
-
-fn is(level: &str, status: &str) -> Vec<(String, String)> {
-    vec![(level.to_owned(), status.to_owned())]
-}
 
 /// Runs statements as the database's own superuser.
 async fn as_root(sql: &str) {

@@ -29,7 +29,7 @@ pub async fn deliver(user: &User, account: i64, text: String) -> Value {
     value
 }
 
-async fn take(world: &World, opening_fen: i64, lines: &[Line<'_>]) {
+pub async fn take(world: &World, opening_fen: i64, lines: &[Line<'_>]) {
     deliver(&world.admin, world.account_id().await, camt(&world.account, opening_fen, lines)).await;
 }
 
@@ -38,6 +38,7 @@ pub async fn of_kind(user: &User, kind: &str) -> Vec<Value> {
     user.json(&format!("/warnings?kind={kind}")).await["items"].as_array().unwrap().clone()
 }
 
+/// Level and status of each warning of a kind.
 pub async fn standing(user: &User, kind: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     of_kind(user, kind).await.iter().map(|one| (text(&one["level"]), text(&one["status"]))).collect()
@@ -50,7 +51,7 @@ async fn messages(app: &TestApp, county: RegionCode, key: &str) -> i64 {
     app.run_sql(&sql).await.parse().unwrap()
 }
 
-fn is(level: &str, status: &str) -> Vec<(String, String)> {
+pub fn is(level: &str, status: &str) -> Vec<(String, String)> {
     vec![(level.to_owned(), status.to_owned())]
 }
 

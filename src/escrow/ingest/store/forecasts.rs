@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::{Client, Error};
 
+use super::pushes::array;
 use crate::escrow::detector::{Outlook, Required};
 
 /// What an account comes to, and how it stood when that was worked out.
@@ -31,11 +32,7 @@ pub async fn write(client: &Client, tenant: i32, figures: &[Figures]) -> Result<
     let sums = |of: fn(&Figures) -> Option<i64>| figures.iter().map(of).collect::<Vec<_>>();
     let days = |of: fn(&Figures) -> Option<NaiveDate>| figures.iter().map(of).collect::<Vec<_>>();
     let last: Vec<Option<DateTime<Utc>>> = figures.iter().map(|one| one.last_booked_at).collect();
-    // An array of arrays would lose which is whose.
-    let flow = |one: &Figures| {
-        format!("{{{}}}", one.outlook.flow_fen.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
-    };
-    let flows: Vec<String> = figures.iter().map(flow).collect();
+    let flows: Vec<String> = figures.iter().map(|one| array(&one.outlook.flow_fen)).collect();
     client
         .execute(
             "UPDATE escrow_accounts a SET unearned_fen = n.unearned_fen, needed_fen = n.needed_fen, minimum_fen = n.minimum_fen, \

@@ -217,6 +217,11 @@ pub struct Outcome {
     pub detector: String,
 }
 
+/// An array as text, for one row of several: an array of arrays would lose which is whose.
+pub fn array(numbers: &[i64]) -> String {
+    format!("{{{}}}", numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
+}
+
 /// Writes the outcomes, by which the accounts are judged as far as anything is known.
 pub async fn update(tx: &Transaction, tenant: i32, heard_on: NaiveDate, outcomes: &[Outcome]) -> Result<u64, Error> {
     let numbers = |of: fn(&Outcome) -> i64| outcomes.iter().map(of).collect::<Vec<_>>();
@@ -224,11 +229,7 @@ pub async fn update(tx: &Transaction, tenant: i32, heard_on: NaiveDate, outcomes
     let detectors: Vec<&str> = outcomes.iter().map(|outcome| outcome.detector.as_str()).collect();
     let figures = |of: fn(&Outcome) -> Option<i64>| outcomes.iter().map(of).collect::<Vec<_>>();
     let days = |of: fn(&Outcome) -> Option<NaiveDate>| outcomes.iter().map(of).collect::<Vec<_>>();
-    // An array of arrays would lose which is whose.
-    let flow = |outcome: &Outcome| {
-        format!("{{{}}}", outcome.outlook.flow_fen.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
-    };
-    let flows: Vec<String> = outcomes.iter().map(flow).collect();
+    let flows: Vec<String> = outcomes.iter().map(|outcome| array(&outcome.outlook.flow_fen)).collect();
     keep_day(tx, tenant, heard_on, &numbers(|outcome| outcome.account)).await?;
     tx.change(
         "UPDATE escrow_accounts a SET balance_fen = n.balance_fen, entry_count = n.entry_count, last_booked_at = n.last_booked_at, \

@@ -3,11 +3,7 @@
 //! What [`parts`](super::parts) does with a file in memory is done with one that comes by: its head is walked, then what stands
 //! between the ends of entries, two pieces at the same time, and at last the tail.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    io::Read,
-    thread,
-};
+use std::{io::Read, thread};
 
 use memchr::memmem;
 
@@ -15,11 +11,15 @@ use super::{
     parts::{BEGIN, END, open_elements},
     walk::{Walk, count_lines},
 };
-use crate::escrow::statement::{
-    Flowing, NotPlain,
-    model::{Document, Entry, Format, Limits, Statement},
-    settle::{self, Draft, Origin},
-    text,
+use crate::escrow::{
+    distinct::Distinct,
+    statement::{
+        Flowing, NotPlain,
+        flowing::Pieces,
+        model::{Document, Entry, Format, Limits, Statement},
+        settle::{self, Draft, Origin},
+        text,
+    },
 };
 
 /// A head without an entry is not longer than this.
@@ -27,48 +27,21 @@ const HEAD_MAX: usize = 1 << 20;
 /// Pieces that are read at the same time.
 const AT_ONCE: usize = 2;
 
-/// What comes, cut behind entries.
-pub struct Pieces<R> {
-    source: R,
-    /// Read and not yet given out.
-    rest: Vec<u8>,
-    /// Bytes of a piece.
-    size: usize,
-    /// Bytes so far, of which there are bounds.
-    total: u64,
-    ended: bool,
-}
-
-impl<R: Read> Pieces<R> {
-    fn fill(&mut self, bytes: usize, limits: &Limits) -> Result<(), NotPlain> {
-        let wanted = bytes.saturating_sub(self.rest.len());
-        let before = self.rest.len();
-        let source = self.source.by_ref();
-        let read = source.take(wanted as u64).read_to_end(&mut self.rest).map_err(|_| NotPlain)?;
-        self.ended |= read < wanted;
-        self.total += (self.rest.len() - before) as u64;
-        if self.total > limits.max_bytes_unpacked { Err(NotPlain) } else { Ok(()) }
-    }
-
-    /// The next piece, which ends behind an entry; `None` when only the tail is left.
-    fn next(&mut self, limits: &Limits) -> Result<Option<Vec<u8>>, NotPlain> {
-        self.fill(self.size, limits)?;
-        let Some(end) = memmem::rfind(&self.rest, END).map(|at| at + END.len()) else {
-            // An entry that is larger than a piece is no plain one.
-            return if self.ended { Ok(None) } else { Err(NotPlain) };
-        };
-        let rest = self.rest.split_off(end);
-        Ok(Some(std::mem::replace(&mut self.rest, rest)))
+/// The next piece, which ends behind an entry; `None` when only the tail is left.
+fn next<R: Read>(pieces: &mut Pieces<R>, limits: &Limits) -> Result<Option<Vec<u8>>, NotPlain> {
+    match memmem::rfind(pieces.fill(usize::MAX, limits)?, END) {
+        Some(at) => Ok(Some(pieces.cut(at + END.len()))),
+        None if pieces.has_ended() => Ok(None),
+        // An entry that is larger than a piece is no plain one.
+        None => Err(NotPlain),
     }
 }
 
 /// Reads the head of what comes in pieces of `size` bytes: all before the first entry.
 pub fn open<R: Read>(source: R, size: usize, limits: &Limits) -> Result<(String, Pieces<R>), NotPlain> {
-    let mut pieces = Pieces { source, rest: Vec::with_capacity(size), size, total: 0, ended: false };
-    pieces.fill(HEAD_MAX.min(size), limits)?;
-    let begin = memmem::find(&pieces.rest, BEGIN).ok_or(NotPlain)?;
-    let rest = pieces.rest.split_off(begin);
-    let head = std::mem::replace(&mut pieces.rest, rest);
+    let mut pieces = Pieces::new(source, size);
+    let begin = memmem::find(pieces.fill(HEAD_MAX, limits)?, BEGIN).ok_or(NotPlain)?;
+    let head = pieces.cut(begin);
     if !text::is_plain_utf8(&head) {
         return Err(NotPlain);
     }
@@ -86,9 +59,8 @@ pub struct Flow<'h, R> {
     /// Entries so far, and what they come to.
     count: u32,
     effect_fen: i128,
-    hasher: RandomState,
-    /// Of all references: that none comes twice is known at last.
-    hashes: Vec<u64>,
+    /// That no reference comes twice is known at last.
+    references: Distinct,
 }
 
 impl<'h, R: Read> Flow<'h, R> {
@@ -99,8 +71,7 @@ impl<'h, R: Read> Flow<'h, R> {
         walk.run().map_err(|_| NotPlain)?;
         let header = walk.header().ok_or(NotPlain)?;
         let line = 1 + count_lines(head.as_bytes());
-        let (hasher, hashes) = (RandomState::new(), Vec::new());
-        Ok(Flow { walk, header, names, pieces, limits, line, count: 0, effect_fen: 0, hasher, hashes })
+        Ok(Flow { walk, header, names, pieces, limits, line, count: 0, effect_fen: 0, references: Distinct::default() })
     }
 }
 
@@ -114,7 +85,7 @@ impl<R: Read> Flowing for Flow<'_, R> {
     fn read_on(&mut self) -> Result<Option<Vec<Entry>>, NotPlain> {
         let mut pieces = Vec::with_capacity(AT_ONCE);
         while pieces.len() < AT_ONCE
-            && let Some(piece) = self.pieces.next(self.limits)?
+            && let Some(piece) = next(&mut self.pieces, self.limits)?
         {
             let line = self.line;
             self.line += count_lines(&piece);
@@ -151,17 +122,16 @@ impl<R: Read> Flowing for Flow<'_, R> {
             self.count = self.count.checked_add(1).ok_or(NotPlain)?;
             entry.seq = self.count;
             self.effect_fen += i128::from(entry.effect_fen());
-            self.hashes.push(self.hasher.hash_one(entry.bank_ref.as_str()));
+            self.references.add(&entry.bank_ref);
         }
         if self.count as usize > self.limits.max_entries { Err(NotPlain) } else { Ok(Some(entries)) }
     }
 
-    fn end(mut self) -> Result<(Document, R), NotPlain> {
-        self.hashes.sort_unstable();
-        if !self.hashes.is_sorted_by(|a, b| a < b) {
+    fn end(self) -> Result<(Document, R), NotPlain> {
+        if !self.references.all_differ() {
             return Err(NotPlain);
         }
-        let Pieces { source, rest, .. } = self.pieces;
+        let (source, rest) = self.pieces.end();
         let tail = simdutf8::basic::from_utf8(&rest).map_err(|_| NotPlain)?;
         let message = self.walk.go_on(tail, &self.names).map_err(|_| NotPlain)?;
         let mut drafts = message.drafts.into_iter();

@@ -1,14 +1,11 @@
 //! One large text table, read piece by piece.
 //!
 //! Pieces are whole lines, and the rows of each are read as those of a table in memory are. What
-//! [`Section::finish`](super::sections::Section::finish) settles at the end of a table must be settled by its beginning here: rows come
+//! [`Section::finish`] settles at the end of a table must be settled by its beginning here: rows come
 //! oldest first, their running balances follow on one another, all are of one account and currency, and no sign may mean
 //! one thing or the other. Any other table is not plain.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    io::Read,
-};
+use std::{borrow::Cow, io::Read};
 
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use encoding_rs::{Encoding, GB18030, UTF_8};
@@ -19,34 +16,32 @@ use super::{
     head::Head,
     records,
     rows::{Row, Written},
+    sections::Section,
 };
-use crate::escrow::statement::{
-    Flowing, NotPlain,
-    layout::Layout,
-    model::{Direction, Document, Entry, Format, Limits, Statement},
-    mt940,
-    settle::{Origin, balanced_by},
-    values::minor_digits,
+use crate::escrow::{
+    distinct::Distinct,
+    statement::{
+        Flowing, NotPlain,
+        flowing::Pieces,
+        layout::Layout,
+        model::{Direction, Document, Entry, Format, Limits, Statement},
+        mt940,
+        settle::{Origin, balanced_by},
+        values::minor_digits,
+    },
 };
 
 /// Text as it comes, cut behind lines.
 struct Lines<R> {
-    source: R,
+    pieces: Pieces<R>,
     encoding: &'static Encoding,
-    /// Read and not yet given out.
-    rest: Vec<u8>,
-    /// Bytes of a piece.
-    size: usize,
-    /// Bytes so far, of which there are bounds.
-    total: u64,
-    ended: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// Reads the first piece, which says how the text is encoded.
-    fn open(source: R, size: usize, limits: &Limits) -> Result<(Lines<R>, String), NotPlain> {
-        let mut lines = Lines { source, encoding: UTF_8, rest: Vec::with_capacity(size), size, total: 0, ended: false };
-        let mut first = lines.cut(limits)?.ok_or(NotPlain)?;
+    fn open(source: R, size: usize, limits: &Limits) -> Result<(Lines<R>, Vec<u8>), NotPlain> {
+        let mut lines = Lines { pieces: Pieces::new(source, size), encoding: UTF_8 };
+        let mut first = lines.next(limits)?.ok_or(NotPlain)?;
         if let Some((encoding, mark)) = Encoding::for_bom(&first) {
             if encoding != UTF_8 {
                 return Err(NotPlain);
@@ -56,47 +51,28 @@ impl<R: Read> Lines<R> {
             // No byte of a character of it is that of a line's end, so that lines are whole in it too.
             lines.encoding = GB18030;
         }
-        let text = lines.decode(first)?;
-        Ok((lines, text))
+        Ok((lines, first))
     }
 
     /// The next lines; `None` behind the last.
-    fn cut(&mut self, limits: &Limits) -> Result<Option<Vec<u8>>, NotPlain> {
-        let before = self.rest.len();
-        let wanted = self.size.saturating_sub(before);
-        let source = self.source.by_ref();
-        let read = source.take(wanted as u64).read_to_end(&mut self.rest).map_err(|_| NotPlain)?;
-        self.ended |= read < wanted;
-        self.total += (self.rest.len() - before) as u64;
-        if self.total > limits.max_bytes_unpacked {
-            return Err(NotPlain);
-        }
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let end = match memchr::memrchr(b'\n', &self.rest) {
-            Some(at) if !self.ended => at + 1,
-            _ if self.ended => self.rest.len(),
+    fn next(&mut self, limits: &Limits) -> Result<Option<Vec<u8>>, NotPlain> {
+        let waiting = self.pieces.fill(usize::MAX, limits)?;
+        let (all, line) = (waiting.len(), memchr::memrchr(b'\n', waiting));
+        match line {
+            _ if all == 0 => Ok(None),
+            _ if self.pieces.has_ended() => Ok(Some(self.pieces.cut(all))),
+            Some(at) => Ok(Some(self.pieces.cut(at + 1))),
             // A line that is longer than a piece.
-            _ => return Err(NotPlain),
-        };
-        let rest = self.rest.split_off(end);
-        Ok(Some(std::mem::replace(&mut self.rest, rest)))
-    }
-
-    fn decode(&self, bytes: Vec<u8>) -> Result<String, NotPlain> {
-        if self.encoding == UTF_8 {
-            return match simdutf8::basic::from_utf8(&bytes) {
-                Ok(_) => String::from_utf8(bytes).map_err(|_| NotPlain),
-                Err(_) => Err(NotPlain),
-            };
+            None => Err(NotPlain),
         }
-        let (text, broken) = self.encoding.decode_without_bom_handling(&bytes);
-        if broken { Err(NotPlain) } else { Ok(text.into_owned()) }
     }
 
-    fn next(&mut self, limits: &Limits) -> Result<Option<String>, NotPlain> {
-        self.cut(limits)?.map(|bytes| self.decode(bytes)).transpose()
+    fn decode<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, str>, NotPlain> {
+        if self.encoding == UTF_8 {
+            return simdutf8::basic::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NotPlain);
+        }
+        let (text, broken) = self.encoding.decode_without_bom_handling(bytes);
+        if broken { Err(NotPlain) } else { Ok(text) }
     }
 }
 
@@ -124,9 +100,8 @@ pub struct TableFlow<'l, R> {
     count: u32,
     credit_fen: i128,
     debit_fen: i128,
-    hasher: RandomState,
-    /// Of all references: that none comes twice is known at last.
-    hashes: Vec<u64>,
+    /// That no reference comes twice is known at last.
+    references: Distinct,
 }
 
 impl<'l, R: Read> TableFlow<'l, R> {
@@ -138,12 +113,13 @@ impl<'l, R: Read> TableFlow<'l, R> {
         layouts: &'l [Layout],
         limits: &'l Limits,
     ) -> Result<TableFlow<'l, R>, NotPlain> {
-        let (lines, text) = Lines::open(source, size, limits)?;
+        let (lines, first) = Lines::open(source, size, limits)?;
+        let text = lines.decode(&first)?;
         if records::looks_like(&text) || mt940::looks_like(&text) {
             return Err(NotPlain);
         }
         // The header is looked for in as many lines.
-        if !lines.ended && text.lines().nth(HEADER_WITHIN).is_none() {
+        if !lines.pieces.has_ended() && text.lines().nth(HEADER_WITHIN).is_none() {
             return Err(NotPlain);
         }
         let delimiter = delimiter(&text, layouts).ok_or(NotPlain)?;
@@ -156,8 +132,8 @@ impl<'l, R: Read> TableFlow<'l, R> {
         };
         let mut reader = TableReader::new(limits, layouts, None);
         let rows = rows_of(&mut reader, &text, delimiter, limits)?;
-        let first = rows.first().ok_or(NotPlain)?;
-        let (begins, first_on) = (begins(&reader, first)?, first.entry.booked_on);
+        let row = rows.first().ok_or(NotPlain)?;
+        let (begins, first_on) = (begins(&reader, row)?, row.entry.booked_on);
         Ok(TableFlow {
             lines,
             reader,
@@ -171,15 +147,14 @@ impl<'l, R: Read> TableFlow<'l, R> {
             count: 0,
             credit_fen: 0,
             debit_fen: 0,
-            hasher: RandomState::new(),
-            hashes: Vec::new(),
+            references: Distinct::default(),
         })
     }
 
     fn take(&mut self, row: Row) -> Result<Entry, NotPlain> {
         let strange = row.balance_unreadable || row.bad_value_date.is_some() || row.status.is_some();
         let unsettled = row.written == Written::Sided { negative: true };
-        let ours = ledger(&self.reader, &row) == (self.begins.account.clone(), self.begins.currency.clone());
+        let ours = ledger(&self.reader, &row) == (self.begins.account.as_deref(), self.begins.currency.as_deref());
         if strange || unsettled || !ours || row.origin != Origin::Assigned || row.entry.bank_ref.is_empty() {
             return Err(NotPlain);
         }
@@ -199,7 +174,7 @@ impl<'l, R: Read> TableFlow<'l, R> {
             Direction::Credit => &mut self.credit_fen,
             Direction::Debit => &mut self.debit_fen,
         } += i128::from(entry.amount_fen);
-        self.hashes.push(self.hasher.hash_one(entry.bank_ref.as_str()));
+        self.references.add(&entry.bank_ref);
         Ok(entry)
     }
 
@@ -227,7 +202,8 @@ impl<R: Read> Flowing for TableFlow<'_, R> {
         let rows = match self.first.take() {
             Some(rows) => rows,
             None => {
-                let Some(text) = self.lines.next(self.limits)? else { return Ok(None) };
+                let Some(piece) = self.lines.next(self.limits)? else { return Ok(None) };
+                let text = self.lines.decode(&piece)?;
                 if mt940::looks_like(&text) {
                     return Err(NotPlain);
                 }
@@ -241,11 +217,10 @@ impl<R: Read> Flowing for TableFlow<'_, R> {
         Ok(Some(entries))
     }
 
-    fn end(mut self) -> Result<(Document, R), NotPlain> {
-        self.hashes.sort_unstable();
+    fn end(self) -> Result<(Document, R), NotPlain> {
         let section = self.reader.sections.first().ok_or(NotPlain)?;
         let (neutral, has_zero) = section.skipped();
-        if !self.hashes.is_sorted_by(|a, b| a < b) || has_zero || !self.adds_up() {
+        if has_zero || !self.adds_up() {
             return Err(NotPlain);
         }
         let (head, begins) = (&section.head, &self.begins);
@@ -263,6 +238,9 @@ impl<R: Read> Flowing for TableFlow<'_, R> {
         statement.closing_on = statement.closing_fen.map(|_| head.to.unwrap_or(last.on));
         statement.skipped.info += neutral;
         statement.balanced = balanced_by(&statement, self.credit_fen - self.debit_fen);
+        if !self.references.all_differ() {
+            return Err(NotPlain);
+        }
         Ok((
             Document {
                 member: None,
@@ -271,7 +249,7 @@ impl<R: Read> Flowing for TableFlow<'_, R> {
                 statements: vec![statement],
                 unread: Vec::new(),
             },
-            self.lines.source,
+            self.lines.pieces.end().0,
         ))
     }
 }
@@ -289,10 +267,10 @@ fn rows_of(reader: &mut TableReader<'_>, text: &str, delimiter: u8, limits: &Lim
 }
 
 /// The account and the currency of a row.
-fn ledger(reader: &TableReader<'_>, row: &Row) -> (Option<String>, Option<String>) {
+fn ledger<'r>(reader: &'r TableReader<'_>, row: &'r Row) -> (Option<&'r str>, Option<&'r str>) {
     let section = reader.sections.first();
-    let account = row.account.clone().or_else(|| section.and_then(|section| section.head.account.clone()));
-    let currency = row.currency.clone().or_else(|| section.and_then(super::sections::Section::currency));
+    let account = row.account.as_deref().or_else(|| section.and_then(|section| section.head.account.as_deref()));
+    let currency = row.currency.as_deref().or_else(|| section.and_then(Section::currency));
     (account, currency)
 }
 
@@ -300,13 +278,13 @@ fn ledger(reader: &TableReader<'_>, row: &Row) -> (Option<String>, Option<String
 fn begins(reader: &TableReader<'_>, first: &Row) -> Result<Statement, NotPlain> {
     let head = &reader.sections.first().ok_or(NotPlain)?.head;
     let (account, currency) = ledger(reader, first);
-    let digits = currency.as_deref().map_or(2, minor_digits);
+    let digits = currency.map_or(2, minor_digits);
     let entry = &first.entry;
     let implied = || entry.balance_after_fen?.checked_sub(entry.effect_fen());
     let opening_fen = Head::minor(head.opening.as_deref(), digits).or_else(implied);
     Ok(Statement {
-        account,
-        currency,
+        account: account.map(str::to_owned),
+        currency: currency.map(str::to_owned),
         statement_ref: head.statement_ref.clone(),
         opening_fen,
         opening_on: opening_fen.map(|_| head.from.unwrap_or(entry.booked_on)),

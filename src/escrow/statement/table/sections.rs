@@ -63,9 +63,9 @@ impl Section {
     }
 
     /// Of rows that name none.
-    pub(super) fn currency(&self) -> Option<String> {
+    pub(super) fn currency(&self) -> Option<&str> {
         let chinese = self.columns.as_ref().is_some_and(Columns::is_chinese);
-        self.head.currency.clone().or_else(|| chinese.then(|| "CNY".to_owned()))
+        self.head.currency.as_deref().or(chinese.then_some("CNY"))
     }
 
     fn place(&self, row: u64) -> Place {
@@ -75,7 +75,7 @@ impl Section {
     /// One draft per account and currency, in the order in which they first appear; `None` for more than `drafts_max`.
     pub(super) fn finish(mut self, drafts_max: usize) -> Option<Vec<Draft>> {
         settle_signs(&mut self.rows);
-        let fallback = self.currency();
+        let fallback = self.currency().map(str::to_owned);
         let mut groups: Vec<Group> = Vec::new();
         let mut places: HashMap<Ledger, usize> = HashMap::new();
         for (mut row, number) in std::mem::take(&mut self.rows) {
