@@ -59,6 +59,8 @@ pub struct Account {
     count: u32,
     reported: u32,
     reports: u32,
+    /// The last day of the latest statement.
+    reported_on: Option<NaiveDate>,
     uses_mt940: bool,
 }
 
@@ -74,6 +76,7 @@ impl Account {
             count: 0,
             reported: 0,
             reports: 0,
+            reported_on: None,
             uses_mt940,
         }
     }
@@ -121,7 +124,11 @@ impl Account {
     pub fn report(&mut self, day: NaiveDate, random: &mut StdRng) -> Vec<File> {
         self.reports += 1;
         self.lines.sort_by_key(|line| line.booking.at);
-        let first = self.lines.first().map_or(day, |line| line.booking.at.date_naive());
+        // A statement goes on where the last one ended, whether anything was booked on the days after it or not.
+        let onward = self.reported_on.and_then(|last| last.succ_opt());
+        let booked = self.lines.first().map(|line| line.booking.at.date_naive());
+        let first = onward.into_iter().chain(booked).fold(day, NaiveDate::min);
+        self.reported_on = Some(day);
         let bytes = if self.uses_mt940 { self.mt940(first, day) } else { self.camt(first, day) };
         let ending = if self.uses_mt940 { "sta" } else { "xml" };
         let name = format!("{}-{day}.{ending}", self.number);
@@ -258,6 +265,11 @@ mod tests {
             let next = account.report(day("2026-03-04"), &mut random).pop().unwrap();
             let document = statement::parse(&next.name, &next.bytes, None, &[], &Limits::default()).unwrap();
             assert_eq!(document.statements[0].opening_fen, Some(358_950), "{mt940}: each begins where the last ended");
+            // Days without a booking are days of a statement all the same.
+            account.book(Booking { at: instant(day("2026-03-09"), 9, 5), ..booking(9, true, 100) });
+            let week = account.report(day("2026-03-10"), &mut random).pop().unwrap();
+            let document = statement::parse(&week.name, &week.bytes, None, &[], &Limits::default()).unwrap();
+            assert_eq!(document.statements[0].opening_on, Some(day("2026-03-05")), "{mt940}: from the day after");
         }
     }
 }
