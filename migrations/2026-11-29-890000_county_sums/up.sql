@@ -32,7 +32,7 @@ SELECT a.tenant_id, count(*) FILTER (WHERE a.status = 'active'), count(*) FILTER
        count(*) FILTER (WHERE a.status = 'active' AND f.on IS NULL),
        coalesce(sum(a.balance_fen) FILTER (WHERE a.status = 'active' AND (a.entry_count > 0 OR a.opening_fen IS NOT NULL)), 0),
        coalesce(sum(a.unearned_fen) FILTER (WHERE a.status = 'active'), 0), coalesce(sum(a.needed_fen) FILTER (WHERE a.status = 'active'), 0),
-       coalesce(sum(least(a.needed_fen, greatest(a.balance_fen, 0))) FILTER (WHERE a.status = 'active'), 0),
+       coalesce(sum(least(a.needed_fen, greatest(a.balance_fen, 0))) FILTER (WHERE a.status = 'active' AND a.needed_fen IS NOT NULL), 0),
        min(f.on) FILTER (WHERE a.status = 'active'), count(*) FILTER (WHERE a.status <> 'closed'),
        coalesce(sum(a.balance_fen) FILTER (WHERE a.status <> 'closed'), 0), max(a.last_booked_at), coalesce(max(s.finished_at), now())
   FROM escrow_accounts a

@@ -294,6 +294,12 @@ async fn the_country_is_read_from_what_each_sweep_sums_up_and_says_since_when() 
     assert!(below.contains("¥1,800.00") && !below.contains("汇总于"), "{below}");
     app.sweep(world.county, "2026-03-18T09:30");
     assert!(ministry.page("/b/regions").await.contains("¥1,800.00"));
+    // What a school holds of which nobody knows what it owes covers nothing of what others owe.
+    let other = World::within(&app).await;
+    other.delivered(camt(&other.account, OPENING, &[("2026-03-17", true, 100, "A1")])).await;
+    app.sweep(other.county, "2026-03-18T09:30");
+    let page = ministry.page("/b/regions").await;
+    assert!(page.contains("2 个监管账户") && page.contains("覆盖率 37.5%"), "{page}");
 }
 
 #[tokio::test]

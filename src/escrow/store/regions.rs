@@ -44,12 +44,14 @@ struct Red {
 }
 
 /// Of each institution what covers what it is to cover and no more, so that plenty in one hides no lack in another. Its other accounts
-/// and what is on its way between them count for it; those are few, and found by an index of their own.
+/// and what is on its way between them count for it; those are few, and found by an index of their own. Where nobody knows what is to be
+/// covered nothing is: `least` would pass over what is unknown and count all that the account holds.
 const SUMS: &str = "count(*) AS accounts, count(*) FILTER (WHERE a.needed_fen IS NULL) AS unknown, \
      count(*) FILTER (WHERE f.on IS NULL) AS unheard, \
      coalesce(sum(f.fen) FILTER (WHERE a.entry_count > 0 OR a.opening_fen IS NOT NULL), 0)::bigint AS held_fen, \
      coalesce(sum(a.unearned_fen), 0)::bigint AS unearned_fen, coalesce(sum(a.needed_fen), 0)::bigint AS needed_fen, \
-     coalesce(sum(least(a.needed_fen, greatest(f.fen, 0))), 0)::bigint AS covered_fen, min(f.on) AS oldest_on \
+     coalesce(sum(least(a.needed_fen, greatest(f.fen, 0))) FILTER (WHERE a.needed_fen IS NOT NULL), 0)::bigint AS covered_fen, \
+     min(f.on) AS oldest_on \
      FROM escrow_accounts a LEFT JOIN (SELECT b.tenant_id, b.institution_id, sum(b.fen)::bigint AS fen FROM \
        (SELECT o.tenant_id, o.institution_id, o.balance_fen AS fen FROM escrow_accounts o \
           WHERE o.tenant_id BETWEEN $1 AND $2 AND o.status IN ('upcoming', 'emptying') \
