@@ -80,7 +80,7 @@ fn sql_stands_in_stores_and_the_database_module_only() {
             continue;
         }
         let code = code(&path);
-        for sign in ["sql_query(", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE "] {
+        for sign in ["sql_query(", "prepared(", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE "] {
             assert!(!code.contains(sign), "{name} holds SQL: {sign}");
         }
     }

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::{Approval, Concerned, Kind, State};
-use crate::db::{DbError, Pools, ScopedConn};
+use crate::db::{DbError, Pools, ScopedConn, prepared};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -122,7 +122,7 @@ pub async fn approvals(
 ) -> Result<Vec<Approval>, DbError> {
     let (lo, hi) = conn.scope().range();
     read(
-        sql_query(format!(
+        prepared(format!(
             "{APPROVALS} WHERE a.tenant_id BETWEEN $3 AND $4 AND (a.state = 'pending' AND a.expires_at > $1) = $5 \
              AND ($6 = 0 OR a.id < $6) ORDER BY a.id DESC LIMIT $7"
         ))
@@ -146,7 +146,7 @@ pub async fn pending_of_institution(
     now: DateTime<Utc>,
 ) -> Result<Vec<Approval>, DbError> {
     read(
-        sql_query(format!(
+        prepared(format!(
             "{APPROVALS} WHERE a.tenant_id = $3 AND a.institution_id = $4 AND a.state = 'pending' AND a.expires_at > $1 \
              ORDER BY a.id DESC LIMIT 20"
         ))
@@ -167,7 +167,7 @@ pub async fn approval(
     now: DateTime<Utc>,
 ) -> Result<Option<Approval>, DbError> {
     let (lo, hi) = conn.scope().range();
-    let row: Option<Row> = sql_query(format!("{APPROVALS} WHERE a.tenant_id BETWEEN $3 AND $4 AND a.id = $5"))
+    let row: Option<Row> = prepared(format!("{APPROVALS} WHERE a.tenant_id BETWEEN $3 AND $4 AND a.id = $5"))
         .bind::<Timestamptz, _>(now)
         .bind::<BigInt, _>(user)
         .bind::<Integer, _>(lo)
@@ -183,7 +183,7 @@ pub async fn approval(
 pub async fn lock(conn: &mut ScopedConn, ids: &[i64], user: i64, now: DateTime<Utc>) -> Result<Vec<Approval>, DbError> {
     let tenant = conn.tenant();
     read(
-        sql_query(format!("{APPROVALS} WHERE a.tenant_id = $3 AND a.id = ANY($4) ORDER BY a.id FOR UPDATE OF a"))
+        prepared(format!("{APPROVALS} WHERE a.tenant_id = $3 AND a.id = ANY($4) ORDER BY a.id FOR UPDATE OF a"))
             .bind::<Timestamptz, _>(now)
             .bind::<BigInt, _>(user)
             .bind::<Integer, _>(tenant)
@@ -207,7 +207,7 @@ pub async fn longest_waiting(
     limit: i64,
 ) -> Result<(i64, Vec<Approval>), DbError> {
     let (lo, hi) = conn.scope().range();
-    let count: Count = sql_query(
+    let count: Count = prepared(
         "SELECT count(*) AS n FROM approvals WHERE tenant_id BETWEEN $2 AND $3 AND state = 'pending' AND expires_at > $1",
     )
     .bind::<Timestamptz, _>(now)
@@ -215,7 +215,7 @@ pub async fn longest_waiting(
     .bind::<Integer, _>(hi)
     .get_result(conn.sql())
     .await?;
-    let rows = sql_query(format!(
+    let rows = prepared(format!(
         "{APPROVALS} WHERE a.tenant_id BETWEEN $3 AND $4 AND a.state = 'pending' AND a.expires_at > $1 ORDER BY a.id LIMIT $5"
     ))
     .bind::<Timestamptz, _>(now)
@@ -230,7 +230,7 @@ pub async fn longest_waiting(
 
 /// How many proposals of an official of the own bureau nobody has decided yet.
 pub async fn open_proposals_of(conn: &mut ScopedConn, user: i64, now: DateTime<Utc>) -> Result<i64, DbError> {
-    let count: Count = sql_query(
+    let count: Count = prepared(
         "SELECT count(*) AS n FROM approvals WHERE tenant_id = $1 AND state = 'pending' AND proposed_by = $2 AND expires_at > $3",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -256,7 +256,7 @@ pub async fn pending_subjects(
     subjects: &[String],
     now: DateTime<Utc>,
 ) -> Result<Vec<(i64, String)>, DbError> {
-    let rows: Vec<Subject> = sql_query(
+    let rows: Vec<Subject> = prepared(
         "SELECT id, subject FROM approvals WHERE tenant_id = $1 AND kind = $2 AND subject = ANY($3) AND state = 'pending' \
          AND expires_at > $4",
     )
@@ -288,7 +288,7 @@ pub async fn add(
     institutions: &[Option<i64>],
     payloads: &[&Value],
 ) -> Result<Vec<(i64, String)>, DbError> {
-    let rows: Vec<Subject> = sql_query(
+    let rows: Vec<Subject> = prepared(
         "INSERT INTO approvals (tenant_id, kind, subject, institution_id, payload, reason, proposed_by, proposed_person, proposed_at, \
          expires_at, state) \
          SELECT $1, $2, t.subject, t.institution, t.payload, $6, $7, \
@@ -329,7 +329,7 @@ pub async fn expire(
 ) -> Result<Vec<RunOut>, DbError> {
     let (kind, subjects) = about.map_or((None, &[][..]), |(kind, subjects)| (Some(kind.to_string()), subjects));
     // In the order in which deciding locks them.
-    Ok(sql_query(
+    Ok(prepared(
         "UPDATE approvals SET state = 'expired', decided_at = $2 WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM approvals \
          WHERE tenant_id = $1 AND state = 'pending' AND expires_at <= $2 AND ($3 IS NULL OR kind = $3 AND subject = ANY($4)) \
          ORDER BY id FOR UPDATE) RETURNING id, kind, institution_id",
@@ -359,7 +359,7 @@ pub async fn settle(
     comment: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE approvals SET state = $3, decided_by = $4, decided_at = $5, comment = $6, \
          decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
          WHERE tenant_id = $1 AND id = ANY($2)",

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::model::{Complaint, Kind, State};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{
         Private,
         private::{Kind as _, Phone},
@@ -35,7 +35,7 @@ struct Id {
 
 /// The institution of a credit code on the own bureau's register.
 pub async fn institution(conn: &mut ScopedConn, code: &str) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+    let row: Option<Id> = prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(code)
         .get_result(conn.sql())
@@ -58,13 +58,13 @@ pub struct NewComplaint<'a> {
 
 /// Adds it; its number.
 pub async fn add(conn: &mut ScopedConn, new: &NewComplaint<'_>, by: &str, now: DateTime<Utc>) -> Result<i64, DbError> {
-    let number: Id = sql_query("SELECT nextval('complaints_id_seq') AS id").get_result(conn.sql()).await?;
+    let number: Id = prepared("SELECT nextval('complaints_id_seq') AS id").get_result(conn.sql()).await?;
     let (vault, tenant, row) = (conn.vault().clone(), conn.tenant(), number.id.to_string());
     let phone = new.phone.map(|phone| Sealed::seal(&vault, &phone_place(tenant, &row), phone)).transpose()?;
     let index = new.phone.map(|phone| vault.digest::<Phone>(&Phone::normal(phone.expose()).concat()));
     let note = Some(new.note).filter(|note| !note.is_empty());
     let note = note.map(|note| vault.seal(&note_place(tenant, &row), note.as_bytes())).transpose()?;
-    sql_query(
+    prepared(
         "INSERT INTO complaints (tenant_id, id, institution_id, kind, received_on, amount_fen, personal_payee, phone_sealed, \
          phone_index, note_sealed, recorded_by, recorded_at) OVERRIDING SYSTEM VALUE \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -155,7 +155,7 @@ const COMPLAINT: &str = "SELECT k.tenant_id, k.id, i.name AS institution, i.cred
 
 /// The latest complaints of the own bureau, those to be verified first.
 pub async fn latest(conn: &mut ScopedConn, limit: i64) -> Result<Vec<Complaint>, DbError> {
-    let rows: Vec<Row> = sql_query(format!("{COMPLAINT} ORDER BY k.state = 'received' DESC, k.id DESC LIMIT $2"))
+    let rows: Vec<Row> = prepared(format!("{COMPLAINT} ORDER BY k.state = 'received' DESC, k.id DESC LIMIT $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(limit)
         .load(conn.sql())
@@ -178,7 +178,7 @@ pub async fn list(
     before: i64,
     limit: i64,
 ) -> Result<Vec<Complaint>, DbError> {
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "{COMPLAINT} AND ($2::text IS NULL OR i.credit_code = $2) AND ($3::text IS NULL OR k.kind = $3) \
          AND ($4::text IS NULL OR k.state = $4) AND ($5 = 0 OR k.id < $5) ORDER BY k.id DESC LIMIT $6"
     ))
@@ -195,7 +195,7 @@ pub async fn list(
 
 /// One complaint of the own bureau.
 pub async fn complaint(conn: &mut ScopedConn, id: i64) -> Result<Option<Complaint>, DbError> {
-    let rows: Vec<Row> = sql_query(format!("{COMPLAINT} AND k.id = $2"))
+    let rows: Vec<Row> = prepared(format!("{COMPLAINT} AND k.id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .load(conn.sql())
@@ -210,7 +210,7 @@ pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<State>, DbErr
         #[diesel(sql_type = Text)]
         state: String,
     }
-    let row: Option<Standing> = sql_query("SELECT state FROM complaints WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
+    let row: Option<Standing> = prepared("SELECT state FROM complaints WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -227,7 +227,7 @@ pub async fn settle(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE complaints SET state = $3, settled_reason = $4, settled_by = $5, settled_at = $6 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -248,7 +248,7 @@ pub async fn kept_about(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Ve
         #[diesel(sql_type = Text)]
         record: String,
     }
-    let rows: Vec<Named> = sql_query(
+    let rows: Vec<Named> = prepared(
         "SELECT i.name || ' #' || k.id AS record FROM complaints k \
          JOIN institutions i ON i.tenant_id = k.tenant_id AND i.id = k.institution_id \
          WHERE k.tenant_id = $1 AND k.phone_index = ANY($2) ORDER BY k.id",

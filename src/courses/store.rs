@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// What the register knows of an institution that files a course.
 #[derive(Debug, Clone, QueryableByName)]
@@ -37,7 +37,7 @@ pub struct Filer {
 
 /// The institution with its list status and its county's school calendar.
 pub async fn filer(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Option<Filer>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT i.id, i.name, i.credit_code, i.category, i.stages, i.delivery, i.for_profit, \
            coalesce((SELECT d.status FROM list_decisions d WHERE d.tenant_id = i.tenant_id AND d.institution_id = i.id \
                      ORDER BY d.id DESC LIMIT 1), 'none') AS list_status, \
@@ -98,7 +98,7 @@ const SELECT: &str = "SELECT c.tenant_id, c.id, c.institution_id, i.name AS inst
 /// One course in the caller's range.
 pub async fn course(conn: &mut ScopedConn, id: i64) -> Result<Option<CourseRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SELECT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.id = $3"))
+    Ok(prepared(format!("{SELECT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -109,7 +109,7 @@ pub async fn course(conn: &mut ScopedConn, id: i64) -> Result<Option<CourseRow>,
 
 /// One course of the caller's own bureau, locked until the transaction ends.
 pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<CourseRow>, DbError> {
-    Ok(sql_query(format!("{SELECT} WHERE c.tenant_id = $1 AND c.id = $2 FOR UPDATE OF c"))
+    Ok(prepared(format!("{SELECT} WHERE c.tenant_id = $1 AND c.id = $2 FOR UPDATE OF c"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -128,7 +128,7 @@ pub async fn courses(
     limit: i64,
 ) -> Result<Vec<CourseRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT c.tenant_id, c.id FROM courses c \
          WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR c.status = $3) \
          AND ($4::text IS NULL OR (c.tenant_id, c.institution_id) IN (SELECT o.tenant_id, o.id FROM institutions o \
@@ -172,7 +172,7 @@ pub async fn add(
     saved: &Saved<'_>,
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO courses (tenant_id, institution_id, name, status, filing, form, findings, decision, created_at, updated_at, \
          submitted_at, department, township, policy_version) \
          SELECT $1, i.id, $3, $4, $5, $6, $7, $8, $9, $9, CASE WHEN $4 = 'submitted' THEN $9 END, i.department, i.township, $10 \
@@ -195,7 +195,7 @@ pub async fn add(
 
 /// Saves a course that was changed or submitted.
 pub async fn save(conn: &mut ScopedConn, id: i64, saved: &Saved<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE courses SET name = $3, status = $4, filing = $5, form = $6, findings = $7, decision = $8, updated_at = $9, \
          policy_version = $10, version = version + 1, submitted_at = CASE WHEN $4 = 'submitted' THEN $9 ELSE submitted_at END WHERE tenant_id = $1 AND id = $2",
     )
@@ -227,7 +227,7 @@ pub struct Decided<'a> {
 
 /// Writes it.
 pub async fn decide(conn: &mut ScopedConn, id: i64, decided: &Decided<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE courses SET status = $3, comment = $4, findings = $5, decided_by = $6, decided_at = $7, updated_at = $7, \
          policy_version = $8, version = version + 1 WHERE tenant_id = $1 AND id = $2",
     )
@@ -247,7 +247,7 @@ pub async fn decide(conn: &mut ScopedConn, id: i64, decided: &Decided<'_>, now: 
 /// Courses of the caller's range that are submitted or approved, the newest first.
 pub async fn filed(conn: &mut ScopedConn, limit: i64) -> Result<Vec<CourseRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT tenant_id, id FROM courses \
          WHERE tenant_id BETWEEN $1 AND $2 AND status IN ('submitted', 'approved') ORDER BY id DESC LIMIT $3) \
          ORDER BY c.id DESC"
@@ -269,12 +269,12 @@ struct Count {
 pub async fn longest_waiting(conn: &mut ScopedConn, limit: i64) -> Result<(i64, Vec<CourseRow>), DbError> {
     let (lo, hi) = conn.scope().range();
     let count: Count =
-        sql_query("SELECT count(*) AS n FROM courses WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted'")
+        prepared("SELECT count(*) AS n FROM courses WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted'")
             .bind::<Integer, _>(lo)
             .bind::<Integer, _>(hi)
             .get_result(conn.sql())
             .await?;
-    let rows = sql_query(format!(
+    let rows = prepared(format!(
         "{SELECT} WHERE (c.tenant_id, c.id) IN (SELECT tenant_id, id FROM courses \
          WHERE tenant_id BETWEEN $1 AND $2 AND status = 'submitted' ORDER BY submitted_at, id LIMIT $3) \
          ORDER BY c.submitted_at, c.id"
@@ -303,7 +303,7 @@ pub struct CalendarRow {
 
 /// The school calendar of the caller's county, if it was set.
 pub async fn calendar(conn: &mut ScopedConn) -> Result<Option<CalendarRow>, DbError> {
-    Ok(sql_query("SELECT vacations, school_hours, source, updated_at FROM school_calendars WHERE tenant_id = $1")
+    Ok(prepared("SELECT vacations, school_hours, source, updated_at FROM school_calendars WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .get_result(conn.sql())
         .await
@@ -318,7 +318,7 @@ pub async fn set_calendar(
     source: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO school_calendars (tenant_id, vacations, school_hours, source, updated_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (tenant_id) DO UPDATE SET vacations = $2, school_hours = $3, source = $4, updated_at = $5",
     )

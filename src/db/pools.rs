@@ -1,6 +1,8 @@
 //! Connection pools, one per role: what a part of the system may touch is settled by the pool it is given.
+//!
+//! The connection that came back last is given out first: it has the statements that are asked for prepared and planned.
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool as PgPool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Pool as PgPool, QueueMode, RecyclingMethod};
 use diesel_async::{
     AsyncPgConnection,
     pooled_connection::{
@@ -44,6 +46,7 @@ impl Pools {
             let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
             PgPool::builder(Manager::from_config(role.config(admin, secrets), NoTls, manager_config))
                 .max_size(size)
+                .queue_mode(QueueMode::Lifo)
                 .build()
         };
         Ok(Pools {
@@ -100,5 +103,5 @@ fn diesel_pool(config: Config, size: usize) -> Result<DieselPool, deadpool_postg
         .boxed()
     });
     let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config("", settings);
-    Pool::builder(manager).max_size(size).build()
+    Pool::builder(manager).max_size(size).queue_mode(QueueMode::Lifo).build()
 }

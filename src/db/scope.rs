@@ -138,7 +138,7 @@ impl Scope {
     /// The statement that begins a transaction in this scope. Holds integers and words of this program only, so nothing can
     /// be injected.
     pub fn statement(&self) -> String {
-        let mut sql = String::with_capacity(240);
+        let mut sql = String::with_capacity(320);
         let _ = write!(
             sql,
             "BEGIN; SET LOCAL app.lo = '{}'; SET LOCAL app.hi = '{}'; SET LOCAL app.tenant = '{}'; ",
@@ -159,6 +159,12 @@ impl Scope {
             "SET LOCAL app.department = '{department}'; SET LOCAL app.township = '{township}'; SET LOCAL app.\"user\" = '{}'",
             self.user
         );
+        // To compile a plan takes longer than what any page asks for.
+        sql.push_str("; SET LOCAL jit = off");
+        // Plans that are kept are made for one county's rows; what looks at many is planned for what it looks at.
+        if self.is_wide() {
+            sql.push_str("; SET LOCAL plan_cache_mode = force_custom_plan");
+        }
         sql
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{Actor, Caller, Department, Role, sessions::Device};
 use crate::{
     audit::{self, Event},
-    db::{AuthConn, DbError},
+    db::{AuthConn, DbError, prepared},
     kernel::department,
 };
 
@@ -48,7 +48,7 @@ const POST: &str = "u.tenant_id, u.id, u.person_id, u.display_name, u.role, u.in
 
 /// The active posts of a person, the one that was used last before the others, which come in order of age.
 pub async fn posts_of(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<Post>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT {POST} FROM users u JOIN people p ON p.id = u.person_id \
          WHERE u.person_id = $1 AND u.status = 'active' AND p.status = 'active' \
          ORDER BY (u.tenant_id, u.id) IS NOT DISTINCT FROM (p.last_tenant, p.last_post) DESC, u.created_at, u.id"
@@ -65,7 +65,7 @@ pub async fn post_of_session(
     session: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Post>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT {POST} FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
          JOIN people p ON p.id = u.person_id \
          WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 \
@@ -93,7 +93,7 @@ pub async fn add_person(
     second_factor_off: bool,
     now: DateTime<Utc>,
 ) -> Result<i64, DbError> {
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO people (username, password_hash, status, second_factor_off, created_at) \
          VALUES ($1, $2, 'active', $3, $4) RETURNING id",
     )
@@ -121,7 +121,7 @@ pub struct NewPost<'a> {
 
 /// Adds a post of a person.
 pub async fn add_post(conn: &mut AsyncPgConnection, post: &NewPost<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO users (tenant_id, person_id, display_name, role, institution_id, department, township, email, status, \
          created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9) RETURNING id",
     )
@@ -141,7 +141,7 @@ pub async fn add_post(conn: &mut AsyncPgConnection, post: &NewPost<'_>, now: Dat
 
 /// Remembers the post that a person used last.
 pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), DbError> {
-    sql_query("UPDATE people SET last_tenant = $2, last_post = $3 WHERE id = $1")
+    prepared("UPDATE people SET last_tenant = $2, last_post = $3 WHERE id = $1")
         .bind::<BigInt, _>(post.person_id)
         .bind::<Integer, _>(post.tenant_id)
         .bind::<BigInt, _>(post.id)
@@ -153,19 +153,18 @@ pub async fn used_last(conn: &mut AsyncPgConnection, post: &Post) -> Result<(), 
 /// Makes the bureau's own row if it is not there yet, with the usual division of work between its departments, within a
 /// transaction.
 pub async fn establish_tenant(conn: &mut AuthConn, tenant: i32, name: &str, now: DateTime<Utc>) -> Result<(), DbError> {
-    let made =
-        sql_query("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind::<Integer, _>(tenant)
-            .bind::<Text, _>(name)
-            .bind::<Timestamptz, _>(now)
-            .execute(conn.sql())
-            .await?;
+    let made = prepared("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind::<Integer, _>(tenant)
+        .bind::<Text, _>(name)
+        .bind::<Timestamptz, _>(now)
+        .execute(conn.sql())
+        .await?;
     if made == 0 {
         return Ok(());
     }
     let (categories, departments): (Vec<&str>, Vec<&str>) =
         department::ROUTES.iter().map(|(category, department)| (*category, department.as_ref())).unzip();
-    sql_query(
+    prepared(
         "INSERT INTO department_routes (tenant_id, category, department, updated_at) \
          SELECT $1, t.category, t.department, $4 FROM unnest($2, $3) AS t (category, department) ON CONFLICT DO NOTHING",
     )
@@ -193,7 +192,7 @@ pub async fn institution_by_code(
     tenant: i32,
     code: &str,
 ) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+    let row: Option<Id> = prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(code)
         .get_result(conn)
@@ -212,7 +211,7 @@ pub async fn begin_session(
     expires_at: DateTime<Utc>,
     device: &Device,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO sessions (tenant_id, id, user_id, created_at, last_seen_at, expires_at, agent, network, device) \
          VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
     )
@@ -252,7 +251,7 @@ pub async fn end_session(
     now: DateTime<Utc>,
     reason: &str,
 ) -> Result<Option<Ended>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "UPDATE sessions s SET ended_at = $3, end_reason = $4 FROM users u \
          WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND u.tenant_id = s.tenant_id AND u.id = s.user_id \
          RETURNING s.user_id, u.display_name, u.role, u.institution_id, s.expires_at",
@@ -275,13 +274,13 @@ struct SessionId {
 /// Sessions that ended after `since`: their access tokens may still be about.
 pub async fn lately_ended(conn: &mut AsyncPgConnection, since: DateTime<Utc>) -> Result<Vec<String>, DbError> {
     let rows: Vec<SessionId> =
-        sql_query("SELECT id FROM sessions WHERE ended_at > $1").bind::<Timestamptz, _>(since).load(conn).await?;
+        prepared("SELECT id FROM sessions WHERE ended_at > $1").bind::<Timestamptz, _>(since).load(conn).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Keeps a refresh token by its hash.
 pub async fn add_refresh(conn: &mut AsyncPgConnection, tenant: i32, hash: &[u8], session: &str) -> Result<(), DbError> {
-    sql_query("INSERT INTO refresh_tokens (tenant_id, token_hash, session_id) VALUES ($1, $2, $3)")
+    prepared("INSERT INTO refresh_tokens (tenant_id, token_hash, session_id) VALUES ($1, $2, $3)")
         .bind::<Integer, _>(tenant)
         .bind::<Binary, _>(hash)
         .bind::<Text, _>(session)
@@ -306,7 +305,7 @@ pub async fn use_refresh(
     now: DateTime<Utc>,
 ) -> Result<Option<Option<DateTime<Utc>>>, DbError> {
     let found: Option<Used> =
-        sql_query("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2 FOR UPDATE")
+        prepared("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2 FOR UPDATE")
             .bind::<Integer, _>(tenant)
             .bind::<Binary, _>(hash)
             .get_result(conn)
@@ -314,7 +313,7 @@ pub async fn use_refresh(
             .optional()?;
     let Some(Used { used_at }) = found else { return Ok(None) };
     if used_at.is_none() {
-        sql_query("UPDATE refresh_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2")
+        prepared("UPDATE refresh_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2")
             .bind::<Integer, _>(tenant)
             .bind::<Binary, _>(hash)
             .bind::<Timestamptz, _>(now)
@@ -326,7 +325,7 @@ pub async fn use_refresh(
 
 /// Whether a refresh token is one of ours, used or not.
 pub async fn refresh_exists(conn: &mut AsyncPgConnection, tenant: i32, hash: &[u8]) -> Result<bool, DbError> {
-    let found: Option<Used> = sql_query("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2")
+    let found: Option<Used> = prepared("SELECT used_at FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2")
         .bind::<Integer, _>(tenant)
         .bind::<Binary, _>(hash)
         .get_result(conn)

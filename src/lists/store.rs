@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::{ListEntry, ListStatus, rules::Standing};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::CreditCode,
 };
 
@@ -80,7 +80,7 @@ impl TryFrom<SubjectRow> for Subject {
 /// Locked first and read afterwards, so that what a transaction before this one decided is seen.
 pub async fn lock_subjects(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<Subject>, DbError> {
     let tenant = conn.tenant();
-    sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE")
+    prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE")
         .bind::<Integer, _>(tenant)
         .bind::<Array<BigInt>, _>(ids)
         .execute(conn.sql())
@@ -91,7 +91,7 @@ pub async fn lock_subjects(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<Sub
 /// The same without locking, for showing which steps are open.
 pub async fn subjects(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<Subject>, DbError> {
     let tenant = conn.tenant();
-    let rows: Vec<SubjectRow> = sql_query(
+    let rows: Vec<SubjectRow> = prepared(
         "SELECT i.id, i.credit_code, i.name, i.category, i.stages, i.licence_no, i.licence_from, i.licence_to, i.status, \
          EXISTS (SELECT FROM escrow_accounts a WHERE a.tenant_id = i.tenant_id AND a.institution_id = i.id AND a.status = 'active') \
              AS escrow_filed, \
@@ -126,7 +126,7 @@ pub async fn add_decisions(
     let statuses: Vec<&str> = decisions.iter().map(|decision| decision.status.into()).collect();
     let grounds: Vec<&str> = decisions.iter().map(|decision| decision.ground.as_str()).collect();
     let approvals: Vec<i64> = decisions.iter().map(|decision| decision.approval).collect();
-    sql_query(
+    prepared(
         "INSERT INTO list_decisions (tenant_id, institution_id, status, ground, effective_on, approval_id, decided_at) \
          SELECT $1, t.institution, t.status, t.ground, $6, t.approval, $7 \
          FROM unnest($2, $3, $4, $5) AS t (institution, status, ground, approval)",
@@ -161,7 +161,7 @@ struct EntryRow {
 
 /// The history of one institution, newest first. Officials' names are empty for an institution's own users.
 pub async fn history(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<ListEntry>, DbError> {
-    let rows: Vec<EntryRow> = sql_query(
+    let rows: Vec<EntryRow> = prepared(
         "SELECT l.status, l.ground, l.effective_on, l.decided_at, coalesce(p.display_name, '') AS proposed_by, \
          coalesce(d.display_name, '') AS decided_by FROM list_decisions l \
          LEFT JOIN approvals a ON a.tenant_id = l.tenant_id AND a.id = l.approval_id \

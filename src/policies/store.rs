@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::Client;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Date, Integer, Jsonb, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     approvals::Approval,
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     identity::Caller,
 };
 
@@ -85,7 +85,7 @@ pub async fn of_chain(conn: &mut ScopedConn, tenant: i32) -> Result<Vec<Row>, Db
 
 /// The same on a connection of the sign-in role, which has no scope.
 pub async fn of_chain_on(conn: &mut AsyncPgConnection, tenant: i32) -> Result<Vec<Row>, DbError> {
-    let sql = sql_query(format!("{COLUMNS} WHERE tenant_id = ANY($1)"));
+    let sql = prepared(format!("{COLUMNS} WHERE tenant_id = ANY($1)"));
     read(sql.bind::<Array<Integer>, _>(chain_of(tenant)).load(conn).await?)
 }
 
@@ -113,13 +113,13 @@ pub async fn of_chain_by(client: &Client, tenant: i32) -> Result<Vec<Row>, DbErr
 pub async fn below(conn: &mut ScopedConn) -> Result<Vec<Row>, DbError> {
     let (lo, hi) = conn.scope().range();
     let tenant = conn.tenant();
-    let sql = sql_query(format!("{COLUMNS} WHERE tenant_id BETWEEN $1 AND $2 AND tenant_id <> $3 LIMIT 100000"));
+    let sql = prepared(format!("{COLUMNS} WHERE tenant_id BETWEEN $1 AND $2 AND tenant_id <> $3 LIMIT 100000"));
     read(sql.bind::<Integer, _>(lo).bind::<Integer, _>(hi).bind::<Integer, _>(tenant).load(conn.sql()).await?)
 }
 
 /// Lets one change of a bureau's policy be adopted at a time, until the transaction ends.
 pub async fn one_at_a_time(conn: &mut ScopedConn) -> Result<(), DbError> {
-    sql_query("SELECT pg_advisory_xact_lock(7122, $1)").bind::<Integer, _>(conn.tenant()).execute(conn.sql()).await?;
+    prepared("SELECT pg_advisory_xact_lock(7122, $1)").bind::<Integer, _>(conn.tenant()).execute(conn.sql()).await?;
     Ok(())
 }
 
@@ -131,7 +131,7 @@ pub async fn adopt(
     (parameter, value): (&'static Parameter, &Value),
     from: NaiveDate,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO policy_values (tenant_id, parameter, version, effective_from, value, reason, approval_id, proposed_by, \
          proposed_by_name, approved_by, approved_by_name, adopted_at) \
          SELECT $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11 \

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -12,7 +12,7 @@ use super::{
     seal::Seal,
 };
 use crate::{
-    db::{DbError, Pools, Scope, ScopedConn},
+    db::{DbError, Pools, Scope, ScopedConn, prepared},
     kernel::clock,
 };
 
@@ -43,7 +43,7 @@ const SUBJECT: &str = "SELECT i.tenant_id, i.id, i.name, i.credit_code, \
 /// The institution of a credit code in the caller's range.
 pub async fn by_code(conn: &mut ScopedConn, code: &str) -> Result<Option<Subject>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SUBJECT} WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3"))
+    Ok(prepared(format!("{SUBJECT} WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<Text, _>(code)
@@ -54,7 +54,7 @@ pub async fn by_code(conn: &mut ScopedConn, code: &str) -> Result<Option<Subject
 
 /// An institution of the caller's own bureau.
 pub async fn by_id(conn: &mut ScopedConn, id: i64) -> Result<Option<Subject>, DbError> {
-    Ok(sql_query(format!("{SUBJECT} WHERE i.tenant_id = $1 AND i.id = $2"))
+    Ok(prepared(format!("{SUBJECT} WHERE i.tenant_id = $1 AND i.id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -64,7 +64,7 @@ pub async fn by_id(conn: &mut ScopedConn, id: i64) -> Result<Option<Subject>, Db
 
 /// Institutions of the caller's own bureau that have statements and a ledger, in order of id after `after`.
 pub async fn with_both(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Subject>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SUBJECT} WHERE i.tenant_id = $1 AND i.id IN (SELECT a.institution_id FROM escrow_accounts a WHERE a.tenant_id = $1 \
          AND a.institution_id > $2 AND a.statement_on IS NOT NULL AND EXISTS (SELECT FROM contracts c \
          WHERE c.tenant_id = $1 AND c.institution_id = a.institution_id) ORDER BY a.institution_id LIMIT $3) ORDER BY i.id"
@@ -84,7 +84,7 @@ pub async fn bureaus(pools: &Pools) -> Result<Vec<i32>, DbError> {
         tenant_id: i32,
     }
     let mut conn = Scope::ministry(0).begin(pools).await?;
-    let rows: Vec<Bureau> = sql_query(
+    let rows: Vec<Bureau> = prepared(
         "SELECT t.tenant_id FROM tenants t WHERE EXISTS (SELECT FROM contracts c WHERE c.tenant_id = t.tenant_id) ORDER BY 1",
     )
     .load(conn.sql())
@@ -95,7 +95,7 @@ pub async fn bureaus(pools: &Pools) -> Result<Vec<i32>, DbError> {
 
 /// Makes whoever proves the same institution wait until this transaction ends.
 pub async fn lock(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError> {
-    sql_query("SELECT pg_advisory_xact_lock(hashtextextended(format('three-way proof %s %s', $1, $2), 0))")
+    prepared("SELECT pg_advisory_xact_lock(hashtextextended(format('three-way proof %s %s', $1, $2), 0))")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .execute(conn.sql())
@@ -141,7 +141,7 @@ async fn entries(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Res
         order_ref: Option<String>,
     }
     let (from, until) = bounds(day);
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT account_id, booked_at, bank_ref, credit, amount_fen, CASE WHEN EXISTS (SELECT FROM own_transfers t \
          WHERE t.tenant_id = entries.tenant_id AND t.state <> 'missing' AND ((t.from_account, t.bank_ref) = (entries.account_id, entries.bank_ref) \
            OR (t.to_account, t.to_ref) = (entries.account_id, entries.bank_ref))) THEN 'own_transfer' ELSE kind END AS kind, order_ref FROM entries \
@@ -183,7 +183,7 @@ async fn payments(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Re
         entry_ref: Option<String>,
     }
     let (from, until) = bounds(day);
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT receipt_no, paid_at, amount_fen, account_id, entry_booked_at, entry_ref FROM payments \
          WHERE tenant_id = $1 AND institution_id = $2 AND payee_sealed IS NULL \
          AND (paid_at >= $3 AND paid_at < $4 OR entry_booked_at >= $3 AND entry_booked_at < $4) ORDER BY receipt_no",
@@ -223,7 +223,7 @@ async fn orders(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Resu
     }
     let (from, until) = bounds(day);
     // An order is the matter of the day of its entry, or of the day on which somebody marked it as done without one.
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT order_ref, true AS is_refund, amount_fen, coalesce(entry_booked_at, paid_at) AS done_at, account_id, entry_booked_at, \
            entry_ref FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'paid' \
            AND coalesce(entry_booked_at, paid_at) >= $3 AND coalesce(entry_booked_at, paid_at) < $4 \
@@ -258,7 +258,7 @@ async fn lessons(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Res
         paid_fen: i64,
     }
     let (from, until) = bounds(day);
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT c.contract_no, l.amount_fen, (SELECT coalesce(sum(p.amount_fen), 0)::bigint FROM payments p \
            WHERE p.tenant_id = $1 AND p.contract_id = c.id AND p.payee_sealed IS NULL) AS paid_fen \
          FROM (SELECT contract_id, sum(amount_fen)::bigint AS amount_fen FROM lessons WHERE tenant_id = $1 AND institution_id = $2 \
@@ -314,7 +314,7 @@ pub async fn days(
     institution: i64,
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Proven>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT DISTINCT ON (day) day, version, bank_in_fen, bank_out_fen, paid_fen, refunded_fen, released_fen, consumed_fen, \
          matched, waiting, exceptions, digest, made_at FROM proof_days \
          WHERE tenant_id = $1 AND institution_id = $2 AND day BETWEEN $3 AND $4 ORDER BY day DESC, version DESC",
@@ -336,7 +336,7 @@ pub async fn add_day(
     seal: &Seal,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO proof_days (tenant_id, institution_id, day, version, bank_in_fen, bank_out_fen, paid_fen, refunded_fen, \
          released_fen, consumed_fen, matched, waiting, exceptions, digest, signature, made_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -375,7 +375,7 @@ pub async fn set_items(
     let kinds: Vec<&str> = items.iter().map(|item| item.kind.into()).collect();
     let bank: Vec<i64> = items.iter().map(|item| item.bank_fen).collect();
     let ledger: Vec<i64> = items.iter().map(|item| item.ledger_fen).collect();
-    sql_query(
+    prepared(
         "UPDATE proof_items SET state = 'settled', closed_at = $4, version = version + 1 \
          WHERE tenant_id = $1 AND institution_id = $2 AND day = $3 AND state <> 'settled' AND subject <> ALL ($5)",
     )
@@ -386,7 +386,7 @@ pub async fn set_items(
     .bind::<Array<Text>, _>(&subjects)
     .execute(conn.sql())
     .await?;
-    sql_query(
+    prepared(
         "INSERT INTO proof_items (tenant_id, institution_id, day, kind, subject, bank_fen, ledger_fen, state, found_at) \
          SELECT $1, $2, $3, f.kind, f.subject, f.bank_fen, f.ledger_fen, 'open', $4 \
            FROM unnest($5::text[], $6::text[], $7::bigint[], $8::bigint[]) AS f (subject, kind, bank_fen, ledger_fen) \
@@ -449,7 +449,7 @@ const QUEUED: &str = "SELECT p.tenant_id, p.id, p.institution_id, i.name AS inst
 /// Open items of the caller's range, the newest first; older than the id `before` where it is not 0.
 pub async fn queue(conn: &mut ScopedConn, kind: Option<&str>, before: i64, limit: i64) -> Result<Vec<Queued>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{QUEUED} WHERE (p.tenant_id, p.id) IN (SELECT tenant_id, id FROM proof_items WHERE tenant_id BETWEEN $1 AND $2 \
          AND state = 'open' AND ($3 IS NULL OR kind = $3) AND ($4 = 0 OR id < $4) ORDER BY id DESC LIMIT $5) ORDER BY p.id DESC"
     ))
@@ -469,7 +469,7 @@ pub async fn items(
     institution: i64,
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Queued>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{QUEUED} WHERE p.tenant_id = $1 AND p.institution_id = $2 AND p.day BETWEEN $3 AND $4 AND p.state <> 'settled' \
          ORDER BY p.day DESC, p.id"
     ))
@@ -488,7 +488,7 @@ pub async fn open_days(conn: &mut ScopedConn, institution: i64, from: NaiveDate)
         #[diesel(sql_type = Date)]
         day: NaiveDate,
     }
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT DISTINCT day FROM proof_items WHERE tenant_id = $1 AND institution_id = $2 AND day >= $3 AND state <> 'settled'",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -501,7 +501,7 @@ pub async fn open_days(conn: &mut ScopedConn, institution: i64, from: NaiveDate)
 
 /// One item of the caller's own bureau, locked.
 pub async fn lock_item(conn: &mut ScopedConn, id: i64) -> Result<Option<Queued>, DbError> {
-    Ok(sql_query(format!("{QUEUED} WHERE p.tenant_id = $1 AND p.id = $2 FOR UPDATE OF p"))
+    Ok(prepared(format!("{QUEUED} WHERE p.tenant_id = $1 AND p.id = $2 FOR UPDATE OF p"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -517,7 +517,7 @@ pub async fn explain(
     handler: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE proof_items SET state = 'explained', comment = $3, handler = $4, closed_at = $5, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2",
     )

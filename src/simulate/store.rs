@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Integer, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::SimulationError;
-use crate::db::{DbError, Pools, Scope, ScopedConn};
+use crate::db::{DbError, Pools, Scope, ScopedConn, prepared};
 
 #[derive(QueryableByName)]
 struct Money {
@@ -27,7 +27,7 @@ pub async fn school(
     (balance_fen, entries): (i64, i64),
     day: NaiveDate,
 ) -> Result<(), SimulationError> {
-    let money: Money = sql_query(
+    let money: Money = prepared(
         "SELECT coalesce(sum(balance_fen), 0)::bigint AS balance_fen, coalesce(sum(entry_count), 0)::bigint AS entry_count \
          FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2",
     )
@@ -51,7 +51,7 @@ pub async fn to_sign(pools: &Pools, tenant: i32) -> Result<Vec<i64>, DbError> {
         id: i64,
     }
     let mut conn = Scope::system(tenant).begin(pools).await?;
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT id FROM warnings WHERE tenant_id = $1 AND mended_at IS NOT NULL AND level <> 'red' \
          AND status NOT IN ('resolved', 'withdrawn') ORDER BY id",
     )
@@ -71,7 +71,7 @@ pub async fn refund_order(conn: &mut ScopedConn, id: i64) -> Result<(String, i64
         #[diesel(sql_type = BigInt)]
         amount_fen: i64,
     }
-    let row: Row = sql_query("SELECT order_ref, amount_fen FROM refunds WHERE tenant_id = $1 AND id = $2")
+    let row: Row = prepared("SELECT order_ref, amount_fen FROM refunds WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -87,7 +87,7 @@ pub async fn old_account(pools: &Pools, tenant: i32, institution: i64) -> Result
         status: String,
     }
     let mut conn = Scope::system(tenant).begin(pools).await?;
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT status FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND in_use_until IS NOT NULL",
     )
     .bind::<Integer, _>(tenant)
@@ -114,7 +114,7 @@ pub struct Warning {
 /// All warnings about schools of the county that later facts did not withdraw, in order of time.
 pub async fn warnings(pools: &Pools, tenant: i32) -> Result<Vec<Warning>, DbError> {
     let mut conn = Scope::system(tenant).begin(pools).await?;
-    let rows = sql_query(
+    let rows = prepared(
         "SELECT institution_id, kind, level, raised_at FROM warnings WHERE tenant_id = $1 AND status <> 'withdrawn' AND institution_id IS NOT NULL \
          ORDER BY raised_at, kind, institution_id",
     )

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Integer, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// A category, the department in charge, and what stands behind them in the own bureau.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -25,7 +25,7 @@ pub struct RouteRow {
 
 /// The division of work of the own bureau.
 pub async fn routes(conn: &mut ScopedConn) -> Result<Vec<RouteRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT r.category, r.department, \
            (SELECT count(*) FROM institutions i WHERE i.tenant_id = r.tenant_id AND i.category = r.category) AS institutions, \
            (SELECT count(*) FROM users u WHERE u.tenant_id = r.tenant_id AND u.department = r.department AND u.status = 'active') \
@@ -44,7 +44,7 @@ pub async fn set(
     departments: &[&str],
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO department_routes AS r (tenant_id, category, department, updated_at) \
          SELECT $1, t.category, t.department, $4 FROM unnest($2, $3) AS t (category, department) \
          ON CONFLICT (tenant_id, category) DO UPDATE SET department = excluded.department, updated_at = excluded.updated_at \
@@ -56,14 +56,14 @@ pub async fn set(
     .bind::<Timestamptz, _>(now)
     .execute(conn.sql())
     .await?;
-    sql_query(
+    prepared(
         "UPDATE institutions i SET department = r.department FROM department_routes r \
          WHERE i.tenant_id = $1 AND r.tenant_id = $1 AND r.category = i.category AND i.department <> r.department",
     )
     .bind::<Integer, _>(conn.tenant())
     .execute(conn.sql())
     .await?;
-    sql_query(
+    prepared(
         "UPDATE courses c SET department = i.department FROM institutions i \
          WHERE c.tenant_id = $1 AND i.tenant_id = $1 AND i.id = c.institution_id AND c.department <> i.department",
     )

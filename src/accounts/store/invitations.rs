@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use super::Id;
 use crate::{
     accounts::Assignment,
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::RegionCode,
 };
 
@@ -29,7 +29,7 @@ pub struct NewInvitation<'a> {
 
 /// Adds an invitation; its number will be that of the post. `None` where the address has an open one at the same place.
 pub async fn add_invitation(conn: &mut ScopedConn, new: &NewInvitation<'_>) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query(
+    let row: Option<Id> = prepared(
         "INSERT INTO invitations (tenant_id, id, token_hash, email, display_name, role, department, township, institution_id, \
          invited_by, created_at, expires_at) \
          VALUES ($1, nextval('users_id_seq'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id",
@@ -84,7 +84,7 @@ const OPEN: &str = "SELECT v.id, v.email, v.display_name, v.role, v.department, 
 
 /// An open invitation by its number, whether it ran out or not, locked until the transaction ends.
 pub async fn lock_invitation(conn: &mut ScopedConn, id: i64) -> Result<Option<Open>, DbError> {
-    Ok(sql_query(format!("{OPEN} AND v.id = $2 FOR UPDATE OF v"))
+    Ok(prepared(format!("{OPEN} AND v.id = $2 FOR UPDATE OF v"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -94,7 +94,7 @@ pub async fn lock_invitation(conn: &mut ScopedConn, id: i64) -> Result<Option<Op
 
 /// The open invitation of a link that has not run out, locked until the transaction ends.
 pub async fn lock_by_token(conn: &mut ScopedConn, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Open>, DbError> {
-    Ok(sql_query(format!("{OPEN} AND v.token_hash = $2 AND v.expires_at > $3 FOR UPDATE OF v"))
+    Ok(prepared(format!("{OPEN} AND v.token_hash = $2 AND v.expires_at > $3 FOR UPDATE OF v"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Binary, _>(hash)
         .bind::<Timestamptz, _>(now)
@@ -105,7 +105,7 @@ pub async fn lock_by_token(conn: &mut ScopedConn, hash: &[u8], now: DateTime<Utc
 
 /// Gives an invitation a new link, which makes the old one void.
 pub async fn renew(conn: &mut ScopedConn, id: i64, hash: &[u8], expires_at: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE invitations SET token_hash = $3, expires_at = $4, sendings = sendings + 1 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -119,7 +119,7 @@ pub async fn renew(conn: &mut ScopedConn, id: i64, hash: &[u8], expires_at: Date
 
 /// Withdraws an invitation.
 pub async fn withdraw(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query("UPDATE invitations SET withdrawn_at = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE invitations SET withdrawn_at = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Timestamptz, _>(now)
@@ -130,7 +130,7 @@ pub async fn withdraw(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Res
 
 /// Withdraws the open invitations that a post sent; returns how many there were.
 pub async fn withdraw_those_of(conn: &mut ScopedConn, by: i64, now: DateTime<Utc>) -> Result<usize, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "UPDATE invitations SET withdrawn_at = $3 \
          WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL AND withdrawn_at IS NULL",
     )
@@ -143,7 +143,7 @@ pub async fn withdraw_those_of(conn: &mut ScopedConn, by: i64, now: DateTime<Utc
 
 /// Marks an invitation used by a post.
 pub async fn accepted(conn: &mut ScopedConn, id: i64, post: i64, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query("UPDATE invitations SET accepted_at = $4, user_id = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE invitations SET accepted_at = $4, user_id = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(post)
@@ -155,7 +155,7 @@ pub async fn accepted(conn: &mut ScopedConn, id: i64, post: i64, now: DateTime<U
 
 /// Makes the post that an invitation promised, for a person.
 pub async fn add_post(conn: &mut ScopedConn, open: &Open, person: i64, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO users (tenant_id, id, person_id, display_name, role, institution_id, department, township, email, status, \
          created_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10)",
     )

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -15,7 +15,7 @@ pub use invitations::*;
 
 use super::{Assignment, Listing, PostRow};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::RegionCode,
 };
 
@@ -34,7 +34,7 @@ const ROWS: &str = "SELECT x.*, i.name AS institution_name, i.credit_code, n.dis
 
 /// Posts and invitations of the own place, newest first.
 pub async fn posts(conn: &mut ScopedConn, listing: &Listing, now: DateTime<Utc>) -> Result<Vec<PostRow>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{ROWS} WHERE ($3 = '' OR x.role = $3) AND ($4 = '' OR x.status = $4 OR ($4 = 'invited' AND x.status = 'expired')) \
          AND ($5 = '' OR position(lower($5) in lower(concat_ws(' ', x.display_name, x.username, x.email, i.name))) > 0) \
          AND ($6 = 'all' OR ($6 = 'institutions') = (x.institution_id IS NOT NULL)) AND ($7 = 0 OR x.id < $7) \
@@ -54,7 +54,7 @@ pub async fn posts(conn: &mut ScopedConn, listing: &Listing, now: DateTime<Utc>)
 
 /// One post or open invitation.
 pub async fn post(conn: &mut ScopedConn, id: i64, now: DateTime<Utc>) -> Result<Option<PostRow>, DbError> {
-    Ok(sql_query(format!("{ROWS} WHERE x.id = $3"))
+    Ok(prepared(format!("{ROWS} WHERE x.id = $3"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Timestamptz, _>(now)
         .bind::<BigInt, _>(id)
@@ -76,7 +76,7 @@ pub struct Colleague {
 
 /// Active posts at the same place as a post, in order of name.
 pub async fn colleagues(conn: &mut ScopedConn, of: &PostRow) -> Result<Vec<Colleague>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, display_name, role FROM users WHERE tenant_id = $1 AND id <> $2 AND status = 'active' \
          AND institution_id IS NOT DISTINCT FROM $3 ORDER BY display_name, id LIMIT 200",
     )
@@ -95,7 +95,7 @@ struct Id {
 
 /// The institution of a credit code in the own bureau.
 pub async fn institution(conn: &mut ScopedConn, credit_code: &str) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+    let row: Option<Id> = prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(credit_code)
         .get_result(conn.sql())
@@ -128,7 +128,7 @@ pub struct Locked {
 /// Locks posts and every active administrator of the bureau and of the institutions that the posts belong to, in order of
 /// id, so that of two administrators at work at once one comes second and sees what the first did.
 pub async fn lock(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<Locked>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, display_name, email, role, department, township, institution_id, status FROM users \
          WHERE tenant_id = $1 AND (id = ANY($2) OR (status = 'active' AND (role = 'bureau_admin' OR (role = 'institution_admin' \
            AND institution_id IN (SELECT o.institution_id FROM users o WHERE o.tenant_id = $1 AND o.id = ANY($2)))))) \
@@ -142,7 +142,7 @@ pub async fn lock(conn: &mut ScopedConn, ids: &[i64]) -> Result<Vec<Locked>, DbE
 
 /// Disables or enables a post; who takes over is said in the first case only.
 pub async fn set_status(conn: &mut ScopedConn, id: i64, status: &str, successor: Option<i64>) -> Result<(), DbError> {
-    sql_query("UPDATE users SET status = $3, successor_id = $4 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE users SET status = $3, successor_id = $4 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Text, _>(status)
@@ -154,7 +154,7 @@ pub async fn set_status(conn: &mut ScopedConn, id: i64, status: &str, successor:
 
 /// Gives a post another role.
 pub async fn set_role(conn: &mut ScopedConn, id: i64, assignment: &Assignment) -> Result<(), DbError> {
-    sql_query("UPDATE users SET role = $3, department = $4, township = $5 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE users SET role = $3, department = $4, township = $5 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Text, _>(assignment.role.to_string())
@@ -173,7 +173,7 @@ struct Found {
 
 /// Whether an address belongs to an active post at the same place.
 pub async fn is_here(conn: &mut ScopedConn, email: &str, institution: Option<i64>) -> Result<bool, DbError> {
-    let row: Found = sql_query(
+    let row: Found = prepared(
         "SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND lower(email) = lower($2) AND status = 'active' \
          AND institution_id IS NOT DISTINCT FROM $3) AS found",
     )
@@ -187,7 +187,7 @@ pub async fn is_here(conn: &mut ScopedConn, email: &str, institution: Option<i64
 
 /// Gives a disabled post back to its person, as an invitation promised.
 pub async fn revive(conn: &mut ScopedConn, post: i64, open: &Open) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE users SET status = 'active', successor_id = NULL, display_name = $3, role = $4, department = $5, township = $6, \
          email = $7 WHERE tenant_id = $1 AND id = $2",
     )
@@ -216,8 +216,8 @@ pub struct Held {
 
 /// Locks a person, so that two of their posts are never given at once, and says what they hold in the own bureau.
 pub async fn held_by(conn: &mut ScopedConn, person: i64) -> Result<Vec<Held>, DbError> {
-    sql_query("SELECT id FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn.sql()).await?;
-    Ok(sql_query("SELECT id, institution_id, status FROM users WHERE tenant_id = $1 AND person_id = $2 ORDER BY id")
+    prepared("SELECT id FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn.sql()).await?;
+    Ok(prepared("SELECT id, institution_id, status FROM users WHERE tenant_id = $1 AND person_id = $2 ORDER BY id")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(person)
         .load(conn.sql())
@@ -226,7 +226,7 @@ pub async fn held_by(conn: &mut ScopedConn, person: i64) -> Result<Vec<Held>, Db
 
 /// The person of a post, outside any scope: the caller's own, whichever bureau it is in.
 pub async fn person_of(conn: &mut AsyncPgConnection, tenant: i32, user: i64) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query(
+    let row: Option<Id> = prepared(
         "SELECT p.id FROM users u JOIN people p ON p.id = u.person_id \
          WHERE u.tenant_id = $1 AND u.id = $2 AND u.status = 'active' AND p.status = 'active'",
     )
@@ -240,7 +240,7 @@ pub async fn person_of(conn: &mut AsyncPgConnection, tenant: i32, user: i64) -> 
 
 /// The person of a post in the own bureau.
 pub async fn person_of_post(conn: &mut ScopedConn, id: i64) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query("SELECT person_id AS id FROM users WHERE tenant_id = $1 AND id = $2")
+    let row: Option<Id> = prepared("SELECT person_id AS id FROM users WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -263,7 +263,7 @@ pub struct Mail<'a> {
 
 /// Puts a mail into the outbox.
 pub async fn mail(conn: &mut ScopedConn, mail: &Mail<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, confidential, due_at, created_at) \
          VALUES ($1, 'mail', $2, $3, $4, $5, $6, $7, $7)",
     )

@@ -1,12 +1,12 @@
 //! SQL of the bureaus in range.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Integer},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// A bureau that has been established, in figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
@@ -27,7 +27,7 @@ pub struct Bureau {
 
 /// Every bureau of `lo..=hi` that has been established, as far as the caller's range goes.
 pub async fn bureaus(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<Bureau>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT t.tenant_id, coalesce(u.administrators, 0) AS administrators, coalesce(u.officials, 0) AS officials, \
            coalesce(i.institutions, 0) AS institutions, coalesce(i.white, 0) AS white \
          FROM tenants t \

@@ -148,7 +148,7 @@ pub async fn search(conn: &mut ScopedConn, search: &Search) -> Result<Found, DbE
 /// The planner takes the conditions of row-level security for selective, expects a handful of rows where there are
 /// millions, and would read and sort them all. The window is read in order of its index.
 const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; \
-     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off";
+     SET LOCAL max_parallel_workers_per_gather = 0";
 
 /// Later than any event.
 const FAR: DateTime<Utc> = DateTime::from_timestamp_nanos(i64::MAX);

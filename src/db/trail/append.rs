@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Object;
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -13,7 +13,7 @@ use futures_util::try_join;
 use tokio_postgres::{Client, Statement, types::ToSql};
 
 use super::{Draft, FORM, GENESIS, Hash, Key};
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// Events a statement: enough to be fast, few enough to keep its memory in bounds.
 const CHUNK: usize = 10_000;
@@ -122,7 +122,7 @@ pub async fn append(conn: &mut AsyncPgConnection, events: Vec<Draft>) -> Result<
     for (tenant, events) in by_tenant(events) {
         let (chunks, head) = seal(key, lock(conn, tenant).await?, events);
         for chunk in chunks {
-            sql_query(INSERT)
+            prepared(INSERT)
                 .bind::<Integer, _>(tenant)
                 .bind::<SmallInt, _>(FORM)
                 .bind::<Array<BigInt>, _>(chunk.seq)
@@ -143,7 +143,7 @@ pub async fn append(conn: &mut AsyncPgConnection, events: Vec<Draft>) -> Result<
                 .execute(conn)
                 .await?;
         }
-        sql_query(ADVANCE)
+        prepared(ADVANCE)
             .bind::<Integer, _>(tenant)
             .bind::<BigInt, _>(head.seq)
             .bind::<Binary, _>(head.hash.to_vec())
@@ -156,11 +156,11 @@ pub async fn append(conn: &mut AsyncPgConnection, events: Vec<Draft>) -> Result<
 async fn lock(conn: &mut AsyncPgConnection, tenant: i32) -> Result<Head, DbError> {
     // A bureau's first event makes its head; whoever comes second at the same moment waits and finds it made.
     for _ in 0..2 {
-        let found = sql_query(LOCK).bind::<Integer, _>(tenant).get_result::<HeadRow>(conn).await.optional()?;
+        let found = prepared(LOCK).bind::<Integer, _>(tenant).get_result::<HeadRow>(conn).await.optional()?;
         if let Some(head) = found {
             return Head::of(head.seq, &head.hash);
         }
-        let begin = sql_query(BEGIN).bind::<Integer, _>(tenant).bind::<Binary, _>(GENESIS.to_vec());
+        let begin = prepared(BEGIN).bind::<Integer, _>(tenant).bind::<Binary, _>(GENESIS.to_vec());
         begin.execute(conn).await?;
     }
     Err(no_head(tenant))

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::model::{Attachment, FileKind};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     vault::{Place, VaultError},
 };
 
@@ -31,7 +31,7 @@ struct Id {
 
 /// So many numbers for documents to come.
 pub async fn numbers(conn: &mut ScopedConn, count: usize) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<Id> = sql_query("SELECT nextval('warning_documents_id_seq') AS id FROM generate_series(1, $1)")
+    let rows: Vec<Id> = prepared("SELECT nextval('warning_documents_id_seq') AS id FROM generate_series(1, $1)")
         .bind::<Integer, _>(i32::try_from(count).unwrap_or_default())
         .load(conn.sql())
         .await?;
@@ -65,7 +65,7 @@ pub async fn add(
     document: &NewDocument,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO warning_documents (tenant_id, id, warning_id, action_id, institution_id, internal, kind, size_bytes, sha256, \
          file_sealed, name_sealed, added_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
@@ -137,7 +137,7 @@ impl Row {
 
 /// The documents of some warnings of a bureau that the caller may read, in order.
 pub async fn of_warnings(conn: &mut ScopedConn, tenant: i32, warnings: &[i64]) -> Result<Vec<Attachment>, DbError> {
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "SELECT {ROW} FROM warning_documents d WHERE d.tenant_id = $1 AND d.warning_id = ANY($2) ORDER BY d.id"
     ))
     .bind::<Integer, _>(tenant)
@@ -153,7 +153,7 @@ pub async fn document(
     (tenant, warning): (i32, i64),
     id: i64,
 ) -> Result<Option<Attachment>, DbError> {
-    let row: Option<Row> = sql_query(format!(
+    let row: Option<Row> = prepared(format!(
         "SELECT {ROW} FROM warning_documents d WHERE d.tenant_id = $1 AND d.warning_id = $2 AND d.id = $3"
     ))
     .bind::<Integer, _>(tenant)
@@ -172,7 +172,7 @@ pub async fn file(conn: &mut ScopedConn, tenant: i32, id: i64) -> Result<Option<
         #[diesel(sql_type = Nullable<Binary>)]
         file_sealed: Option<Vec<u8>>,
     }
-    let row: Option<File> = sql_query("SELECT file_sealed FROM warning_documents WHERE tenant_id = $1 AND id = $2")
+    let row: Option<File> = prepared("SELECT file_sealed FROM warning_documents WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(tenant)
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -183,7 +183,7 @@ pub async fn file(conn: &mut ScopedConn, tenant: i32, id: i64) -> Result<Option<
 
 /// Erases a document of the own bureau, but for what says that it was there; whether anything was left to erase.
 pub async fn erase(conn: &mut ScopedConn, id: i64, by: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let erased = sql_query(
+    let erased = prepared(
         "UPDATE warning_documents SET file_sealed = NULL, name_sealed = NULL, erased_at = $3, erased_by = $4 \
          WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL",
     )
@@ -198,7 +198,7 @@ pub async fn erase(conn: &mut ScopedConn, id: i64, by: &str, now: DateTime<Utc>)
 
 /// Documents of the own bureau whose names hold something, as the trail calls them.
 pub async fn named(conn: &mut ScopedConn, holds: impl Fn(&str) -> bool) -> Result<Vec<String>, DbError> {
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "SELECT {ROW} FROM warning_documents d WHERE d.tenant_id = $1 AND d.erased_at IS NULL ORDER BY d.id"
     ))
     .bind::<Integer, _>(conn.tenant())

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::{model::Checked, rules::Left};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::store::accounts::payee_place,
     kernel::{Private, private::AccountNumber},
     vault::Sealed,
@@ -40,7 +40,7 @@ pub struct OnFile {
 
 /// The accounts of an institution of the own bureau, in order of id, locked until the transaction ends.
 pub async fn lock(conn: &mut ScopedConn, institution: i64) -> Result<Vec<OnFile>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, bank, account_no, mode, agreement_no, payee_index, branches, status, in_use_from FROM escrow_accounts \
          WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id FOR NO KEY UPDATE",
     )
@@ -77,7 +77,7 @@ struct Id {
 pub async fn add(conn: &mut ScopedConn, account: &NewAccount<'_>, now: DateTime<Utc>) -> Result<i64, DbError> {
     let NewAccount { institution, account_name, filing, status, succeeds } = account;
     let (payee, digest) = sealed(conn, filing)?;
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, agreement_no, \
          payee_sealed, payee_index, branches, status, in_use_from, succeeds, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
@@ -104,7 +104,7 @@ pub async fn add(conn: &mut ScopedConn, account: &NewAccount<'_>, now: DateTime<
 /// Files what a sheet left out of an account. All that it was judged by without is judged anew.
 pub async fn complete(conn: &mut ScopedConn, id: i64, filing: &Checked) -> Result<(), DbError> {
     let (payee, digest) = sealed(conn, filing)?;
-    sql_query(
+    prepared(
         "UPDATE escrow_accounts SET bank = $3, mode = $4, agreement_no = $5, payee_sealed = $6, payee_index = $7, \
          branches = coalesce($8, branches), owed_changed_on = CASE WHEN entry_count > 0 THEN DATE '1990-01-01' END \
          WHERE tenant_id = $1 AND id = $2",
@@ -124,7 +124,7 @@ pub async fn complete(conn: &mut ScopedConn, id: i64, filing: &Checked) -> Resul
 
 /// Names the branches that an account serves.
 pub async fn name_branches(conn: &mut ScopedConn, id: i64, branches: &[String]) -> Result<(), DbError> {
-    sql_query("UPDATE escrow_accounts SET branches = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE escrow_accounts SET branches = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Array<Text>, _>(branches)
@@ -135,7 +135,7 @@ pub async fn name_branches(conn: &mut ScopedConn, id: i64, branches: &[String]) 
 
 /// Notes the first day on which an account's successor is in use.
 pub async fn ends_before(conn: &mut ScopedConn, id: i64, day: NaiveDate) -> Result<(), DbError> {
-    sql_query("UPDATE escrow_accounts SET in_use_until = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE escrow_accounts SET in_use_until = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Date, _>(day)
@@ -146,7 +146,7 @@ pub async fn ends_before(conn: &mut ScopedConn, id: i64, day: NaiveDate) -> Resu
 
 /// Puts a change that waits to another day.
 pub async fn moves_to(conn: &mut ScopedConn, id: i64, day: NaiveDate) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "WITH moved AS (UPDATE escrow_accounts SET in_use_from = $3 WHERE tenant_id = $1 AND id = $2 RETURNING succeeds) \
          UPDATE escrow_accounts SET in_use_until = $3 WHERE tenant_id = $1 AND id = (SELECT succeeds FROM moved)",
     )
@@ -160,7 +160,7 @@ pub async fn moves_to(conn: &mut ScopedConn, id: i64, day: NaiveDate) -> Result<
 
 /// Takes a change back that waits: its account is closed, and the one in use has no end.
 pub async fn withdraw(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "WITH gone AS (UPDATE escrow_accounts SET status = 'closed', in_use_from = NULL WHERE tenant_id = $1 AND id = $2 \
            RETURNING succeeds) \
          UPDATE escrow_accounts SET in_use_until = NULL WHERE tenant_id = $1 AND id = (SELECT succeeds FROM gone)",
@@ -174,7 +174,7 @@ pub async fn withdraw(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
 
 /// Puts an account into another state.
 pub async fn stand(conn: &mut ScopedConn, id: i64, status: &str) -> Result<(), DbError> {
-    sql_query("UPDATE escrow_accounts SET status = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE escrow_accounts SET status = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Text, _>(status)
@@ -185,7 +185,7 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, status: &str) -> Result<(), D
 
 /// Institutions of the own bureau whose change begins by a day.
 pub async fn beginning(conn: &mut ScopedConn, today: NaiveDate) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<Id> = sql_query(
+    let rows: Vec<Id> = prepared(
         "SELECT institution_id AS id FROM escrow_accounts WHERE tenant_id = $1 AND status = 'upcoming' AND in_use_from <= $2 ORDER BY 1",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -217,7 +217,7 @@ struct LeftRow {
 
 /// The accounts of the own bureau that have a successor in use and are in this state: institution, id and what is left.
 pub async fn left(conn: &mut ScopedConn, status: &str, only: Option<i64>) -> Result<Vec<(i64, i64, Left)>, DbError> {
-    let rows: Vec<LeftRow> = sql_query(
+    let rows: Vec<LeftRow> = prepared(
         "SELECT a.institution_id, a.id, a.in_use_until, a.balance_fen, a.statement_on, \
            (SELECT s.closing_fen FROM statements s WHERE s.tenant_id = a.tenant_id AND s.account_id = a.id \
              AND s.closing_on = a.statement_on AND s.closing_fen IS NOT NULL ORDER BY s.last_on DESC NULLS LAST, s.id DESC LIMIT 1) AS closing_fen, \

@@ -7,7 +7,7 @@ use super::{
     reconcile::{StoredWarning, Write},
     store::{
         accounts::{Account, Record},
-        warnings::{self as store, About, Mail},
+        warnings::{self as store, About, Addition, Mail},
     },
     transaction::Transaction,
 };
@@ -68,6 +68,38 @@ pub(super) fn kept(record: &Record<'_>, id: i64, account: &Account) -> Event<'st
     }
 }
 
+/// What joins warnings that are open and stay so. It may be written in any order, for many accounts at once.
+#[derive(Debug, Default)]
+pub(super) struct Additions(Vec<Addition>);
+
+impl Additions {
+    /// Takes a write on if it is an addition to what is stored.
+    fn take(&mut self, stored: Option<&StoredWarning>, about: &About<'_>, status: Status, warning: &Warning) -> bool {
+        let Some(stored) = stored.filter(|stored| stored.status.is_open() && status.is_open()) else { return false };
+        let Some(steps) = warning.history.strip_prefix(stored.warning.history.as_slice()) else { return false };
+        self.0.push(Addition {
+            id: stored.id,
+            level: warning.level,
+            status,
+            raised_at: warning.raised_at.to_utc(),
+            bank_ref: warning.bank_ref.clone(),
+            evidence: warning.evidence.clone(),
+            steps: steps.to_vec(),
+            policy_version: about.policy_version.to_owned(),
+            due_on: about.due_on,
+        });
+        true
+    }
+
+    /// Writes them.
+    pub(super) async fn write(self, client: &Transaction, tenant: i32) -> Result<(), DbError> {
+        if !self.0.is_empty() {
+            store::add(client, tenant, &self.0).await?;
+        }
+        Ok(())
+    }
+}
+
 /// What news are told with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Teller<'a> {
@@ -86,9 +118,23 @@ impl Teller<'_> {
         stored: &[StoredWarning],
         writes: Vec<Write>,
     ) -> Result<Vec<WarningNews>, DbError> {
+        let mut additions = Additions::default();
+        let news = self.tell_all_but(&mut additions, client, account, (stored, writes)).await?;
+        additions.write(client, self.caller.actor.tenant).await?;
+        Ok(news)
+    }
+
+    /// The same but for what joins open warnings, which goes into `additions`.
+    pub(super) async fn tell_all_but(
+        &self,
+        additions: &mut Additions,
+        client: &Transaction,
+        account: &Account,
+        (stored, writes): (&[StoredWarning], Vec<Write>),
+    ) -> Result<Vec<WarningNews>, DbError> {
         let mut news = Vec::with_capacity(writes.len());
         for write in writes {
-            let (id, status, warning, graver) = self.write(client, account, stored, write).await?;
+            let (id, status, warning, graver) = self.write(additions, client, account, (stored, write)).await?;
             if status.is_open() && graver {
                 self.mail(client, account, id, &warning).await?;
             }
@@ -101,10 +147,10 @@ impl Teller<'_> {
     /// Writes one warning; tells whether it is new or graver than before.
     async fn write(
         &self,
+        additions: &mut Additions,
         client: &Transaction,
         account: &Account,
-        stored: &[StoredWarning],
-        write: Write,
+        (stored, write): (&[StoredWarning], Write),
     ) -> Result<(i64, Status, Warning, bool), DbError> {
         let mut was = None;
         let (id, status, warning, graver) = match write {
@@ -119,7 +165,9 @@ impl Teller<'_> {
                 was = before.map(|row| told(row.status, &row.warning));
                 let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
                 let about = self.about(account, &warning, graver.then_some(warning.level));
-                store::update(client, about, id, status, &warning).await?;
+                if !additions.take(before, &about, status, &warning) {
+                    store::update(client, about, id, status, &warning).await?;
+                }
                 (id, status, warning, graver)
             }
         };

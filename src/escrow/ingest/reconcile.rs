@@ -176,7 +176,9 @@ fn is_one_fact(one: &Step, other: &Step) -> bool {
 fn update(row: &StoredWarning, mut warning: Warning) -> Option<Write> {
     warning.level = warning.level.max(row.level_by_people().unwrap_or(warning.level));
     let known = |step: &Step| row.warning.history.iter().any(|old| is_one_fact(old, step) && old.level == step.level);
-    let news = !warning.history.iter().all(known);
+    // Most deliveries add to what is there, and a history may be long.
+    let fresh = warning.history.strip_prefix(row.warning.history.as_slice()).unwrap_or(&warning.history);
+    let news = !fresh.iter().all(known);
     let status = match row.status {
         _ if warning.resolved_at.is_some() => Status::Resolved,
         Status::Resolved | Status::Withdrawn => Status::Raised,

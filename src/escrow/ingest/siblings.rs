@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use tokio_postgres::{Client, Error};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Error;
 
 use super::{
     IngestError,
@@ -37,7 +38,7 @@ pub(super) struct Beside {
 }
 
 /// What the others have to do with an account, by what is on record; nothing is written.
-pub(super) async fn on_record(client: &Client, tenant: i32, account: &Account) -> Result<Siblings, Error> {
+pub(super) async fn on_record(client: &ClientWrapper, tenant: i32, account: &Account) -> Result<Siblings, Error> {
     if account.other_ids.is_empty() {
         return Ok(Siblings::default());
     }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use deadpool_postgres::{Client, Object};
-use tokio_postgres::{Error, Row, types::ToSql};
 
 use crate::{
     audit::{self, Event},
@@ -30,8 +29,11 @@ impl Transaction {
     pub(super) async fn begin(pools: &Pools, scope: Scope) -> Result<Transaction, DbError> {
         let client = Transaction { client: Some(pools.ingest().get().await?), events: Mutex::default() };
         // A join by nested loops over a fresh partition without statistics would look through an account once for
-        // each reference.
-        client.batch_execute(&format!("{}; SET LOCAL enable_nestloop = off", scope.statement())).await?;
+        // each reference. Where there is no other way, that ban makes a plan look so costly that workers would be started
+        // for a few rows. What is planned so must not be kept for work by key on the same connection.
+        let way = "SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 0; \
+                   SET LOCAL plan_cache_mode = force_custom_plan";
+        client.batch_execute(&format!("{}; {way}", scope.statement())).await?;
         Ok(client)
     }
 
@@ -40,18 +42,6 @@ impl Transaction {
         let client = Transaction { client: Some(pools.ingest().get().await?), events: Mutex::default() };
         client.batch_execute(&scope.statement()).await?;
         Ok(client)
-    }
-
-    /// Rows of a statement that the connection keeps prepared.
-    pub(super) async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        let statement = self.prepare_cached(sql).await?;
-        self.query(&statement, values).await
-    }
-
-    /// How many rows such a statement changed.
-    pub(super) async fn change(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        let statement = self.prepare_cached(sql).await?;
-        self.execute(&statement, values).await
     }
 
     /// Keeps an audit event, which becomes durable with everything else.

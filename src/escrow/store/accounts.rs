@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{detector::WarningKind, figures::Figures},
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
@@ -115,7 +115,7 @@ fn select(rest: &str) -> String {
 /// One account of the caller's range.
 pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(select("WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
+    Ok(prepared(select("WHERE a.tenant_id BETWEEN $1 AND $2 AND a.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -128,7 +128,7 @@ pub async fn account(conn: &mut ScopedConn, id: i64) -> Result<Option<Account>, 
 pub async fn accounts(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
     // The page is settled before anything is joined to it: a ministry sees two hundred thousand accounts.
-    Ok(sql_query(select(
+    Ok(prepared(select(
         "WHERE (a.tenant_id, a.id) IN (SELECT tenant_id, id FROM escrow_accounts \
          WHERE tenant_id BETWEEN $1 AND $2 AND id > $3 ORDER BY id LIMIT $4) ORDER BY a.id",
     ))
@@ -151,7 +151,7 @@ pub async fn undetermined(
     conn: &mut ScopedConn,
     account: &Account,
 ) -> Result<BTreeMap<WarningKind, Vec<String>>, DbError> {
-    let lacking: Lacking = sql_query(
+    let lacking: Lacking = prepared(
         "SELECT (detector -> 'undetermined')::text AS undetermined FROM escrow_accounts WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(account.tenant_id)
@@ -164,7 +164,7 @@ pub async fn undetermined(
 
 /// Accounts of one institution of the caller's own bureau, the one in use first.
 pub async fn of_institution(conn: &mut ScopedConn, institution: i64) -> Result<Vec<Account>, DbError> {
-    Ok(sql_query(select(
+    Ok(prepared(select(
         "WHERE a.tenant_id = $1 AND a.institution_id = $2 \
          ORDER BY array_position(ARRAY['active', 'upcoming', 'emptying', 'closed'], a.status), a.id DESC",
     ))
@@ -185,7 +185,7 @@ pub struct Holder {
 
 /// The institution of a credit code in the caller's own bureau.
 pub async fn holder(conn: &mut ScopedConn, credit_code: &str) -> Result<Option<Holder>, DbError> {
-    Ok(sql_query("SELECT id, name FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+    Ok(prepared("SELECT id, name FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(credit_code)
         .get_result(conn.sql())
@@ -200,7 +200,7 @@ pub async fn own_code(conn: &mut ScopedConn, institution: i64) -> Result<Option<
         #[diesel(sql_type = Text)]
         credit_code: String,
     }
-    let row: Option<Code> = sql_query("SELECT credit_code FROM institutions WHERE tenant_id = $1 AND id = $2")
+    let row: Option<Code> = prepared("SELECT credit_code FROM institutions WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .get_result(conn.sql())
@@ -248,7 +248,7 @@ pub async fn statements(
     account: i64,
     limit: i64,
 ) -> Result<Vec<Statement>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, file_name, format, closing_on, closing_fen, balanced, gap_after, gap_before, gap_fen, inserted, duplicates, \
          received_at, received_by FROM statements WHERE tenant_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT $3",
     )
@@ -272,7 +272,7 @@ pub async fn received(
         #[diesel(sql_type = Timestamptz)]
         received_at: DateTime<Utc>,
     }
-    let rows: Vec<Received> = sql_query("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
+    let rows: Vec<Received> = prepared("SELECT id, received_at FROM statements WHERE tenant_id = $1 AND id = ANY($2)")
         .bind::<Integer, _>(tenant)
         .bind::<Array<BigInt>, _>(statements)
         .load(conn.sql())
@@ -287,7 +287,7 @@ pub async fn balanced(conn: &mut ScopedConn, statement: i64) -> Result<Option<bo
         #[diesel(sql_type = Nullable<Bool>)]
         balanced: Option<bool>,
     }
-    let row: Option<Balanced> = sql_query("SELECT balanced FROM statements WHERE tenant_id = $1 AND id = $2")
+    let row: Option<Balanced> = prepared("SELECT balanced FROM statements WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(statement)
         .get_result(conn.sql())
@@ -314,12 +314,11 @@ async fn named(conn: &mut ScopedConn, which: &str, value: &str) -> Result<Option
         #[diesel(sql_type = Text)]
         bank: String,
     }
-    let row: Option<Named> =
-        sql_query(format!("SELECT id, bank FROM escrow_accounts WHERE tenant_id = $1 AND {which}"))
-            .bind::<Integer, _>(conn.tenant())
-            .bind::<Text, _>(value)
-            .get_result(conn.sql())
-            .await
-            .optional()?;
+    let row: Option<Named> = prepared(format!("SELECT id, bank FROM escrow_accounts WHERE tenant_id = $1 AND {which}"))
+        .bind::<Integer, _>(conn.tenant())
+        .bind::<Text, _>(value)
+        .get_result(conn.sql())
+        .await
+        .optional()?;
     Ok(row.map(|row| (row.id, row.bank)))
 }

@@ -4,14 +4,14 @@ use std::io::{Read, Write};
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 
 use crate::{
-    db::{DbError, Pools, ScopedConn},
+    db::{DbError, Pools, ScopedConn, prepared},
     identity::Caller,
     vault::{Place, VaultError},
 };
@@ -51,11 +51,11 @@ pub async fn add(
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let Id { id } = sql_query("SELECT nextval('statement_drafts_id_seq') AS id").get_result(conn.sql()).await?;
+    let Id { id } = prepared("SELECT nextval('statement_drafts_id_seq') AS id").get_result(conn.sql()).await?;
     let mut packed = DeflateEncoder::new(Vec::with_capacity(file.len() / 4), Compression::fast());
     let packed = packed.write_all(file).and_then(|()| packed.finish()).map_err(|_| VaultError::Damaged)?;
     let sealed = conn.vault().seal(&draft_place(conn.tenant(), &id.to_string()), &packed)?;
-    sql_query(
+    prepared(
         "INSERT INTO statement_drafts (tenant_id, id, file_name, file_sealed, account_id, left_by, left_at) OVERRIDING SYSTEM VALUE \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -82,7 +82,7 @@ pub async fn one(conn: &mut ScopedConn, id: i64) -> Result<Option<(DraftRow, Vec
     }
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let found: Option<Full> =
-        sql_query(format!("SELECT {ROW}, file_sealed FROM statement_drafts WHERE tenant_id = $1 AND id = $2"))
+        prepared(format!("SELECT {ROW}, file_sealed FROM statement_drafts WHERE tenant_id = $1 AND id = $2"))
             .bind::<Integer, _>(tenant)
             .bind::<BigInt, _>(id)
             .get_result(conn.sql())
@@ -97,7 +97,7 @@ pub async fn one(conn: &mut ScopedConn, id: i64) -> Result<Option<(DraftRow, Vec
 
 /// The files of the own bureau that wait, the latest first.
 pub async fn waiting(conn: &mut ScopedConn) -> Result<Vec<DraftRow>, DbError> {
-    Ok(sql_query(format!("SELECT {ROW} FROM statement_drafts WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100"))
+    Ok(prepared(format!("SELECT {ROW} FROM statement_drafts WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100"))
         .bind::<Integer, _>(conn.tenant())
         .load(conn.sql())
         .await?)
@@ -105,7 +105,7 @@ pub async fn waiting(conn: &mut ScopedConn) -> Result<Vec<DraftRow>, DbError> {
 
 /// Lets go of a file; what it was, if it was there still.
 pub async fn remove(conn: &mut ScopedConn, id: i64) -> Result<Option<DraftRow>, DbError> {
-    Ok(sql_query(format!("DELETE FROM statement_drafts WHERE tenant_id = $1 AND id = $2 RETURNING {ROW}"))
+    Ok(prepared(format!("DELETE FROM statement_drafts WHERE tenant_id = $1 AND id = $2 RETURNING {ROW}"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -115,7 +115,7 @@ pub async fn remove(conn: &mut ScopedConn, id: i64) -> Result<Option<DraftRow>, 
 
 /// Lets go of the own bureau's files that were left before `before`.
 pub async fn remove_older(conn: &mut ScopedConn, before: DateTime<Utc>) -> Result<Vec<DraftRow>, DbError> {
-    Ok(sql_query(format!("DELETE FROM statement_drafts WHERE tenant_id = $1 AND left_at < $2 RETURNING {ROW}"))
+    Ok(prepared(format!("DELETE FROM statement_drafts WHERE tenant_id = $1 AND left_at < $2 RETURNING {ROW}"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Timestamptz, _>(before)
         .load(conn.sql())

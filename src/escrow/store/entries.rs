@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{bank_fees::Fees, batches::Line},
     kernel::{clock::BEIJING, mask},
 };
@@ -104,7 +104,7 @@ pub async fn latest(
 ) -> Result<Vec<Entry>, DbError> {
     let (at, seq, bank_ref) =
         place.map_or((None, 0, ""), |place| (Some(place.booked_at), place.seq, place.bank_ref.as_str()));
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{ENTRY} AND booked_at <= coalesce($3, 'infinity') \
          AND ($3 IS NULL OR (booked_at, seq, bank_ref) < ($3, $4, $5)) ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $6"
     ))
@@ -127,7 +127,7 @@ pub async fn by_refs(
     from: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Entry>, DbError> {
-    Ok(sql_query(format!("{ENTRY} AND booked_at BETWEEN $3 AND $4 AND bank_ref = ANY($5) ORDER BY booked_at DESC, seq DESC, bank_ref DESC"))
+    Ok(prepared(format!("{ENTRY} AND booked_at BETWEEN $3 AND $4 AND bank_ref = ANY($5) ORDER BY booked_at DESC, seq DESC, bank_ref DESC"))
         .bind::<Integer, _>(tenant)
         .bind::<BigInt, _>(account)
         .bind::<Timestamptz, _>(from)
@@ -145,7 +145,7 @@ pub async fn reversals(
     from: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Entry>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{ENTRY} AND booked_at >= $3 AND reversal ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $4"
     ))
     .bind::<Integer, _>(tenant)
@@ -175,7 +175,7 @@ pub async fn bank_fees(
     account: i64,
     from: DateTime<Utc>,
 ) -> Result<Option<Fees>, DbError> {
-    let row: FeesRow = sql_query(
+    let row: FeesRow = prepared(
         "SELECT count(*) FILTER (WHERE NOT f.credit) AS count, \
            coalesce(sum(CASE WHEN f.credit THEN -f.amount_fen ELSE f.amount_fen END), 0)::bigint AS fen, \
            min((f.booked_at AT TIME ZONE interval '8 hours')::date) FILTER (WHERE NOT f.credit) AS first_on, \
@@ -201,7 +201,7 @@ pub async fn of_amounts(
     from: DateTime<Utc>,
     amounts: &[i64],
 ) -> Result<Vec<Entry>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{ENTRY} AND booked_at >= $3 AND NOT reversal AND amount_fen = ANY($4) ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT 2000"
     ))
     .bind::<Integer, _>(tenant)
@@ -245,7 +245,7 @@ pub async fn contradicted(
     (tenant, account): (i32, i64),
     since: NaiveDate,
 ) -> Result<Vec<Line>, DbError> {
-    let rows: Vec<LineRow> = sql_query(LINES)
+    let rows: Vec<LineRow> = prepared(LINES)
         .bind::<Integer, _>(tenant)
         .bind::<BigInt, _>(account)
         .bind::<Date, _>(since)
@@ -282,7 +282,7 @@ pub async fn repeated(
     days: i32,
     limit: i64,
 ) -> Result<Vec<Repeated>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT * FROM (SELECT e.*, coalesce(last_value(bank_ref) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(bank_ref) OVER same END) AS like_ref, \
              coalesce(last_value(booked_at) OVER before, CASE WHEN first_value(detail) OVER same > detail THEN first_value(booked_at) OVER same END) AS like_at \
          FROM (SELECT booked_at, bank_ref, seq, value_on, credit, reversal, amount_fen, kind, statement_id, counterparty_name, \
@@ -314,7 +314,7 @@ pub async fn between(
     until: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Entry>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{ENTRY} AND booked_at >= $3 AND booked_at < $4 ORDER BY booked_at DESC, seq DESC, bank_ref DESC LIMIT $5"
     ))
     .bind::<Integer, _>(tenant)
@@ -340,7 +340,7 @@ pub async fn neighbours(
         #[diesel(sql_type = Nullable<Timestamptz>)]
         after: Option<DateTime<Utc>>,
     }
-    let row: Row = sql_query(
+    let row: Row = prepared(
         "SELECT (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at < $3 \
            ORDER BY booked_at DESC LIMIT 1) AS before, \
          (SELECT booked_at FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $4 \
@@ -368,7 +368,7 @@ pub struct Day {
 
 /// Movements by local day from an instant on, the latest day first; days without any are absent.
 pub async fn days(conn: &mut ScopedConn, tenant: i32, account: i64, from: DateTime<Utc>) -> Result<Vec<Day>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT (booked_at AT TIME ZONE interval '8 hours')::date AS day, \
          coalesce(sum(amount_fen) FILTER (WHERE credit), 0)::bigint AS credit_fen, \
          coalesce(sum(amount_fen) FILTER (WHERE NOT credit), 0)::bigint AS debit_fen FROM entries \
@@ -416,7 +416,7 @@ pub async fn counterparties(
     account: i64,
     from: DateTime<Utc>,
 ) -> Result<Vec<Counterparty>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT counterparty_name AS name, counterparty_account AS account, count(*) AS payments, sum(amount_fen)::bigint AS paid_fen \
          FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at >= $3 AND NOT credit GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 8",
     )

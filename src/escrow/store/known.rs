@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::back_test::outcomes::{Flight, Ground},
 };
 
@@ -31,7 +31,7 @@ pub struct Account {
 /// All accounts with entries of the caller's range, in order.
 pub async fn accounts(conn: &mut ScopedConn) -> Result<Vec<Account>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT a.tenant_id, a.id, a.entry_count AS entries, (a.last_booked_at AT TIME ZONE interval '8 hours')::date AS last_on \
          FROM escrow_accounts a JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
          WHERE a.tenant_id BETWEEN $1 AND $2 AND a.entry_count > 0 ORDER BY a.tenant_id, a.id",
@@ -54,7 +54,7 @@ pub async fn flights(conn: &mut ScopedConn, tenant: i32) -> Result<HashMap<i64, 
         #[diesel(sql_type = Text)]
         ground: String,
     }
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT institution_id, min(effective_on) AS \"on\", 'black' AS ground FROM list_decisions \
            WHERE tenant_id = $1 AND status = 'black' GROUP BY institution_id \
          UNION ALL SELECT i.id, i.status_on, i.status FROM institutions i WHERE i.tenant_id = $1 AND i.status <> 'operating' \

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Integer, Jsonb, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::statement::{Layout, LayoutColumn},
     identity::Caller,
 };
@@ -48,7 +48,7 @@ impl Row {
 
 /// All layouts of the own bureau, by bank, the latest of each first.
 pub async fn all(conn: &mut ScopedConn) -> Result<Vec<Remembered>, DbError> {
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT id, bank, columns, told_by, told_at FROM statement_layouts WHERE tenant_id = $1 ORDER BY bank, told_at DESC, id DESC",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -63,7 +63,7 @@ pub async fn of_header(
     bank: &str,
     fingerprint: &[u8; 32],
 ) -> Result<Option<Remembered>, DbError> {
-    let row: Option<Row> = sql_query(
+    let row: Option<Row> = prepared(
         "SELECT id, bank, columns, told_by, told_at FROM statement_layouts WHERE tenant_id = $1 AND bank = $2 AND fingerprint = $3 FOR UPDATE",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -82,7 +82,7 @@ pub async fn keep(conn: &mut ScopedConn, caller: &Caller, layout: &Layout) -> Re
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO statement_layouts (tenant_id, bank, fingerprint, columns, told_by, told_at) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (tenant_id, bank, fingerprint) DO UPDATE SET columns = $4, told_by = $5, told_at = $6 RETURNING id",
     )
@@ -99,7 +99,7 @@ pub async fn keep(conn: &mut ScopedConn, caller: &Caller, layout: &Layout) -> Re
 
 /// Forgets a layout of the own bureau; what it was, if it was there.
 pub async fn remove(conn: &mut ScopedConn, id: i64) -> Result<Option<Remembered>, DbError> {
-    let row: Option<Row> = sql_query(
+    let row: Option<Row> = prepared(
         "DELETE FROM statement_layouts WHERE tenant_id = $1 AND id = $2 RETURNING id, bank, columns, told_by, told_at",
     )
     .bind::<Integer, _>(conn.tenant())

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{
         detector::{OwedDay, Required},
         model::mentions,
@@ -21,7 +21,7 @@ const BOOKED_WITHIN: u64 = 10;
 /// Locks the accounts of an institution of the own bureau that are not closed against the ingest, until the transaction ends. Whoever
 /// books what is owed does so first, so that no day is judged meanwhile by what was owed before.
 pub async fn lock_account(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status <> 'closed' ORDER BY id \
          FOR NO KEY UPDATE",
     )
@@ -34,7 +34,7 @@ pub async fn lock_account(conn: &mut ScopedConn, institution: i64) -> Result<(),
 
 /// Notes that from `day` on another sum is owed than was known, where that day may have been judged already.
 pub async fn owed_changed(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE escrow_accounts SET owed_changed_on = least(owed_changed_on, $3) \
          WHERE tenant_id = $1 AND institution_id = $2 AND (status = 'active' OR in_use_until > $3 OR in_use_from IS NOT NULL) \
          AND ($3 <= statement_on OR $3 <= (last_booked_at AT TIME ZONE interval '8 hours')::date)",
@@ -61,7 +61,7 @@ pub struct InUse {
 
 /// The account in use of an institution of the own bureau.
 pub async fn in_use(conn: &mut ScopedConn, institution: i64) -> Result<Option<InUse>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, mode, greatest(statement_on, (last_booked_at AT TIME ZONE interval '8 hours')::date) AS known_on \
          FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active'",
     )
@@ -74,7 +74,7 @@ pub async fn in_use(conn: &mut ScopedConn, institution: i64) -> Result<Option<In
 
 /// Writes what an account of the own bureau must hold.
 pub async fn set_required(conn: &mut ScopedConn, account: i64, required: &Required) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE escrow_accounts SET unearned_fen = $3, needed_fen = $4, minimum_fen = $5 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -105,7 +105,7 @@ struct Row {
 
 /// What is owed by an institution, day by day; empty where nobody keeps a ledger of it.
 pub async fn owed_days(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, DbError> {
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts FROM owed_days \
          WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
     )
@@ -154,7 +154,7 @@ pub async fn open_credits(
     amount_fen: i64,
     day: NaiveDate,
 ) -> Result<Vec<Credit>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT e.account_id, e.booked_at, (e.booked_at AT TIME ZONE interval '8 hours')::date AS \"on\", e.bank_ref, e.remittance \
          FROM escrow_accounts a JOIN entries e ON e.tenant_id = a.tenant_id AND e.account_id = a.id \
          WHERE a.tenant_id = $1 AND a.institution_id = $2 AND a.status <> 'closed' AND e.credit AND NOT e.reversal \
@@ -180,7 +180,7 @@ pub async fn short_since(conn: &mut ScopedConn, tenant: i32, institution: i64) -
         #[diesel(sql_type = Nullable<Date>)]
         since: Option<NaiveDate>,
     }
-    let row: Row = sql_query(
+    let row: Row = prepared(
         "SELECT min((w.raised_at AT TIME ZONE interval '8 hours')::date) AS since FROM warnings w \
          JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id AND a.status = 'active' \
          WHERE w.tenant_id = $1 AND w.institution_id = $2 AND w.kind = 'FUND-COVERAGE' AND w.status NOT IN ('resolved', 'withdrawn')",

@@ -1,17 +1,14 @@
 //! SQL of who stands close to an institution, as its accounts are judged by it.
 
-use diesel::{
-    sql_query,
-    sql_types::{Array, BigInt, Integer},
-};
+use diesel::sql_types::{Array, BigInt, Integer};
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// Keeps the names of the staff that an institution's approved filings publish. Where they change its accounts are judged anew:
 /// what was paid to one of them before is told as well.
 pub async fn staff_filed(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError> {
-    let changed = sql_query(
+    let changed = prepared(
         "UPDATE institutions i SET staff_names = n.names FROM (SELECT coalesce(array_agg(DISTINCT p ->> 'name' ORDER BY p ->> 'name'), '{}') \
            AS names FROM courses c, jsonb_path_query(c.filing, '$.instructors[*]') p WHERE c.tenant_id = $1 AND c.institution_id = $2 \
            AND c.status = 'approved' AND coalesce(p ->> 'name', '') <> '') n \
@@ -26,7 +23,7 @@ pub async fn staff_filed(conn: &mut ScopedConn, institution: i64) -> Result<(), 
 
 /// Notes that something filed of institutions has changed by which all of their accounts' history is judged.
 pub async fn judge_anew(conn: &mut ScopedConn, institutions: &[i64]) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE escrow_accounts SET owed_changed_on = '1990-01-01' WHERE tenant_id = $1 AND institution_id = ANY($2) AND entry_count > 0",
     )
     .bind::<Integer, _>(conn.tenant())

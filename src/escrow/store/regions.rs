@@ -3,13 +3,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Date, Integer, Nullable, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::league::Sums,
 };
 
@@ -107,7 +107,7 @@ pub struct Bureaus {
 
 /// By the bureau.
 pub async fn by_bureau(conn: &mut ScopedConn, range: (i32, i32)) -> Result<Bureaus, DbError> {
-    let reds: Vec<Red> = sql_query(format!(
+    let reds: Vec<Red> = prepared(format!(
         "SELECT w.tenant_id AS place, count(DISTINCT coalesce(w.institution_id::text, w.bank)) AS red FROM warnings w \
          WHERE w.tenant_id BETWEEN $1 AND $2 AND {RED} GROUP BY w.tenant_id"
     ))
@@ -116,7 +116,7 @@ pub async fn by_bureau(conn: &mut ScopedConn, range: (i32, i32)) -> Result<Burea
     .load(conn.sql())
     .await?;
     let (rows, summed_at) = if is_kept(conn, range) {
-        let rows: Vec<Row> = sql_query(
+        let rows: Vec<Row> = prepared(
             "SELECT tenant_id AS place, accounts, unknown, unheard, held_fen, unearned_fen, needed_fen, covered_fen, oldest_on \
              FROM county_sums WHERE tenant_id BETWEEN $1 AND $2 AND accounts > 0",
         )
@@ -132,7 +132,7 @@ pub async fn by_bureau(conn: &mut ScopedConn, range: (i32, i32)) -> Result<Burea
 }
 
 async fn sums(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<Row>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT a.tenant_id AS place, {SUMS} WHERE a.tenant_id BETWEEN $1 AND $2 AND a.status = 'active' GROUP BY a.tenant_id"
     ))
     .bind::<Integer, _>(lo)
@@ -148,7 +148,7 @@ async fn summed_at(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Option
         at: Option<DateTime<Utc>>,
     }
     let row: At =
-        sql_query("SELECT min(summed_at) AS at FROM county_sums WHERE tenant_id BETWEEN $1 AND $2 AND accounts > 0")
+        prepared("SELECT min(summed_at) AS at FROM county_sums WHERE tenant_id BETWEEN $1 AND $2 AND accounts > 0")
             .bind::<Integer, _>(lo)
             .bind::<Integer, _>(hi)
             .get_result(conn.sql())
@@ -172,7 +172,7 @@ pub async fn keep(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<(), DbErr
         oldest_on: None,
     };
     let row = sums(conn, own).await?.into_iter().next().unwrap_or(none);
-    sql_query(
+    prepared(
         "INSERT INTO county_sums AS k (tenant_id, accounts, unknown, unheard, held_fen, unearned_fen, needed_fen, covered_fen, oldest_on, \
            all_accounts, all_fen, latest, summed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (tenant_id) DO UPDATE SET accounts = $2, unknown = $3, unheard = $4, held_fen = $5, unearned_fen = $6, \
@@ -212,7 +212,7 @@ pub async fn extent(conn: &mut ScopedConn, range: (i32, i32)) -> Result<Extent, 
     if !is_kept(conn, range) {
         return summed_extent(conn, range).await;
     }
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT coalesce(sum(all_accounts), 0)::bigint AS accounts, coalesce(sum(all_fen), 0)::bigint AS balance_fen, \
          max(latest) AS latest FROM county_sums WHERE tenant_id BETWEEN $1 AND $2",
     )
@@ -223,7 +223,7 @@ pub async fn extent(conn: &mut ScopedConn, range: (i32, i32)) -> Result<Extent, 
 }
 
 async fn summed_extent(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Extent, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT count(*) AS accounts, coalesce(sum(balance_fen), 0)::bigint AS balance_fen, max(last_booked_at) AS latest \
          FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 AND status <> 'closed'",
     )
@@ -235,7 +235,7 @@ async fn summed_extent(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Ex
 
 /// Of one county, by the township in which the institution is.
 pub async fn by_township(conn: &mut ScopedConn, county: i32) -> Result<Vec<(Option<i32>, Sums)>, DbError> {
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "SELECT i.township AS place, {SUMS} JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
          WHERE a.tenant_id BETWEEN $1 AND $2 AND a.status = 'active' GROUP BY i.township"
     ))
@@ -243,7 +243,7 @@ pub async fn by_township(conn: &mut ScopedConn, county: i32) -> Result<Vec<(Opti
     .bind::<Integer, _>(county)
     .load(conn.sql())
     .await?;
-    let reds: Vec<Red> = sql_query(format!(
+    let reds: Vec<Red> = prepared(format!(
         "SELECT i.township AS place, count(DISTINCT i.id) AS red FROM warnings w \
          JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id \
          WHERE w.tenant_id = $1 AND {RED} GROUP BY i.township"

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::accounts::Account;
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{
         detector::{OnItsWay, Sibling, SiblingDay, Siblings},
         ingest::{SIBLING_DAYS, SIBLINGS_BEFORE},
@@ -70,7 +70,7 @@ pub async fn transfers(
     (tenant, institution): (i32, i64),
     since: DateTime<Utc>,
 ) -> Result<Vec<Transfer>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT from_account, bank_ref, booked_at, amount_fen, state = 'missing' AS missing, to_account, to_ref, arrived_at \
          FROM own_transfers WHERE tenant_id = $1 AND institution_id = $2 AND booked_at >= $3 ORDER BY booked_at DESC, bank_ref",
     )
@@ -89,7 +89,7 @@ struct Elsewhere {
 
 /// What the institution's other accounts that are not closed hold, and what is on its way between any of them.
 pub async fn held_elsewhere(conn: &mut ScopedConn, account: &Account) -> Result<i64, DbError> {
-    let row: Elsewhere = sql_query(
+    let row: Elsewhere = prepared(
         "SELECT ((SELECT coalesce(sum(balance_fen), 0) FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 \
          AND id <> $3 AND status <> 'closed') + (SELECT coalesce(sum(amount_fen), 0) FROM own_transfers WHERE tenant_id = $1 \
          AND institution_id = $2 AND state = 'under_way'))::bigint AS fen",
@@ -104,7 +104,7 @@ pub async fn held_elsewhere(conn: &mut ScopedConn, account: &Account) -> Result<
 
 /// What the institution's other accounts have to do with one, as the ingest has put it on record.
 pub async fn beside(conn: &mut ScopedConn, account: &Account) -> Result<Siblings, DbError> {
-    let others: Vec<Other> = sql_query(
+    let others: Vec<Other> = prepared(
         "SELECT * FROM (SELECT id, account_no, balance_fen, min(in_use_from) OVER () AS first_on FROM escrow_accounts \
          WHERE tenant_id = $1 AND institution_id = $2) a WHERE id <> $3 ORDER BY id",
     )
@@ -117,7 +117,7 @@ pub async fn beside(conn: &mut ScopedConn, account: &Account) -> Result<Siblings
     let since = clock::midnight(first_on.checked_sub_days(Days::new(SIBLINGS_BEFORE)).unwrap_or(first_on));
     let transfers = transfers(conn, (account.tenant_id, account.institution_id), since).await?;
     let ids: Vec<i64> = others.iter().map(|other| other.id).collect();
-    let rows: Vec<DayRow> = sql_query(SIBLING_DAYS)
+    let rows: Vec<DayRow> = prepared(SIBLING_DAYS)
         .bind::<Integer, _>(account.tenant_id)
         .bind::<Array<BigInt>, _>(ids)
         .bind::<Timestamptz, _>(since)

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{model::Status, oversight},
     identity::Caller,
     kernel::Calendar,
@@ -121,7 +121,7 @@ pub async fn warnings(
     limit: i64,
 ) -> Result<Vec<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT w.tenant_id, w.id FROM warnings w \
          WHERE w.tenant_id BETWEEN $1 AND $2 AND ($3 = 0 OR w.id < $3) AND CASE WHEN $4 IS NULL THEN w.status <> 'withdrawn' WHEN $4 = 'open' THEN {OPEN} ELSE w.status = $4 END \
          AND ($5 IS NULL OR w.level = $5) AND ($6 IS NULL OR w.kind = $6) ORDER BY w.id DESC LIMIT $7) \
@@ -147,15 +147,15 @@ pub async fn watch(
     text: &str,
     limit: i64,
 ) -> Result<Vec<Warning>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{WARNING} WHERE (w.tenant_id, w.id) IN (SELECT g.tenant_id, g.id FROM (SELECT DISTINCT ON ({SUBJECT}) w.*, \
               {GRAVITY} AS gravity FROM warnings w WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} \
-              ORDER BY {SUBJECT}, gravity DESC, w.raised_at) g \
+              ORDER BY {SUBJECT}, gravity DESC, w.raised_at, w.id) g \
             WHERE ($3 IS NULL OR g.level = $3) AND ($4 = '' OR strpos(g.bank, $4) > 0 OR (g.tenant_id, g.institution_id) IN (SELECT o.tenant_id, o.id \
               FROM institutions o WHERE o.tenant_id BETWEEN $1 AND $2 \
               AND (strpos(o.name, $4) > 0 OR strpos(o.credit_code, upper($4)) > 0))) \
-            ORDER BY g.gravity DESC, g.due_on NULLS LAST, g.raised_at LIMIT $5) \
-         ORDER BY {GRAVITY} DESC, w.due_on NULLS LAST, w.raised_at"
+            ORDER BY g.gravity DESC, g.due_on NULLS LAST, g.raised_at, g.id LIMIT $5) \
+         ORDER BY {GRAVITY} DESC, w.due_on NULLS LAST, w.raised_at, w.id"
     ))
     .bind::<Integer, _>(lo)
     .bind::<Integer, _>(hi)
@@ -177,7 +177,7 @@ pub struct LevelCount {
 
 /// How many institutions and banks of a range stand at each level.
 pub async fn counts(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<LevelCount>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT level, count(*) AS subjects FROM (SELECT DISTINCT ON ({SUBJECT}) w.level FROM warnings w \
          WHERE w.tenant_id BETWEEN $1 AND $2 AND {OPEN} ORDER BY {SUBJECT}, {GRAVITY} DESC) g GROUP BY level"
     ))
@@ -189,9 +189,9 @@ pub async fn counts(conn: &mut ScopedConn, (lo, hi): (i32, i32)) -> Result<Vec<L
 
 /// All warnings of one account but those withdrawn: open ones first, the gravest first.
 pub async fn of_account(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<Vec<Warning>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{WARNING} WHERE w.tenant_id = $1 AND w.account_id = $2 AND w.status <> 'withdrawn' \
-         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC LIMIT 100"
+         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC, w.id LIMIT 100"
     ))
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(account)
@@ -206,7 +206,7 @@ pub async fn fired(conn: &mut ScopedConn, tenant: i32, account: i64) -> Result<B
         #[diesel(sql_type = Text)]
         bank_ref: String,
     }
-    let rows: Vec<Fired> = sql_query(format!(
+    let rows: Vec<Fired> = prepared(format!(
         "SELECT DISTINCT step ->> 'bank_ref' AS bank_ref FROM warnings w, jsonb_array_elements(w.history) AS step \
          WHERE w.tenant_id = $1 AND w.account_id = $2 AND {OPEN} AND step ->> 'bank_ref' IS NOT NULL"
     ))
@@ -226,7 +226,7 @@ pub async fn level_of(conn: &mut ScopedConn, tenant: i32, institution: i64) -> R
         #[diesel(sql_type = BigInt)]
         open: i64,
     }
-    let row: Option<Standing> = sql_query(format!(
+    let row: Option<Standing> = prepared(format!(
         "SELECT w.level, count(*) OVER () AS open FROM warnings w WHERE w.tenant_id = $1 AND w.institution_id = $2 AND {OPEN} \
          ORDER BY {GRAVITY} DESC LIMIT 1"
     ))
@@ -240,9 +240,9 @@ pub async fn level_of(conn: &mut ScopedConn, tenant: i32, institution: i64) -> R
 
 /// All warnings of an institution as a whole but those withdrawn: open ones first, the gravest first.
 pub async fn of_institution(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<Warning>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{WARNING} WHERE w.tenant_id = $1 AND w.institution_id = $2 AND w.account_id IS NULL AND w.status <> 'withdrawn' \
-         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC LIMIT 100"
+         ORDER BY w.status = 'resolved', {GRAVITY} DESC, w.raised_at DESC, w.id LIMIT 100"
     ))
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(institution)
@@ -253,7 +253,7 @@ pub async fn of_institution(conn: &mut ScopedConn, tenant: i32, institution: i64
 /// One warning of the caller's range.
 pub async fn warning(conn: &mut ScopedConn, id: i64) -> Result<Option<Warning>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND w.id = $3 AND w.status <> 'withdrawn'"))
+    Ok(prepared(format!("{WARNING} WHERE w.tenant_id BETWEEN $1 AND $2 AND w.id = $3 AND w.status <> 'withdrawn'"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -264,7 +264,7 @@ pub async fn warning(conn: &mut ScopedConn, id: i64) -> Result<Option<Warning>, 
 
 /// Locks a warning of the caller's own bureau.
 pub async fn for_update(conn: &mut ScopedConn, id: i64) -> Result<Option<Warning>, DbError> {
-    Ok(sql_query(format!("{WARNING} WHERE w.tenant_id = $1 AND w.id = $2 FOR UPDATE OF w"))
+    Ok(prepared(format!("{WARNING} WHERE w.tenant_id = $1 AND w.id = $2 FOR UPDATE OF w"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -286,7 +286,7 @@ pub struct Standing<'a> {
 
 /// Writes it. Closing notes how far the account's facts reached at that moment.
 pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE warnings w SET status = $3, level = $4, due_on = $5, handler = coalesce($6, w.handler), \
          resolved_by = $7, resolved_at = CASE WHEN $7 IS NOT NULL THEN $8 END, \
          resolved_through = CASE WHEN $7 IS NOT NULL THEN (SELECT greatest(a.last_booked_at, \
@@ -310,7 +310,7 @@ pub async fn stand(conn: &mut ScopedConn, id: i64, standing: &Standing<'_>, now:
 /// Writes what whoever closed it found; nothing where they did not say.
 pub async fn conclude(conn: &mut ScopedConn, id: i64, conclusion: Option<&'static str>) -> Result<(), DbError> {
     if conclusion.is_some() {
-        sql_query("UPDATE warnings SET conclusion = $3 WHERE tenant_id = $1 AND id = $2")
+        prepared("UPDATE warnings SET conclusion = $3 WHERE tenant_id = $1 AND id = $2")
             .bind::<Integer, _>(conn.tenant())
             .bind::<BigInt, _>(id)
             .bind::<Nullable<Text>, _>(conclusion)
@@ -345,7 +345,7 @@ const ACTION: &str = "SELECT c.id, c.warning_id, c.action, c.comment, c.actor_id
 
 /// Actions on one warning, in order.
 pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result<Vec<Action>, DbError> {
-    Ok(sql_query(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = $2 ORDER BY c.id"))
+    Ok(prepared(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = $2 ORDER BY c.id"))
         .bind::<Integer, _>(tenant)
         .bind::<BigInt, _>(warning)
         .load(conn.sql())
@@ -354,7 +354,7 @@ pub async fn actions(conn: &mut ScopedConn, tenant: i32, warning: i64) -> Result
 
 /// Actions on several warnings of a bureau, in order.
 pub async fn actions_of(conn: &mut ScopedConn, tenant: i32, warnings: &[i64]) -> Result<Vec<Action>, DbError> {
-    Ok(sql_query(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = ANY($2) ORDER BY c.id"))
+    Ok(prepared(format!("{ACTION} WHERE c.tenant_id = $1 AND c.warning_id = ANY($2) ORDER BY c.id"))
         .bind::<Integer, _>(tenant)
         .bind::<Array<BigInt>, _>(warnings)
         .load(conn.sql())
@@ -379,7 +379,7 @@ pub async fn add_action(
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_id, actor_name, actor_role, at, \
          internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
@@ -401,6 +401,6 @@ pub async fn add_action(
 /// Wakes open pages after the commit.
 pub async fn notify(conn: &mut ScopedConn) -> Result<(), DbError> {
     let tenant = conn.tenant().to_string();
-    sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(tenant).execute(conn.sql()).await?;
+    prepared("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(tenant).execute(conn.sql()).await?;
     Ok(())
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use super::accounts::FIGURES;
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::figures::{Beside, Figures},
 };
 
@@ -48,7 +48,7 @@ fn select(rest: &str) -> String {
 /// The accounts in use of these institutions, each with its bureau.
 pub async fn of_institutions(conn: &mut ScopedConn, institutions: &[(i32, i64)]) -> Result<Vec<Holding>, DbError> {
     let (tenants, ids): (Vec<i32>, Vec<i64>) = institutions.iter().copied().unzip();
-    Ok(sql_query(select(
+    Ok(prepared(select(
         "WHERE a.status = 'active' AND (a.tenant_id, a.institution_id) IN (SELECT * FROM unnest($1::int[], $2::bigint[]))",
     ))
     .bind::<Array<Integer>, _>(tenants)
@@ -75,7 +75,7 @@ struct Other {
 /// of another. Looks at the institutions of these accounts alone.
 pub async fn put_together(conn: &mut ScopedConn, holdings: Vec<Holding>) -> Result<Vec<Holding>, DbError> {
     let (tenants, ids): (Vec<i32>, Vec<i64>) = holdings.iter().map(|one| (one.tenant_id, one.institution_id)).unzip();
-    let rows: Vec<Other> = sql_query(
+    let rows: Vec<Other> = prepared(
         "WITH asked AS (SELECT DISTINCT * FROM unnest($1::int[], $2::bigint[]) AS asked (tenant_id, institution_id)) \
          SELECT o.tenant_id, o.institution_id, o.balance_fen AS held_fen, o.flow_fen, o.flow_on FROM asked \
          CROSS JOIN LATERAL (SELECT * FROM escrow_accounts o WHERE o.tenant_id = asked.tenant_id \
@@ -112,7 +112,7 @@ pub async fn quiet(
 ) -> Result<Vec<Holding>, DbError> {
     // The page is settled before anything is joined to it, and account by account: a join over all of the range would look up every
     // institution and every warning of a province.
-    Ok(sql_query(select(
+    Ok(prepared(select(
         "WHERE (a.tenant_id, a.id) IN (SELECT q.tenant_id, q.id \
            FROM (SELECT tenant_id, id, institution_id FROM escrow_accounts WHERE tenant_id BETWEEN $1 AND $2 \
              AND (tenant_id, id) > ($3, $4) AND status = 'active' ORDER BY tenant_id, id OFFSET 0) q \

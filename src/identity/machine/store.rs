@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::nonces::Nonce;
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// What a signed request is checked with.
 #[derive(Debug, Clone, QueryableByName)]
@@ -39,7 +39,7 @@ pub async fn credentials(
     key: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Credentials>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT name, role, scopes, institution_id, accounts, sealed_secret, \
            CASE WHEN previous_until > $3 THEN previous_secret END AS previous_secret \
          FROM machine_keys WHERE tenant_id = $1 AND key_id = $2 AND expires_at > $3 AND revoked_at IS NULL",
@@ -70,7 +70,7 @@ pub struct NewKey<'a> {
 
 /// Adds a key.
 pub async fn add(conn: &mut AsyncPgConnection, new: &NewKey<'_>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO machine_keys (tenant_id, key_id, role, name, scopes, institution_id, accounts, sealed_secret, created_by, \
          created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
@@ -101,7 +101,7 @@ pub async fn rotate(
     expires_at: DateTime<Utc>,
 ) -> Result<bool, DbError> {
     // What is before the previous secret stops counting here.
-    let changed = sql_query(
+    let changed = prepared(
         "UPDATE machine_keys SET previous_secret = sealed_secret, previous_until = least($5, expires_at), sealed_secret = $3, \
          rotated_at = $4, expires_at = $6 \
          WHERE tenant_id = $1 AND key_id = $2 AND expires_at > $4 AND revoked_at IS NULL",
@@ -119,7 +119,7 @@ pub async fn rotate(
 
 /// Ends a key for good. `false` for one that is revoked already.
 pub async fn revoke(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let changed = sql_query(
+    let changed = prepared(
         "UPDATE machine_keys SET revoked_at = $3, previous_secret = NULL, previous_until = NULL \
          WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL",
     )
@@ -146,7 +146,7 @@ pub(super) async fn use_nonces(
     conn: &mut AsyncPgConnection,
     nonces: &[(Nonce, DateTime<Utc>)],
 ) -> Result<HashSet<Nonce>, DbError> {
-    let added: Vec<UsedNow> = sql_query(
+    let added: Vec<UsedNow> = prepared(
         "INSERT INTO machine_nonces (tenant_id, key_id, nonce, used_at) \
          SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) ON CONFLICT DO NOTHING \
          RETURNING tenant_id, key_id, nonce",
@@ -163,7 +163,7 @@ pub(super) async fn use_nonces(
 
 /// Notes when a key was last used, to the minute, so that not every request writes the row.
 pub async fn used(conn: &mut AsyncPgConnection, tenant: i32, key: &str, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE machine_keys SET last_used_at = $3 WHERE tenant_id = $1 AND key_id = $2 \
          AND (last_used_at IS NULL OR last_used_at < $3 - interval '1 minute')",
     )
@@ -216,7 +216,7 @@ const KEYS: &str = "SELECT k.key_id, k.role, k.name, k.scopes, k.accounts, k.ins
 /// The keys of the caller's bureau, or of the caller's institution; those that work first, the newest of them first; as
 /// many as a page shows.
 pub async fn keys(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<Vec<Key>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{KEYS} ORDER BY (k.revoked_at IS NULL AND k.expires_at > $2) DESC, k.created_at DESC, k.key_id LIMIT 500"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -227,7 +227,7 @@ pub async fn keys(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<Vec<Key>,
 
 /// One of them by its name.
 pub async fn key(conn: &mut ScopedConn, key: &str) -> Result<Option<Key>, DbError> {
-    Ok(sql_query(format!("{KEYS} AND k.key_id = $2"))
+    Ok(prepared(format!("{KEYS} AND k.key_id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(key)
         .get_result(conn.sql())
@@ -257,7 +257,7 @@ pub async fn ending(
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Ending>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT k.tenant_id, k.key_id, k.name, k.expires_at, u.email FROM machine_keys k \
          JOIN users u ON u.tenant_id = k.tenant_id AND u.status = 'active' AND u.email IS NOT NULL \
            AND u.institution_id IS NOT DISTINCT FROM k.institution_id \

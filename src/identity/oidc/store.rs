@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// A provider as it is kept.
 #[derive(Debug, Clone, QueryableByName)]
@@ -33,12 +33,12 @@ const PROVIDER: &str = "tenant_id, id, name, issuer, client_id, sealed_secret, h
 
 /// All providers that people may sign in by, in order of their bureaus.
 pub async fn providers(conn: &mut AsyncPgConnection) -> Result<Vec<Provider>, DbError> {
-    Ok(sql_query(format!("SELECT {PROVIDER} FROM identity_providers ORDER BY tenant_id, id")).load(conn).await?)
+    Ok(prepared(format!("SELECT {PROVIDER} FROM identity_providers ORDER BY tenant_id, id")).load(conn).await?)
 }
 
 /// One provider.
 pub async fn provider(conn: &mut AsyncPgConnection, tenant: i32, id: &str) -> Result<Option<Provider>, DbError> {
-    Ok(sql_query(format!("SELECT {PROVIDER} FROM identity_providers WHERE tenant_id = $1 AND id = $2"))
+    Ok(prepared(format!("SELECT {PROVIDER} FROM identity_providers WHERE tenant_id = $1 AND id = $2"))
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(id)
         .get_result(conn)
@@ -49,7 +49,7 @@ pub async fn provider(conn: &mut AsyncPgConnection, tenant: i32, id: &str) -> Re
 /// Adds a provider, or changes all but the issuer of one: the people that it knows are known by issuer and subject.
 /// `false` when there is one of this name with another issuer.
 pub async fn put(conn: &mut AsyncPgConnection, provider: &Provider, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let changed = sql_query(
+    let changed = prepared(
         "INSERT INTO identity_providers (tenant_id, id, name, issuer, client_id, sealed_secret, hosts, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, id) DO UPDATE \
          SET name = excluded.name, client_id = excluded.client_id, sealed_secret = excluded.sealed_secret, hosts = excluded.hosts \
@@ -71,13 +71,13 @@ pub async fn put(conn: &mut AsyncPgConnection, provider: &Provider, now: DateTim
 /// Removes a provider with its mappings and links; the posts of the people stay.
 pub async fn remove(conn: &mut AsyncPgConnection, tenant: i32, id: &str) -> Result<bool, DbError> {
     for table in ["idp_links", "idp_role_mappings"] {
-        sql_query(format!("DELETE FROM {table} WHERE tenant_id = $1 AND provider = $2"))
+        prepared(format!("DELETE FROM {table} WHERE tenant_id = $1 AND provider = $2"))
             .bind::<Integer, _>(tenant)
             .bind::<Text, _>(id)
             .execute(conn)
             .await?;
     }
-    let removed = sql_query("DELETE FROM identity_providers WHERE tenant_id = $1 AND id = $2")
+    let removed = prepared("DELETE FROM identity_providers WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(tenant)
         .bind::<Text, _>(id)
         .execute(conn)
@@ -100,7 +100,7 @@ pub struct MappingRow {
 
 /// The lines of a provider, in the order in which they count.
 pub async fn mappings(conn: &mut AsyncPgConnection, tenant: i32, id: &str) -> Result<Vec<MappingRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT claim, value, role, post_tenant FROM idp_role_mappings WHERE tenant_id = $1 AND provider = $2 ORDER BY position",
     )
     .bind::<Integer, _>(tenant)
@@ -111,7 +111,7 @@ pub async fn mappings(conn: &mut AsyncPgConnection, tenant: i32, id: &str) -> Re
 
 /// Adds a line after the others, or changes what a claim's value means where there is a line for it.
 pub async fn map(conn: &mut AsyncPgConnection, tenant: i32, id: &str, row: &MappingRow) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO idp_role_mappings (tenant_id, provider, claim, value, role, post_tenant, position) \
          SELECT $1, $2, $3, $4, $5, $6, coalesce(max(position), 0) + 1 FROM idp_role_mappings WHERE tenant_id = $1 AND provider = $2 \
          ON CONFLICT (tenant_id, provider, claim, value) DO UPDATE SET role = excluded.role, post_tenant = excluded.post_tenant",
@@ -136,7 +136,7 @@ pub async fn unmap(
     value: &str,
 ) -> Result<bool, DbError> {
     let removed =
-        sql_query("DELETE FROM idp_role_mappings WHERE tenant_id = $1 AND provider = $2 AND claim = $3 AND value = $4")
+        prepared("DELETE FROM idp_role_mappings WHERE tenant_id = $1 AND provider = $2 AND claim = $3 AND value = $4")
             .bind::<Integer, _>(tenant)
             .bind::<Text, _>(id)
             .bind::<Text, _>(claim)
@@ -173,7 +173,7 @@ pub async fn link(
     provider: &str,
     subject: &str,
 ) -> Result<Option<Link>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT l.person_id, p.status = 'active' AS person_active, l.post_tenant, l.post_id, u.role, \
            u.status = 'active' AS post_active, l.withdrawn_at IS NOT NULL AS withdrawn \
          FROM idp_links l JOIN people p ON p.id = l.person_id JOIN users u ON u.tenant_id = l.post_tenant AND u.id = l.post_id \
@@ -195,7 +195,7 @@ pub async fn set_link(
     (post_tenant, post_id): (i32, i64),
     withdrawn_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO idp_links (tenant_id, provider, subject, person_id, post_tenant, post_id, withdrawn_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, provider, subject) DO UPDATE \
          SET post_tenant = excluded.post_tenant, post_id = excluded.post_id, withdrawn_at = excluded.withdrawn_at",
@@ -219,7 +219,7 @@ pub async fn set_post(
     role: &str,
     status: &str,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE users SET role = $3, status = $4, department = NULL, township = NULL WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(tenant)
@@ -244,7 +244,7 @@ pub struct Standing {
 
 /// The post of a person as an official of a bureau, active or not.
 pub async fn post_in(conn: &mut AsyncPgConnection, tenant: i32, person: i64) -> Result<Option<Standing>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, role, status FROM users WHERE tenant_id = $1 AND person_id = $2 AND institution_id IS NULL FOR UPDATE",
     )
     .bind::<Integer, _>(tenant)

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// NOTIFY on it carries the name of a session that ended.
 pub const CHANNEL: &str = "mingjian_sessions";
@@ -41,7 +41,7 @@ pub async fn open_of_person(
     user: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Session>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT s.tenant_id, s.id, u.role, s.agent, s.network, s.created_at, s.last_seen_at, s.expires_at \
          FROM users own JOIN users u ON u.person_id = own.person_id \
          JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id \
@@ -67,7 +67,7 @@ pub struct Open {
 /// All sessions of a person, in whichever post, that are open at `now`; in one order, in which they can be ended by
 /// several at once.
 pub async fn all_open(conn: &mut AsyncPgConnection, person: i64, now: DateTime<Utc>) -> Result<Vec<Open>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT s.tenant_id, s.id FROM users u JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id \
          WHERE u.person_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 ORDER BY s.tenant_id, s.id",
     )
@@ -90,7 +90,7 @@ pub async fn is_live(
     session: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, DbError> {
-    let row: Live = sql_query(
+    let row: Live = prepared(
         "SELECT EXISTS (SELECT FROM sessions WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3) AS live",
     )
     .bind::<Integer, _>(tenant)
@@ -114,7 +114,7 @@ pub async fn touch(
     session: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, DbError> {
-    let before: Option<Seen> = sql_query(
+    let before: Option<Seen> = prepared(
         "WITH before AS (SELECT last_seen_at FROM sessions WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL) \
          UPDATE sessions s SET last_seen_at = greatest(s.last_seen_at, $3) FROM before \
          WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL RETURNING before.last_seen_at AS seen_at",
@@ -147,7 +147,7 @@ pub async fn acquaintance(
     post: (i32, i64),
     device: &super::Device,
 ) -> Result<Acquaintance, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT own.email, count(s.id) > 0 AS earlier, \
            count(s.id) FILTER (WHERE s.device = $3 OR (s.agent = $4 AND s.network = $5)) > 0 AS known \
          FROM users own JOIN users u ON u.person_id = own.person_id \
@@ -177,7 +177,7 @@ pub async fn end_of_post(
     now: DateTime<Utc>,
     reason: &str,
 ) -> Result<Vec<String>, DbError> {
-    let ended: Vec<SessionId> = sql_query(
+    let ended: Vec<SessionId> = prepared(
         "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions \
            WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL ORDER BY id FOR UPDATE) RETURNING id",
     )
@@ -195,7 +195,7 @@ pub async fn end_of_post(
 /// Tells all processes, when the transaction commits, that these sessions have ended.
 pub async fn announce(conn: &mut AsyncPgConnection, sessions: &[String]) -> Result<(), DbError> {
     if !sessions.is_empty() {
-        sql_query("SELECT pg_notify($1, id) FROM unnest($2) AS id")
+        prepared("SELECT pg_notify($1, id) FROM unnest($2) AS id")
             .bind::<Text, _>(CHANNEL)
             .bind::<Array<Text>, _>(sessions)
             .execute(conn)
@@ -208,7 +208,7 @@ pub async fn announce(conn: &mut AsyncPgConnection, sessions: &[String]) -> Resu
 /// the post or changes its role comes before, and is seen, or after, and ends the session that begins here. Held before
 /// any session is ended, as those who disable posts do, and not shared, because the person is written to afterwards.
 pub async fn hold_post(conn: &mut AsyncPgConnection, tenant: i32, user: i64) -> Result<bool, DbError> {
-    let held: Option<Live> = sql_query(
+    let held: Option<Live> = prepared(
         "SELECT u.status = 'active' AND p.status = 'active' AS live FROM people p JOIN users u ON u.person_id = p.id \
          WHERE u.tenant_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF p, u",
     )
@@ -230,7 +230,7 @@ pub async fn mail(
     key: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          VALUES ($1, 'mail', $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
     )
@@ -251,14 +251,14 @@ pub async fn sweep(
     before: DateTime<Utc>,
     nonces_before: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "DELETE FROM refresh_tokens r USING sessions s WHERE s.tenant_id = r.tenant_id AND s.id = r.session_id \
          AND least(s.ended_at, s.expires_at) < $1",
     )
     .bind::<Timestamptz, _>(before)
     .execute(conn)
     .await?;
-    sql_query("DELETE FROM machine_nonces WHERE used_at < $1")
+    prepared("DELETE FROM machine_nonces WHERE used_at < $1")
         .bind::<Timestamptz, _>(nonces_before)
         .execute(conn)
         .await?;

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, Binary, Integer, Timestamptz},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{Bucket, Lanes};
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// Buckets that nobody touched for this long count nothing any more.
 const KEPT: Duration = Duration::days(7);
@@ -58,7 +58,7 @@ async fn change(
     keys.sort_unstable();
     let empty = Bucket::empty(now);
     AsyncPgConnection::transaction(conn, async |conn: &mut AsyncPgConnection| -> Result<Result<(), Duration>, DbError> {
-        sql_query(
+        prepared(
             "INSERT INTO attempts (bucket, failures, forgiven_at, blocked_until) SELECT b, 0, $2, $3 FROM unnest($1) b \
              ORDER BY b ON CONFLICT DO NOTHING",
         )
@@ -67,7 +67,7 @@ async fn change(
         .bind::<Timestamptz, _>(empty.blocked_until)
         .execute(conn)
         .await?;
-        let rows: Vec<Row> = sql_query(
+        let rows: Vec<Row> = prepared(
             "SELECT bucket, failures, forgiven_at, blocked_until FROM attempts WHERE bucket = ANY ($1) ORDER BY bucket FOR UPDATE",
         )
         .bind::<Array<Binary>, _>(&keys)
@@ -85,7 +85,7 @@ async fn change(
         }
         let (keys, buckets): (Vec<_>, Vec<_>) =
             next.into_iter().filter_map(|(key, outcome)| Some((key, outcome.ok()?))).unzip();
-        sql_query(
+        prepared(
             "UPDATE attempts a SET failures = n.failures, forgiven_at = n.forgiven_at, blocked_until = n.blocked_until \
              FROM unnest($1, $2, $3, $4) AS n (bucket, failures, forgiven_at, blocked_until) WHERE a.bucket = n.bucket",
         )
@@ -102,7 +102,7 @@ async fn change(
 
 /// Forgets what counts nothing any more.
 pub async fn sweep(conn: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query("DELETE FROM attempts WHERE forgiven_at < $1 AND blocked_until < $1")
+    prepared("DELETE FROM attempts WHERE forgiven_at < $1 AND blocked_until < $1")
         .bind::<Timestamptz, _>(now - KEPT)
         .execute(conn)
         .await?;

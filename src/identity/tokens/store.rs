@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// NOTIFY on it says that the signing keys have changed.
 pub const CHANNEL: &str = "mingjian_signing_keys";
@@ -31,7 +31,7 @@ pub struct Row {
 
 /// All generations, in order.
 pub async fn all(conn: &mut AsyncPgConnection) -> Result<Vec<Row>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT generation, kid, sealed_seed, created_at, signs_from, verifies_until FROM signing_keys ORDER BY generation",
     )
     .load(conn)
@@ -40,13 +40,13 @@ pub async fn all(conn: &mut AsyncPgConnection) -> Result<Vec<Row>, DbError> {
 
 /// Until the transaction ends nobody else changes the keys: of two processes that find a successor due one comes second.
 pub async fn lock(conn: &mut AsyncPgConnection) -> Result<(), DbError> {
-    sql_query("SELECT pg_advisory_xact_lock(hashtext('mingjian signing keys'))").execute(conn).await?;
+    prepared("SELECT pg_advisory_xact_lock(hashtext('mingjian signing keys'))").execute(conn).await?;
     Ok(())
 }
 
 /// Adds a generation, and tells all processes when the transaction commits.
 pub async fn add(conn: &mut AsyncPgConnection, row: &Row) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO signing_keys (generation, kid, sealed_seed, created_at, signs_from) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind::<Integer, _>(row.generation)
@@ -56,13 +56,13 @@ pub async fn add(conn: &mut AsyncPgConnection, row: &Row) -> Result<(), DbError>
     .bind::<Timestamptz, _>(row.signs_from)
     .execute(conn)
     .await?;
-    sql_query("SELECT pg_notify($1, '')").bind::<Text, _>(CHANNEL).execute(conn).await?;
+    prepared("SELECT pg_notify($1, '')").bind::<Text, _>(CHANNEL).execute(conn).await?;
     Ok(())
 }
 
 /// Sets when the generations before `generation` stop verifying; one that stops earlier keeps its end.
 pub async fn retire_before(conn: &mut AsyncPgConnection, generation: i32, until: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query("UPDATE signing_keys SET verifies_until = least(verifies_until, $2) WHERE generation < $1")
+    prepared("UPDATE signing_keys SET verifies_until = least(verifies_until, $2) WHERE generation < $1")
         .bind::<Integer, _>(generation)
         .bind::<Timestamptz, _>(until)
         .execute(conn)
@@ -72,7 +72,7 @@ pub async fn retire_before(conn: &mut AsyncPgConnection, generation: i32, until:
 
 /// Forgets the private parts that nothing needs any more.
 pub async fn forget(conn: &mut AsyncPgConnection, before: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query("UPDATE signing_keys SET sealed_seed = '' WHERE verifies_until < $1 AND sealed_seed <> ''")
+    prepared("UPDATE signing_keys SET sealed_seed = '' WHERE verifies_until < $1 AND sealed_seed <> ''")
         .bind::<Timestamptz, _>(before)
         .execute(conn)
         .await?;

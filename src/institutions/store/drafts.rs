@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{places, unreadable, unwritable};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     identity::Caller,
     institutions::{import::Table, report::Report},
     vault::{Vault, VaultError},
@@ -52,7 +52,7 @@ const ROW: &str = "id, file_name, state, version, region, good, bad, accepted, c
 /// The latest imports of the visible range.
 pub async fn latest(conn: &mut ScopedConn, limit: i64) -> Result<Vec<ImportRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT {ROW} FROM imports WHERE tenant_id BETWEEN $1 AND $2 AND state <> 'discarded' ORDER BY id DESC LIMIT $3"
     ))
     .bind::<Integer, _>(lo)
@@ -114,7 +114,7 @@ fn open_json<T: DeserializeOwned>(
 pub async fn one(conn: &mut ScopedConn, id: i64, lock: bool) -> Result<Option<Import>, DbError> {
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let lock = if lock { "FOR UPDATE" } else { "" };
-    let found: Option<FullRow> = sql_query(format!(
+    let found: Option<FullRow> = prepared(format!(
         "SELECT {ROW}, sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2 AND state <> 'discarded' {lock}"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -160,9 +160,9 @@ pub async fn add(conn: &mut ScopedConn, caller: &Caller, new: &NewImport<'_>) ->
         id: i64,
     }
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
-    let Id { id } = sql_query("SELECT nextval('imports_id_seq') AS id").get_result(conn.sql()).await?;
+    let Id { id } = prepared("SELECT nextval('imports_id_seq') AS id").get_result(conn.sql()).await?;
     let (file, sheet, report) = sealed_parts(vault, tenant, id, new)?;
-    sql_query(
+    prepared(
         "INSERT INTO imports (tenant_id, file_name, file_sealed, region, state, sheet_sealed, report_sealed, partial, good, bad, \
          accepted, created_by, created_by_name, created_at, settled_at, id) OVERRIDING SYSTEM VALUE \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
@@ -208,7 +208,7 @@ pub async fn mend(
     bad: usize,
 ) -> Result<(), DbError> {
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
-    sql_query(
+    prepared(
         "UPDATE imports SET sheet_sealed = $3, report_sealed = $4, good = $5, bad = $6, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
     )
@@ -233,7 +233,7 @@ pub async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
-    sql_query(
+    prepared(
         "UPDATE imports SET state = $3, partial = $4, accepted = $5, report_sealed = $6, settled_at = $7 \
          WHERE tenant_id = $1 AND id = $2 AND state = 'draft'",
     )
@@ -261,7 +261,7 @@ struct SealedParts {
 async fn parts(conn: &mut ScopedConn, id: i64) -> Result<Option<(Table, Report)>, DbError> {
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let found: Option<SealedParts> =
-        sql_query("SELECT sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2")
+        prepared("SELECT sheet_sealed, report_sealed FROM imports WHERE tenant_id = $1 AND id = $2")
             .bind::<Integer, _>(tenant)
             .bind::<BigInt, _>(id)
             .get_result(conn.sql())
@@ -294,7 +294,7 @@ pub async fn blank(conn: &mut ScopedConn, id: i64, cut: impl Fn(&str) -> Option<
             line.message_en.clear();
         }
     }
-    sql_query(
+    prepared(
         "UPDATE imports SET file_sealed = NULL, sheet_sealed = $3, report_sealed = $4, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2",
     )

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{places, sponsors, unreadable, unwritable};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     institutions::model::NewInstitution,
     kernel::{
         Private,
@@ -24,7 +24,7 @@ const IMPORT_LOCK: i32 = 0x696d;
 
 /// Waits until no other import is at work on this county; held until the transaction ends.
 pub async fn lock_county(conn: &mut ScopedConn) -> Result<(), DbError> {
-    sql_query("SELECT pg_advisory_xact_lock($1, $2)")
+    prepared("SELECT pg_advisory_xact_lock($1, $2)")
         .bind::<Integer, _>(IMPORT_LOCK)
         .bind::<Integer, _>(conn.tenant())
         .execute(conn.sql())
@@ -54,7 +54,7 @@ pub async fn known(conn: &mut ScopedConn, codes: &[&str], lock: bool) -> Result<
     }
     let lock = if lock { "FOR UPDATE" } else { "" };
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "SELECT id, jsonb_build_object('name', name, 'credit_code', credit_code, 'org_kind', org_kind, 'county', tenant_id::text, \
          'township', township::text, 'address', address, 'category', category, 'stages', stages, 'delivery', delivery, \
          'for_profit', for_profit, 'courses_text', courses_text, 'licence_no', licence_no, \
@@ -131,7 +131,7 @@ pub async fn add(
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let records: Result<Vec<Value>, DbError> = institutions.iter().map(|one| record(&vault, tenant, one)).collect();
     let records = Value::Array(records?);
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "INSERT INTO institutions (tenant_id, credit_code, name, org_kind, township, address, category, stages, delivery, \
          for_profit, courses_text, licence_no, licence_authority, licence_from, licence_to, legal_person, \
          floor_area_cm2, status, phone_sealed, phone_index, legal_person_id_sealed, legal_person_id_index, created_at, updated_at, \
@@ -167,7 +167,7 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
         record["id"] = json!(known.id);
         records.push(record);
     }
-    let renamed: Vec<Renamed> = sql_query(format!(
+    let renamed: Vec<Renamed> = prepared(format!(
         "SELECT i.id FROM jsonb_to_recordset($2) AS t ({RECORD}) JOIN institutions i ON i.tenant_id = $1 AND i.id = t.id \
          WHERE (i.name, i.legal_person) IS DISTINCT FROM (t.name, t.legal_person) ORDER BY i.id"
     ))
@@ -175,7 +175,7 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
     .bind::<Jsonb, _>(Value::Array(records.clone()))
     .load(conn.sql())
     .await?;
-    sql_query(format!(
+    prepared(format!(
         "UPDATE institutions i SET name = t.name, org_kind = t.org_kind, township = t.township, address = t.address, \
          category = t.category, stages = t.stages, delivery = t.delivery, courses_text = t.courses_text, \
          licence_no = t.licence_no, licence_authority = t.licence_authority, licence_from = t.licence_from, \
@@ -192,7 +192,7 @@ pub async fn change(conn: &mut ScopedConn, institutions: &[Known], now: DateTime
     .execute(conn.sql())
     .await?;
     // Courses carry these two of their institution, for row-level security.
-    sql_query(
+    prepared(
         "UPDATE courses c SET department = i.department, township = i.township FROM institutions i \
          WHERE c.tenant_id = $1 AND i.tenant_id = $1 AND i.id = c.institution_id AND i.id = ANY($2) \
          AND (c.department, c.township) IS DISTINCT FROM (i.department, i.township)",
@@ -217,7 +217,7 @@ pub struct Account {
 
 /// The accounts with one of these numbers, and those of these institutions.
 pub async fn accounts(conn: &mut ScopedConn, numbers: &[&str], institutions: &[i64]) -> Result<Vec<Account>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT institution_id, account_no, status FROM escrow_accounts \
          WHERE tenant_id = $1 AND (account_no = ANY($2) OR institution_id = ANY($3))",
     )
@@ -240,7 +240,7 @@ pub async fn file_accounts(
         .iter()
         .map(|(id, told)| json!({"institution_id": id, "bank": told.escrow_bank, "account_no": told.escrow_account_no, "account_name": told.name}))
         .collect();
-    sql_query(
+    prepared(
         "INSERT INTO escrow_accounts (tenant_id, institution_id, bank, account_no, account_name, mode, status, created_at) \
          SELECT $1, t.institution_id, t.bank, t.account_no, t.account_name, 'custody', 'active', $3 \
          FROM jsonb_to_recordset($2) AS t (institution_id bigint, bank text, account_no text, account_name text)",

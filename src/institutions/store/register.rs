@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::places;
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{
         Private,
         private::{CitizenNumber, Phone},
@@ -130,7 +130,7 @@ fn digests(vault: &Vault, q: &str) -> Vec<Vec<u8>> {
 pub async fn search(conn: &mut ScopedConn, filter: &Filter) -> Result<Vec<InstitutionRow>, DbError> {
     let (lo, hi) = conn.scope().range();
     let digests = digests(conn.vault(), &filter.q);
-    Ok(sql_query(format!("{SELECT}{FROM}{WHERE} AND i.id > $7 ORDER BY i.id LIMIT $8"))
+    Ok(prepared(format!("{SELECT}{FROM}{WHERE} AND i.id > $7 ORDER BY i.id LIMIT $8"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<Text, _>(&filter.q)
@@ -153,7 +153,7 @@ struct Count {
 pub async fn count(conn: &mut ScopedConn, filter: &Filter) -> Result<i64, DbError> {
     let (lo, hi) = conn.scope().range();
     let digests = digests(conn.vault(), &filter.q);
-    let count: Count = sql_query(format!("SELECT count(*) AS n{FROM}{WHERE}"))
+    let count: Count = prepared(format!("SELECT count(*) AS n{FROM}{WHERE}"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<Text, _>(&filter.q)
@@ -168,7 +168,7 @@ pub async fn count(conn: &mut ScopedConn, filter: &Filter) -> Result<i64, DbErro
 /// The institution with this credit code; of several in a wide range the one in the county with the lowest code.
 pub async fn by_code(conn: &mut ScopedConn, code: &str) -> Result<Option<InstitutionRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT}{FROM} WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3 ORDER BY i.tenant_id LIMIT 1"
     ))
     .bind::<Integer, _>(lo)
@@ -187,7 +187,7 @@ pub async fn ids(conn: &mut ScopedConn, codes: &[&str]) -> Result<Vec<i64>, DbEr
         id: i64,
     }
     let rows: Vec<Id> =
-        sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id")
+        prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = ANY($2) ORDER BY id")
             .bind::<Integer, _>(conn.tenant())
             .bind::<Array<Text>, _>(codes)
             .load(conn.sql())
@@ -215,7 +215,7 @@ pub struct AccountRow {
 
 /// The escrow accounts of an institution, the newest first.
 pub async fn accounts(conn: &mut ScopedConn, tenant: i32, institution: i64) -> Result<Vec<AccountRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, bank, account_no, mode, status, agreement_no IS NOT NULL AND payee_sealed IS NOT NULL AS complete \
          FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id DESC",
     )
@@ -241,7 +241,7 @@ pub struct Totals {
 /// The figures of the workbench.
 pub async fn totals(conn: &mut ScopedConn) -> Result<Totals, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT count(*) AS institutions, count(*) FILTER (WHERE l.status = 'white') AS white, \
          count(*) FILTER (WHERE l.status = 'suspended') AS suspended, count(*) FILTER (WHERE l.status = 'black') AS black \
          {FROM} WHERE i.tenant_id BETWEEN $1 AND $2"
@@ -261,7 +261,7 @@ struct Exists {
 /// Whether no institution stands in the visible range.
 pub async fn register_is_empty(conn: &mut ScopedConn) -> Result<bool, DbError> {
     let (lo, hi) = conn.scope().range();
-    let row: Exists = sql_query("SELECT EXISTS (SELECT FROM institutions WHERE tenant_id BETWEEN $1 AND $2) AS found")
+    let row: Exists = prepared("SELECT EXISTS (SELECT FROM institutions WHERE tenant_id BETWEEN $1 AND $2) AS found")
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .get_result(conn.sql())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::places;
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     institutions::model::Sponsor,
     kernel::{
         Private,
@@ -92,7 +92,7 @@ const SELECT: &str = "SELECT s.tenant_id, s.id, s.institution_id, i.name AS inst
 /// The sponsors of these institutions of one bureau, in order of entry.
 pub async fn of(conn: &mut ScopedConn, tenant: i32, institutions: &[i64]) -> Result<Vec<Kept>, DbError> {
     let rows: Vec<Row> =
-        sql_query(format!("{SELECT} WHERE s.tenant_id = $1 AND s.institution_id = ANY($2) ORDER BY s.id"))
+        prepared(format!("{SELECT} WHERE s.tenant_id = $1 AND s.institution_id = ANY($2) ORDER BY s.id"))
             .bind::<Integer, _>(tenant)
             .bind::<Array<BigInt>, _>(institutions)
             .load(conn.sql())
@@ -116,7 +116,7 @@ pub async fn by_institution(
 /// One sponsor of the caller's range.
 pub async fn one(conn: &mut ScopedConn, id: i64) -> Result<Option<Kept>, DbError> {
     let (lo, hi) = conn.scope().range();
-    let rows: Vec<Row> = sql_query(format!("{SELECT} WHERE s.tenant_id BETWEEN $1 AND $2 AND s.id = $3"))
+    let rows: Vec<Row> = prepared(format!("{SELECT} WHERE s.tenant_id BETWEEN $1 AND $2 AND s.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -141,7 +141,7 @@ pub async fn add(
     let (tenant, index) = (conn.tenant(), index_of(conn, &sponsor.name));
     let row = row_of(institution, &index);
     let sealed = Sealed::seal(conn.vault(), &places::sponsor(tenant, &row), &sponsor.name)?;
-    let added: Vec<Id> = sql_query(
+    let added: Vec<Id> = prepared(
         "INSERT INTO sponsors (tenant_id, institution_id, kind, name_sealed, name_index, share_bp, added_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, institution_id, name_index) DO NOTHING RETURNING id",
     )
@@ -159,7 +159,7 @@ pub async fn add(
 
 /// Takes a sponsor of the own bureau off the register.
 pub async fn remove(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
-    sql_query("DELETE FROM sponsors WHERE tenant_id = $1 AND id = $2")
+    prepared("DELETE FROM sponsors WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .execute(conn.sql())
@@ -187,7 +187,7 @@ pub async fn replace(
     }
     let ids: Vec<i64> = institutions.iter().map(|(id, _)| *id).collect();
     let records = Value::Array(records);
-    sql_query(
+    prepared(
         "DELETE FROM sponsors s WHERE s.tenant_id = $1 AND s.institution_id = ANY($2) AND NOT EXISTS (SELECT \
            FROM jsonb_to_recordset($3) AS t (institution_id bigint, name_index text) \
            WHERE t.institution_id = s.institution_id AND decode(t.name_index, 'hex') = s.name_index)",
@@ -197,7 +197,7 @@ pub async fn replace(
     .bind::<Jsonb, _>(&records)
     .execute(conn.sql())
     .await?;
-    sql_query(
+    prepared(
         "INSERT INTO sponsors (tenant_id, institution_id, kind, name_sealed, name_index, share_bp, added_at) \
          SELECT $1, t.institution_id, t.kind, decode(t.sealed, 'hex'), decode(t.name_index, 'hex'), t.share_bp, $3 \
          FROM jsonb_to_recordset($2) AS t (institution_id bigint, kind text, sealed text, name_index text, share_bp int) \

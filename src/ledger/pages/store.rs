@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{Private, private::PersonName},
     ledger::{
         pupils::Wanted,
@@ -116,7 +116,7 @@ pub async fn contracts(
     limit: i64,
 ) -> Result<Vec<ContractRow>, DbError> {
     let none = Vec::new();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{CONTRACT} WHERE c.tenant_id = $1 AND c.institution_id = $2 AND ($3::text IS NULL OR c.status = $3) \
          AND ($4 = '' OR strpos(lower(c.contract_no), lower($4)) > 0 OR strpos(lower(c.subject), lower($4)) > 0 \
            OR c.pupil_name_index = ANY($7) OR c.guardian_phone_index = ANY($8)) \
@@ -136,7 +136,7 @@ pub async fn contracts(
 
 /// One contract of the caller's own bureau.
 pub async fn contract(conn: &mut ScopedConn, id: i64) -> Result<Option<ContractRow>, DbError> {
-    Ok(sql_query(format!("{CONTRACT} WHERE c.tenant_id = $1 AND c.id = $2"))
+    Ok(prepared(format!("{CONTRACT} WHERE c.tenant_id = $1 AND c.id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -201,7 +201,7 @@ const LESSON: &str = "SELECT l.tenant_id, l.id, l.institution_id, l.contract_id,
 
 /// Lessons of a contract of the caller's own bureau, the latest first.
 pub async fn lessons(conn: &mut ScopedConn, contract: i64) -> Result<Vec<LessonRow>, DbError> {
-    Ok(sql_query(format!("{LESSON} WHERE l.tenant_id = $1 AND l.contract_id = $2 ORDER BY l.unit_no DESC"))
+    Ok(prepared(format!("{LESSON} WHERE l.tenant_id = $1 AND l.contract_id = $2 ORDER BY l.unit_no DESC"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(contract)
         .load(conn.sql())
@@ -214,7 +214,7 @@ pub async fn disputes(
     (tenant, institution): (i32, i64),
     limit: i64,
 ) -> Result<Vec<LessonRow>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{LESSON} WHERE l.tenant_id = $1 AND l.institution_id = $2 AND l.state = 'disputed' ORDER BY l.ended_at, l.id LIMIT $3"
     ))
     .bind::<Integer, _>(tenant)
@@ -246,7 +246,7 @@ pub struct InstitutionRow {
 /// An institution by its credit code, with its escrow account in use.
 pub async fn institution(conn: &mut ScopedConn, credit_code: &str) -> Result<Option<InstitutionRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT i.tenant_id, i.id, i.name, i.credit_code, a.id AS account_id, a.mode, a.balance_fen FROM institutions i \
          LEFT JOIN escrow_accounts a ON a.tenant_id = i.tenant_id AND a.institution_id = i.id AND a.status = 'active' \
          WHERE i.tenant_id BETWEEN $1 AND $2 AND i.credit_code = $3",
@@ -298,7 +298,7 @@ pub async fn totals(
     (tenant, institution): (i32, i64),
     today: NaiveDate,
 ) -> Result<Totals, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT count(*) AS contracts, count(*) FILTER (WHERE status = 'open') AS open, \
            coalesce(sum(paid_fen), 0)::bigint AS paid_fen, coalesce(sum(consumed_fen), 0)::bigint AS consumed_fen, \
            coalesce(sum(refunded_fen), 0)::bigint AS refunded_fen, \
@@ -347,7 +347,7 @@ pub async fn with_contracts(
     limit: i64,
 ) -> Result<Vec<Waiting>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT i.tenant_id, i.id, i.name, i.credit_code, \
            (SELECT coalesce(sum(c.paid_fen - c.consumed_fen - c.refunded_fen), 0)::bigint FROM contracts c \
               WHERE c.tenant_id = i.tenant_id AND c.institution_id = i.id) AS unearned_fen, \
@@ -377,7 +377,7 @@ pub async fn session(
     institution: i64,
     ended_at: DateTime<Utc>,
 ) -> Result<Vec<LessonRow>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{LESSON} WHERE l.tenant_id = $1 AND l.institution_id = $2 AND l.ended_at = $3 AND l.state <> 'void' \
          ORDER BY c.contract_no, l.unit_no"
     ))
@@ -410,7 +410,7 @@ pub async fn sessions(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<SessionRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT l.ended_at, min(c.subject) AS subject, count(*) AS lessons, \
            count(*) FILTER (WHERE l.state = 'confirmed' OR (l.state = 'awaiting' AND l.due_at <= $3)) AS confirmed, \
            count(*) FILTER (WHERE l.state = 'disputed') AS disputed \
@@ -433,7 +433,7 @@ pub async fn subjects(conn: &mut ScopedConn, institution: i64) -> Result<Vec<Str
         #[diesel(sql_type = Text)]
         subject: String,
     }
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT DISTINCT subject FROM contracts WHERE tenant_id = $1 AND institution_id = $2 AND status = 'open' ORDER BY 1",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -450,7 +450,7 @@ pub async fn class(
     subject: &str,
     limit: i64,
 ) -> Result<Vec<ContractRow>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{CONTRACT} WHERE c.tenant_id = $1 AND c.institution_id = $2 AND c.status = 'open' AND c.subject = $3 \
          ORDER BY c.contract_no LIMIT $4"
     ))
@@ -469,7 +469,7 @@ pub async fn code_of_lesson(conn: &mut ScopedConn, lesson: i64) -> Result<Option
         #[diesel(sql_type = Text)]
         credit_code: String,
     }
-    let row: Option<Row> = sql_query(
+    let row: Option<Row> = prepared(
         "SELECT i.credit_code FROM lessons l JOIN institutions i ON i.tenant_id = l.tenant_id AND i.id = l.institution_id \
          WHERE l.tenant_id = $1 AND l.id = $2",
     )

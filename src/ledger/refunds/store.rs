@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{Fen, clock::BEIJING},
     ledger::{
         model::{Channel, Terms},
@@ -54,7 +54,7 @@ const CONTRACT: &str = "SELECT id, institution_id, contract_no, price_fen, mater
 
 /// A contract of the caller's own bureau.
 pub async fn contract(conn: &mut ScopedConn, id: i64) -> Result<Option<Contract>, DbError> {
-    Ok(sql_query(format!("{CONTRACT} WHERE tenant_id = $1 AND id = $2"))
+    Ok(prepared(format!("{CONTRACT} WHERE tenant_id = $1 AND id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -93,14 +93,14 @@ struct Given {
 /// What a refund of a contract is worked out from; `besides` is a refund of it that does not count as asked for.
 pub async fn facts(conn: &mut ScopedConn, contract: &Contract, besides: i64) -> Result<Facts, DbError> {
     let tenant = conn.tenant();
-    let payments: Vec<PaidRow> = sql_query(
+    let payments: Vec<PaidRow> = prepared(
         "SELECT paid_at, amount_fen, channel FROM payments WHERE tenant_id = $1 AND contract_id = $2 ORDER BY paid_at, id",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(contract.id)
     .load(conn.sql())
     .await?;
-    let given: Given = sql_query(
+    let given: Given = prepared(
         "SELECT count(*) FILTER (WHERE state = 'awaiting') AS awaiting, \
            coalesce(sum(amount_fen) FILTER (WHERE state = 'awaiting'), 0)::bigint AS awaiting_fen, \
            count(*) FILTER (WHERE state = 'disputed') AS disputed, \
@@ -220,7 +220,7 @@ const SELECT: &str = "SELECT r.tenant_id, r.id, r.institution_id, i.name AS inst
 /// One refund of the caller's range.
 pub async fn refund(conn: &mut ScopedConn, today: NaiveDate, id: i64) -> Result<Option<RefundRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SELECT} WHERE r.tenant_id BETWEEN $2 AND $3 AND r.id = $4"))
+    Ok(prepared(format!("{SELECT} WHERE r.tenant_id BETWEEN $2 AND $3 AND r.id = $4"))
         .bind::<Date, _>(today)
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
@@ -232,7 +232,7 @@ pub async fn refund(conn: &mut ScopedConn, today: NaiveDate, id: i64) -> Result<
 
 /// The same of the caller's own bureau, locked.
 pub async fn lock(conn: &mut ScopedConn, today: NaiveDate, id: i64) -> Result<Option<RefundRow>, DbError> {
-    Ok(sql_query(format!("{SELECT} WHERE r.tenant_id = $2 AND r.id = $3 FOR UPDATE OF r"))
+    Ok(prepared(format!("{SELECT} WHERE r.tenant_id = $2 AND r.id = $3 FOR UPDATE OF r"))
         .bind::<Date, _>(today)
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
@@ -248,7 +248,7 @@ pub async fn contract_of(conn: &mut ScopedConn, id: i64) -> Result<Option<i64>, 
         #[diesel(sql_type = BigInt)]
         contract_id: i64,
     }
-    let row: Option<Row> = sql_query("SELECT contract_id FROM refunds WHERE tenant_id = $1 AND id = $2")
+    let row: Option<Row> = prepared("SELECT contract_id FROM refunds WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -276,7 +276,7 @@ pub async fn refunds(
     limit: i64,
 ) -> Result<Vec<RefundRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT} WHERE r.tenant_id BETWEEN $2 AND $3 AND ($4::text IS NULL OR r.state = $4) \
          AND ($5::bigint IS NULL OR r.contract_id = $5) AND ($6::text IS NULL OR i.credit_code = $6) \
          AND (NOT $7 OR (r.state IN ('asked', 'approved') AND r.due_on < $1)) AND ($8 = 0 OR r.id < $8) \
@@ -303,7 +303,7 @@ struct Id {
 
 /// The contract's refund that is not over yet.
 pub async fn open_of(conn: &mut ScopedConn, contract: i64) -> Result<Option<i64>, DbError> {
-    let row: Option<Id> = sql_query(
+    let row: Option<Id> = prepared(
         "SELECT id FROM refunds WHERE tenant_id = $1 AND contract_id = $2 AND state IN ('asked', 'approved') ORDER BY id LIMIT 1",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -333,7 +333,7 @@ pub async fn add(
     NewRefund { asked_on, refund, worked, asked_by, elsewhere }: NewRefund<'_>,
     at: DateTime<Utc>,
 ) -> Result<i64, DbError> {
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO refunds (tenant_id, institution_id, contract_id, order_ref, asked_on, reason, amount_fen, steps, due_on, \
            target_on, state, created_at, asked_by, asked_person, elsewhere_index) \
          SELECT $1, $2, $3, format('TF%sC%sN%s', lpad($1::text, 6, '0'), $3, 1 + count(*)), $4, $5, $6, $7, $8, $9, 'asked', $10, \
@@ -359,7 +359,7 @@ pub async fn add(
 
 /// Whether a post is of the person that this is.
 pub async fn is_person(conn: &mut ScopedConn, post: i64, person: i64) -> Result<bool, DbError> {
-    let row: Option<Id> = sql_query("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND person_id = $3")
+    let row: Option<Id> = prepared("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND person_id = $3")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(post)
         .bind::<BigInt, _>(person)
@@ -371,7 +371,7 @@ pub async fn is_person(conn: &mut ScopedConn, post: i64, person: i64) -> Result<
 
 /// How many people hold a post of an institution.
 pub async fn people_of(conn: &mut ScopedConn, institution: i64) -> Result<i64, DbError> {
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "SELECT count(DISTINCT person_id) AS id FROM users WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' \
          AND role IN ('institution_admin', 'institution_staff')",
     )
@@ -384,7 +384,7 @@ pub async fn people_of(conn: &mut ScopedConn, institution: i64) -> Result<i64, D
 
 /// A refund is approved, at the sum that it was worked out to.
 pub async fn approve(conn: &mut ScopedConn, id: i64, by: i64, refund: &Refund, worked: &Value) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE refunds SET state = 'approved', amount_fen = $3, steps = $4, approved_by = $5, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2",
     )
@@ -400,7 +400,7 @@ pub async fn approve(conn: &mut ScopedConn, id: i64, by: i64, refund: &Refund, w
 
 /// A refund is taken back.
 pub async fn withdraw(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
-    sql_query("UPDATE refunds SET state = 'withdrawn', version = version + 1 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE refunds SET state = 'withdrawn', version = version + 1 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .execute(conn.sql())
@@ -410,7 +410,7 @@ pub async fn withdraw(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
 
 /// Ends a contract that the family leaves.
 pub async fn cancel_contract(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE contracts SET status = 'cancelled', version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = 'open'",
     )
     .bind::<Integer, _>(conn.tenant())

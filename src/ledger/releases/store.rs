@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     ledger::rules::release::Releasable,
 };
 
@@ -29,7 +29,7 @@ pub async fn institution(conn: &mut ScopedConn, credit_code: &str) -> Result<Opt
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let row: Option<Id> = sql_query("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
+    let row: Option<Id> = prepared("SELECT id FROM institutions WHERE tenant_id = $1 AND credit_code = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(credit_code)
         .get_result(conn.sql())
@@ -40,7 +40,7 @@ pub async fn institution(conn: &mut ScopedConn, credit_code: &str) -> Result<Opt
 
 /// The account that orders of an institution are paid from, locked: orders of it are worked out one after another.
 pub async fn lock_account(conn: &mut ScopedConn, institution: i64) -> Result<Option<InUse>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, mode FROM escrow_accounts WHERE tenant_id = $1 AND institution_id = $2 AND status = 'active' FOR UPDATE",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -74,7 +74,7 @@ pub async fn sums(
     now: DateTime<Utc>,
     cooled_until: Option<NaiveDate>,
 ) -> Result<Releasable, DbError> {
-    let Sums { confirmed_fen, materials_fen, released_fen, disputed_fen, cooling_fen } = sql_query(
+    let Sums { confirmed_fen, materials_fen, released_fen, disputed_fen, cooling_fen } = prepared(
         "SELECT coalesce(sum(least(g.confirmed, c.paid_fen - c.refunded_fen)) FILTER (WHERE g.cooled), 0)::bigint AS confirmed_fen, \
            coalesce(sum(greatest(least(c.materials_fen, c.paid_fen - c.refunded_fen - g.confirmed), 0)) \
              FILTER (WHERE g.earned AND g.cooled), 0)::bigint AS materials_fen, \
@@ -155,7 +155,7 @@ pub async fn of_period(
     period_to: NaiveDate,
     seq: i32,
 ) -> Result<Option<OrderRow>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT} WHERE o.tenant_id = $1 AND o.institution_id = $2 AND o.period_to = $3 AND o.seq = $4"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -170,7 +170,7 @@ pub async fn of_period(
 /// One order of the caller's range.
 pub async fn order(conn: &mut ScopedConn, id: i64) -> Result<Option<OrderRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{SELECT} WHERE o.tenant_id BETWEEN $1 AND $2 AND o.id = $3"))
+    Ok(prepared(format!("{SELECT} WHERE o.tenant_id BETWEEN $1 AND $2 AND o.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -181,7 +181,7 @@ pub async fn order(conn: &mut ScopedConn, id: i64) -> Result<Option<OrderRow>, D
 
 /// The same of the caller's own bureau, locked.
 pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<OrderRow>, DbError> {
-    Ok(sql_query(format!("{SELECT} WHERE o.tenant_id = $1 AND o.id = $2 FOR UPDATE OF o"))
+    Ok(prepared(format!("{SELECT} WHERE o.tenant_id = $1 AND o.id = $2 FOR UPDATE OF o"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -198,7 +198,7 @@ pub async fn orders(
     limit: i64,
 ) -> Result<Vec<OrderRow>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{SELECT} WHERE o.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR o.state = $3) \
          AND ($4::text IS NULL OR i.credit_code = $4) AND ($5 = 0 OR o.id < $5) ORDER BY o.id DESC LIMIT $6"
     ))
@@ -233,7 +233,7 @@ pub async fn add(conn: &mut ScopedConn, order: &NewOrder<'_>, at: DateTime<Utc>)
         id: i64,
     }
     let (from, to) = order.period;
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO release_orders (tenant_id, institution_id, account_id, period_from, period_to, seq, order_ref, amount_fen, \
            inputs, state, approved_by, calculated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, format('HB%sI%sD%sN%s', lpad($1::text, 6, '0'), $2, to_char($5::date, 'YYYYMMDD'), $6), \
@@ -257,7 +257,7 @@ pub async fn add(conn: &mut ScopedConn, order: &NewOrder<'_>, at: DateTime<Utc>)
 
 /// Moves an order on.
 pub async fn set_state(conn: &mut ScopedConn, id: i64, state: &str, approved_by: Option<&str>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE release_orders SET state = $3, approved_by = coalesce($4, approved_by), version = version + 1 \
          WHERE tenant_id = $1 AND id = $2",
     )

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Client, Error, Row};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, Row};
 
 use super::{
     owed::{BOOK, Booked, CONTRACTS, ContractRow, FACTS, FactRow, SET_TOTALS, UNTIL, contracts_of, put_together},
     payers::{self, CREDITED, CreditedRow, HOUSE, HouseRow},
 };
 use crate::{
+    db::Statements,
     ledger::{
         booking::Outcome,
         rules::refund::route::{Payers, Route},
@@ -30,7 +32,7 @@ pub struct PaidRefund<'a> {
 
 /// By contract who paid on it, of contracts of an institution.
 pub async fn payers(
-    client: &Client,
+    client: &ClientWrapper,
     vault: &Vault,
     (tenant, institution): (i32, i64),
     contracts: &[i64],
@@ -42,8 +44,8 @@ pub async fn payers(
         account: row.get("account"),
         name: row.get("name"),
     };
-    let rows = client.query(CREDITED, &[&tenant, &contracts]).await?;
-    let house = client.query_opt(HOUSE, &[&tenant, &institution]).await?;
+    let rows = client.rows(CREDITED, &[&tenant, &contracts]).await?;
+    let house = client.row_if_any(HOUSE, &[&tenant, &institution]).await?;
     let house =
         house.map(|row| HouseRow { names: row.get("names"), accounts: row.get("accounts"), filed: row.get("filed") });
     Ok(payers::put_together(rows.iter().map(credited).collect(), house.unwrap_or_default(), vault))
@@ -77,7 +79,7 @@ impl From<&Row> for FactRow {
 /// Books refunds that the bank has paid out. The institution's escrow account is locked by the caller, who judges it
 /// afterwards.
 pub async fn refunds_paid(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     institution: i64,
     paid: &[PaidRefund<'_>],
@@ -86,7 +88,7 @@ pub async fn refunds_paid(
     let books = Books::open(client, tenant, institution, &ids).await?;
     for one in paid {
         client
-            .execute(
+            .change(
                 "UPDATE refunds SET state = 'paid', paid_at = $3, account_id = $4, entry_booked_at = $3, entry_ref = $5, \
                  route = $6, version = version + 1 WHERE tenant_id = $1 AND id = $2",
                 &[&tenant, &one.refund, &one.booked_at, &one.account, &one.bank_ref, &<&str>::from(one.route)],
@@ -98,10 +100,15 @@ pub async fn refunds_paid(
 
 /// Takes back that refunds were paid out: they wait again. The institution's escrow account is locked by the caller, who
 /// judges it afterwards.
-pub async fn refunds_unpaid(client: &Client, tenant: i32, institution: i64, refunds: &[i64]) -> Result<(), Error> {
+pub async fn refunds_unpaid(
+    client: &ClientWrapper,
+    tenant: i32,
+    institution: i64,
+    refunds: &[i64],
+) -> Result<(), Error> {
     let books = Books::open(client, tenant, institution, refunds).await?;
     client
-        .execute(
+        .change(
             "UPDATE refunds SET state = 'approved', paid_at = NULL, account_id = NULL, entry_booked_at = NULL, entry_ref = NULL, \
              route = NULL, version = version + 1 WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3) AND state = 'paid'",
             &[&tenant, &institution, &refunds],
@@ -111,10 +118,10 @@ pub async fn refunds_unpaid(client: &Client, tenant: i32, institution: i64, refu
 }
 
 /// It is known now where a refund went.
-pub async fn refund_route(client: &Client, tenant: i32, refund: i64, route: Route) -> Result<(), Error> {
+pub async fn refund_route(client: &ClientWrapper, tenant: i32, refund: i64, route: Route) -> Result<(), Error> {
     let route = <&str>::from(route);
     client
-        .execute(
+        .change(
             "UPDATE refunds SET route = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND state = 'paid'",
             &[&tenant, &refund, &route],
         )
@@ -130,23 +137,23 @@ struct Books {
 }
 
 impl Books {
-    async fn open(client: &Client, tenant: i32, institution: i64, ids: &[i64]) -> Result<Books, Error> {
+    async fn open(client: &ClientWrapper, tenant: i32, institution: i64, ids: &[i64]) -> Result<Books, Error> {
         let rows = client
-            .query(
+            .rows(
                 "SELECT DISTINCT contract_id FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND id = ANY($3)",
                 &[&tenant, &institution, &ids],
             )
             .await?;
         let contracts: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-        let locked = client.query(CONTRACTS, &[&tenant, &contracts]).await?;
-        let facts = client.query(FACTS, &[&tenant, &contracts]).await?;
+        let locked = client.rows(CONTRACTS, &[&tenant, &contracts]).await?;
+        let facts = client.rows(FACTS, &[&tenant, &contracts]).await?;
         let before = put_together(contract_rows(&locked), facts.iter().map(FactRow::from).collect());
         Ok(Books { contracts, locked, before })
     }
 
     /// Books what has changed since.
-    async fn close(self, client: &Client, tenant: i32, institution: i64) -> Result<(), Error> {
-        let facts = client.query(FACTS, &[&tenant, &self.contracts]).await?;
+    async fn close(self, client: &ClientWrapper, tenant: i32, institution: i64) -> Result<(), Error> {
+        let facts = client.rows(FACTS, &[&tenant, &self.contracts]).await?;
         let after = put_together(contract_rows(&self.locked), facts.iter().map(FactRow::from).collect());
         book(client, tenant, institution, &Outcome::of(&self.before, &after)).await
     }
@@ -156,7 +163,7 @@ fn contract_rows(rows: &[Row]) -> Vec<ContractRow> {
     rows.iter().map(ContractRow::from).collect()
 }
 
-async fn book(client: &Client, tenant: i32, institution: i64, outcome: &Outcome) -> Result<(), Error> {
+async fn book(client: &ClientWrapper, tenant: i32, institution: i64, outcome: &Outcome) -> Result<(), Error> {
     let totals = &outcome.totals;
     let ids: Vec<i64> = totals.iter().map(|one| one.contract).collect();
     let paid: Vec<i64> = totals.iter().map(|one| one.sums.paid_fen).collect();
@@ -164,16 +171,16 @@ async fn book(client: &Client, tenant: i32, institution: i64, outcome: &Outcome)
     let refunded: Vec<i64> = totals.iter().map(|one| one.sums.refunded_fen).collect();
     let units: Vec<i32> = totals.iter().map(|one| one.consumed_units).collect();
     let status: Vec<&str> = totals.iter().map(|one| one.status.into()).collect();
-    client.execute(SET_TOTALS, &[&tenant, &ids, &paid, &consumed, &refunded, &units, &status]).await?;
+    client.change(SET_TOTALS, &[&tenant, &ids, &paid, &consumed, &refunded, &units, &status]).await?;
     if outcome.days.is_empty() {
         return Ok(());
     }
-    let until: Option<chrono::NaiveDate> = client.query_one(UNTIL, &[&tenant, &institution]).await?.get(0);
+    let until: Option<chrono::NaiveDate> = client.row(UNTIL, &[&tenant, &institution]).await?.get(0);
     let days: Vec<chrono::NaiveDate> = outcome.days.keys().copied().collect();
     let paid: Vec<i64> = outcome.days.values().map(|sums| sums.paid_fen).collect();
     let consumed: Vec<i64> = outcome.days.values().map(|sums| sums.consumed_fen).collect();
     let refunded: Vec<i64> = outcome.days.values().map(|sums| sums.refunded_fen).collect();
     let contracts = contracts_of(&outcome.days);
-    client.execute(BOOK, &[&tenant, &institution, &days, &paid, &consumed, &refunded, &until, &contracts]).await?;
+    client.change(BOOK, &[&tenant, &institution, &days, &paid, &consumed, &refunded, &until, &contracts]).await?;
     Ok(())
 }

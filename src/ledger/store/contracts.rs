@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{
         Fen, Private,
         private::{PersonName, Phone},
@@ -41,7 +41,7 @@ const KEEPER: &str = "SELECT i.id, i.status, i.licence_from, i.licence_to, \
 
 /// An institution of the own bureau.
 pub async fn keeper(conn: &mut ScopedConn, institution: i64) -> Result<Option<Keeper>, DbError> {
-    Ok(sql_query(format!("{KEEPER} AND i.id = $2"))
+    Ok(prepared(format!("{KEEPER} AND i.id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .get_result(conn.sql())
@@ -51,7 +51,7 @@ pub async fn keeper(conn: &mut ScopedConn, institution: i64) -> Result<Option<Ke
 
 /// The same by its credit code.
 pub async fn keeper_of_code(conn: &mut ScopedConn, credit_code: &str) -> Result<Option<Keeper>, DbError> {
-    Ok(sql_query(format!("{KEEPER} AND i.credit_code = $2"))
+    Ok(prepared(format!("{KEEPER} AND i.credit_code = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Text, _>(credit_code)
         .get_result(conn.sql())
@@ -66,7 +66,7 @@ pub async fn has_course(conn: &mut ScopedConn, institution: i64, course: i64) ->
         #[diesel(sql_type = Bool)]
         found: bool,
     }
-    let row: Found = sql_query(
+    let row: Found = prepared(
         "SELECT EXISTS (SELECT FROM courses WHERE tenant_id = $1 AND institution_id = $2 AND id = $3) AS found",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -205,7 +205,7 @@ const CONTRACT: &str = "SELECT c.tenant_id, c.id, c.institution_id, i.name AS in
 /// One contract of the caller's range.
 pub async fn contract(conn: &mut ScopedConn, id: i64) -> Result<Option<Contract>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{CONTRACT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.id = $3"))
+    Ok(prepared(format!("{CONTRACT} WHERE c.tenant_id BETWEEN $1 AND $2 AND c.id = $3"))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -216,7 +216,7 @@ pub async fn contract(conn: &mut ScopedConn, id: i64) -> Result<Option<Contract>
 
 /// An institution's contracts with these numbers.
 pub async fn by_numbers(conn: &mut ScopedConn, institution: i64, numbers: &[&str]) -> Result<Vec<Contract>, DbError> {
-    Ok(sql_query(format!("{CONTRACT} WHERE c.tenant_id = $1 AND c.institution_id = $2 AND c.contract_no = ANY($3)"))
+    Ok(prepared(format!("{CONTRACT} WHERE c.tenant_id = $1 AND c.institution_id = $2 AND c.contract_no = ANY($3)"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .bind::<Array<Text>, _>(numbers)
@@ -243,7 +243,7 @@ pub async fn contracts(
 ) -> Result<Vec<Contract>, DbError> {
     let (lo, hi) = conn.scope().range();
     let (own, none) = (filter.pupil.map(|_| conn.tenant()), Vec::new());
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{CONTRACT} WHERE c.tenant_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR i.credit_code = $3) \
          AND ($4::text IS NULL OR c.status = $4) AND ($5::text IS NULL OR c.contract_no = $5) \
          AND ($6 = 0 OR c.id < $6) AND ($8::int IS NULL OR c.tenant_id = $8 \
@@ -304,7 +304,7 @@ pub async fn add(conn: &mut ScopedConn, new: &NewRow<'_>, now: DateTime<Utc>) ->
     };
     let phone_index = vault.digests::<Phone>(new.guardian_phone.expose()).into_iter().next();
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO contracts (tenant_id, institution_id, contract_no, course_id, subject, product, basis, pupil_sealed, \
          pupil_index, guardian_phone_sealed, guardian_phone_index, signed_on, is_renewal, price_fen, materials_fen, \
          units_bought, units_gifted, instalments, first_lesson_on, last_lesson_on, status, findings, created_at, pupil_name_index) \
@@ -341,7 +341,7 @@ pub async fn add(conn: &mut ScopedConn, new: &NewRow<'_>, now: DateTime<Utc>) ->
 
 /// Replaces what was found of a contract and its payments.
 pub async fn set_findings(conn: &mut ScopedConn, id: i64, findings: &Value) -> Result<(), DbError> {
-    sql_query("UPDATE contracts SET findings = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE contracts SET findings = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .bind::<Jsonb, _>(findings)
@@ -371,7 +371,7 @@ pub struct Other {
 
 /// The contracts of a pupil at an institution that were not cancelled, but the one with this number.
 pub async fn of_pupil(conn: &mut ScopedConn, institution: i64, pupil: &[u8], but: &str) -> Result<Vec<Other>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, contract_no, subject, signed_on, price_fen, units_bought + units_gifted AS units, \
          CASE status WHEN 'open' THEN units_bought + units_gifted - consumed_units ELSE 0 END AS units_left \
          FROM contracts WHERE tenant_id = $1 AND institution_id = $2 AND pupil_index = $3 AND status <> 'cancelled' \
@@ -392,7 +392,7 @@ pub async fn kept_about(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Ve
         #[diesel(sql_type = Text)]
         record: String,
     }
-    let rows: Vec<Record> = sql_query(
+    let rows: Vec<Record> = prepared(
         "SELECT concat(i.name, ' ', c.contract_no) AS record FROM contracts c \
          JOIN institutions i ON i.tenant_id = c.tenant_id AND i.id = c.institution_id \
          WHERE c.tenant_id = $1 AND (c.guardian_phone_index = ANY($2) OR c.id IN \

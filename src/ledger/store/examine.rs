@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Date, Integer, Text},
 };
 use diesel_async::RunQueryDsl;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// Institutions of the own bureau that have contracts or owed days, in order of id after one.
 pub async fn keepers_after(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<i64>, DbError> {
@@ -16,7 +16,7 @@ pub async fn keepers_after(conn: &mut ScopedConn, after: i64, limit: i64) -> Res
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let rows: Vec<Id> = sql_query(
+    let rows: Vec<Id> = prepared(
         "SELECT i.id FROM institutions i WHERE i.tenant_id = $1 AND i.id > $2 \
          AND (EXISTS (SELECT FROM contracts c WHERE c.tenant_id = i.tenant_id AND c.institution_id = i.id) \
               OR EXISTS (SELECT FROM owed_days o WHERE o.tenant_id = i.tenant_id AND o.institution_id = i.id)) ORDER BY i.id LIMIT $3",
@@ -53,7 +53,7 @@ pub async fn contracts_after(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Kept>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, contract_no, paid_fen, consumed_fen, refunded_fen, consumed_units FROM contracts \
          WHERE tenant_id = $1 AND institution_id = $2 AND id > $3 ORDER BY id LIMIT $4",
     )
@@ -82,7 +82,7 @@ pub struct KeptDay {
 
 /// What is kept of an institution's days.
 pub async fn days(conn: &mut ScopedConn, institution: i64) -> Result<Vec<KeptDay>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT day, contracted_fen, consumed_fen, refunded_fen, contracts FROM owed_days WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
     )
     .bind::<Integer, _>(conn.tenant())

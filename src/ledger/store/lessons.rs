@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     vault::Place,
 };
 
@@ -64,7 +64,7 @@ const LESSON: &str = "SELECT l.tenant_id, l.id, l.institution_id, l.contract_id,
 
 /// All lessons on contracts of one bureau, in order of their units.
 pub async fn of_contracts(conn: &mut ScopedConn, tenant: i32, contracts: &[i64]) -> Result<Vec<Lesson>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{LESSON} WHERE l.tenant_id = $1 AND l.contract_id = ANY($2) ORDER BY l.contract_id, l.unit_no"
     ))
     .bind::<Integer, _>(tenant)
@@ -75,7 +75,7 @@ pub async fn of_contracts(conn: &mut ScopedConn, tenant: i32, contracts: &[i64])
 
 /// One lesson of the own bureau.
 pub async fn lesson(conn: &mut ScopedConn, id: i64) -> Result<Option<Lesson>, DbError> {
-    Ok(sql_query(format!("{LESSON} WHERE l.tenant_id = $1 AND l.id = $2"))
+    Ok(prepared(format!("{LESSON} WHERE l.tenant_id = $1 AND l.id = $2"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -85,7 +85,7 @@ pub async fn lesson(conn: &mut ScopedConn, id: i64) -> Result<Option<Lesson>, Db
 
 /// The lessons that a parent's link is for.
 pub async fn by_token(conn: &mut ScopedConn, token_hash: &[u8]) -> Result<Vec<Lesson>, DbError> {
-    Ok(sql_query(format!("{LESSON} WHERE l.tenant_id = $1 AND l.token_hash = $2 ORDER BY l.unit_no"))
+    Ok(prepared(format!("{LESSON} WHERE l.tenant_id = $1 AND l.token_hash = $2 ORDER BY l.unit_no"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Binary, _>(token_hash)
         .load(conn.sql())
@@ -118,7 +118,7 @@ pub async fn add(conn: &mut ScopedConn, institution: i64, rows: &[NewRow], times
         amounts.push(row.amount_fen);
         tokens.push(row.token_hash.as_slice());
     }
-    Ok(sql_query(
+    Ok(prepared(
         "INSERT INTO lessons (tenant_id, institution_id, contract_id, unit_no, amount_fen, token_hash, ended_at, due_at, \
          recorded_at, state) SELECT $1, $2, n.contract, n.unit, n.amount, n.token, $7, $8, $9, 'awaiting' \
          FROM unnest($3::bigint[], $4::int[], $5::bigint[], $6::bytea[]) AS n (contract, unit, amount, token) \
@@ -149,7 +149,7 @@ pub struct Standing<'a> {
 
 /// Writes it.
 pub async fn stand(conn: &mut ScopedConn, ids: &[i64], standing: &Standing<'_>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE lessons SET state = $3, confirmed_at = $4, confirmed_by = $5 WHERE tenant_id = $1 AND id = ANY($2)",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -166,7 +166,7 @@ pub async fn stand(conn: &mut ScopedConn, ids: &[i64], standing: &Standing<'_>) 
 pub async fn dispute(conn: &mut ScopedConn, lesson: &Lesson, text: &str) -> Result<(), DbError> {
     let row = row_of(lesson.contract_id, lesson.unit_no);
     let sealed = conn.vault().seal(&dispute_place(lesson.tenant_id, &row), text.as_bytes())?;
-    sql_query("UPDATE lessons SET state = 'disputed', dispute_sealed = $3 WHERE tenant_id = $1 AND id = $2")
+    prepared("UPDATE lessons SET state = 'disputed', dispute_sealed = $3 WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(lesson.id)
         .bind::<Binary, _>(sealed)
@@ -183,7 +183,7 @@ struct Keeper {
 
 /// The next institution of the own bureau after `after` with lessons that silence has confirmed by `now`.
 pub async fn next_overdue(conn: &mut ScopedConn, after: i64, now: DateTime<Utc>) -> Result<Option<i64>, DbError> {
-    let row: Option<Keeper> = sql_query(
+    let row: Option<Keeper> = prepared(
         "SELECT institution_id FROM lessons WHERE tenant_id = $1 AND state = 'awaiting' AND due_at <= $3 \
          AND institution_id > $2 ORDER BY institution_id LIMIT 1",
     )
@@ -209,7 +209,7 @@ pub async fn overdue_contracts(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<OfContract> = sql_query(
+    let rows: Vec<OfContract> = prepared(
         "SELECT DISTINCT contract_id FROM lessons WHERE tenant_id = $1 AND institution_id = $2 AND state = 'awaiting' \
          AND due_at <= $3 ORDER BY contract_id LIMIT $4",
     )
@@ -236,7 +236,7 @@ pub async fn confirm_by_silence(
     contracts: &[i64],
     now: DateTime<Utc>,
 ) -> Result<Vec<(i64, i64)>, DbError> {
-    let rows: Vec<Confirmed> = sql_query(
+    let rows: Vec<Confirmed> = prepared(
         "WITH done AS (UPDATE lessons SET state = 'confirmed', confirmed_at = due_at, confirmed_by = 'silence' \
            WHERE tenant_id = $1 AND contract_id = ANY($2) AND state = 'awaiting' AND due_at <= $3 RETURNING contract_id) \
          SELECT contract_id, count(*) AS units FROM done GROUP BY contract_id ORDER BY contract_id",

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::Fen,
     ledger::{
         model::{ContractStatus, Terms},
@@ -23,7 +23,7 @@ const LOCK: i32 = 7_123;
 
 /// One at a time writes an institution's ledger; the lock lasts until the transaction ends.
 pub async fn lock_ledger(conn: &mut ScopedConn, institution: i64) -> Result<(), DbError> {
-    sql_query("SELECT pg_advisory_xact_lock($1, hashint8($2))")
+    prepared("SELECT pg_advisory_xact_lock($1, hashint8($2))")
         .bind::<Integer, _>(LOCK)
         .bind::<BigInt, _>(institution)
         .execute(conn.sql())
@@ -117,9 +117,9 @@ async fn facts_of(
     contracts: &[i64],
 ) -> Result<BTreeMap<i64, Booked>, DbError> {
     let rows: Vec<ContractRow> =
-        sql_query(sql).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
+        prepared(sql).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
     let facts: Vec<FactRow> =
-        sql_query(FACTS).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
+        prepared(FACTS).bind::<Integer, _>(conn.tenant()).bind::<Array<BigInt>, _>(contracts).load(conn.sql()).await?;
     Ok(put_together(rows, facts))
 }
 
@@ -156,7 +156,7 @@ pub async fn set_totals(conn: &mut ScopedConn, totals: &[Totals]) -> Result<(), 
     let of = |pick: fn(&Totals) -> i64| totals.iter().map(pick).collect::<Vec<i64>>();
     let units: Vec<i32> = totals.iter().map(|one| one.consumed_units).collect();
     let status: Vec<&str> = totals.iter().map(|one| one.status.into()).collect();
-    sql_query(SET_TOTALS)
+    prepared(SET_TOTALS)
         .bind::<Integer, _>(conn.tenant())
         .bind::<Array<BigInt>, _>(of(|one| one.contract))
         .bind::<Array<BigInt>, _>(of(|one| one.sums.paid_fen))
@@ -187,13 +187,10 @@ pub async fn book(
     days: &BTreeMap<NaiveDate, Sums>,
     paid_until: Option<NaiveDate>,
 ) -> Result<(), DbError> {
-    let until: Until = sql_query(UNTIL)
-        .bind::<Integer, _>(conn.tenant())
-        .bind::<BigInt, _>(institution)
-        .get_result(conn.sql())
-        .await?;
+    let until: Until =
+        prepared(UNTIL).bind::<Integer, _>(conn.tenant()).bind::<BigInt, _>(institution).get_result(conn.sql()).await?;
     let of = |pick: fn(&Sums) -> i64| days.values().map(pick).collect::<Vec<i64>>();
-    sql_query(BOOK)
+    prepared(BOOK)
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .bind::<Array<Date>, _>(days.keys().copied().collect::<Vec<_>>())
@@ -206,7 +203,7 @@ pub async fn book(
         .await?;
     let (Some(first), Some(paid_until)) = (days.keys().next(), paid_until) else { return Ok(()) };
     // What was paid late was owed on the days in between as well.
-    sql_query(
+    prepared(
         "UPDATE owed_days SET until_on = $4 WHERE tenant_id = $1 AND institution_id = $2 AND day > $3 \
          AND (until_on IS NULL OR until_on < $4)",
     )

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::account_number,
     kernel::private::AccountNumber,
     ledger::{
@@ -59,12 +59,12 @@ pub(super) struct HouseRow {
 
 /// Who paid on a contract of the own bureau.
 pub async fn of_contract(conn: &mut ScopedConn, institution: i64, contract: i64) -> Result<Payers, DbError> {
-    let credited: Vec<CreditedRow> = sql_query(CREDITED)
+    let credited: Vec<CreditedRow> = prepared(CREDITED)
         .bind::<Integer, _>(conn.tenant())
         .bind::<Array<BigInt>, _>(vec![contract])
         .load(conn.sql())
         .await?;
-    let house: Option<HouseRow> = sql_query(HOUSE)
+    let house: Option<HouseRow> = prepared(HOUSE)
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .get_result(conn.sql())

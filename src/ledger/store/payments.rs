@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
 };
@@ -67,7 +67,7 @@ const PAYMENT: &str = "SELECT tenant_id, id, institution_id, contract_id, paid_a
 
 /// The payment with this receipt number.
 pub async fn by_receipt(conn: &mut ScopedConn, institution: i64, receipt_no: &str) -> Result<Option<Payment>, DbError> {
-    Ok(sql_query(format!("{PAYMENT} AND institution_id = $2 AND receipt_no = $3"))
+    Ok(prepared(format!("{PAYMENT} AND institution_id = $2 AND receipt_no = $3"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(institution)
         .bind::<Text, _>(receipt_no)
@@ -79,7 +79,7 @@ pub async fn by_receipt(conn: &mut ScopedConn, institution: i64, receipt_no: &st
 /// One payment of the caller's range.
 pub async fn payment(conn: &mut ScopedConn, id: i64) -> Result<Option<Payment>, DbError> {
     let (lo, hi) = conn.scope().range();
-    Ok(sql_query(format!("{} BETWEEN $1 AND $2 AND id = $3", PAYMENT.trim_end_matches(" = $1")))
+    Ok(prepared(format!("{} BETWEEN $1 AND $2 AND id = $3", PAYMENT.trim_end_matches(" = $1")))
         .bind::<Integer, _>(lo)
         .bind::<Integer, _>(hi)
         .bind::<BigInt, _>(id)
@@ -90,7 +90,7 @@ pub async fn payment(conn: &mut ScopedConn, id: i64) -> Result<Option<Payment>, 
 
 /// All payments on a contract, in order of their days.
 pub async fn of_contract(conn: &mut ScopedConn, tenant: i32, contract: i64) -> Result<Vec<Payment>, DbError> {
-    Ok(sql_query(format!("{PAYMENT} AND contract_id = $2 ORDER BY paid_at, id"))
+    Ok(prepared(format!("{PAYMENT} AND contract_id = $2 ORDER BY paid_at, id"))
         .bind::<Integer, _>(tenant)
         .bind::<BigInt, _>(contract)
         .load(conn.sql())
@@ -124,7 +124,7 @@ pub async fn add(conn: &mut ScopedConn, new: &NewRow<'_>, now: DateTime<Utc>) ->
     let vault = conn.vault();
     let payee = new.payee.map(|payee| Sealed::seal(vault, &place, payee)).transpose()?;
     let index = new.payee.and_then(|payee| vault.digests::<AccountNumber>(payee.expose()).pop());
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO payments (tenant_id, institution_id, contract_id, paid_at, amount_fen, channel, payee_sealed, payee_index, \
          payee_is_person, receipt_no, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
     )
@@ -152,7 +152,7 @@ pub async fn tie(
     booked_at: DateTime<Utc>,
     bank_ref: &str,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE payments SET account_id = $3, entry_booked_at = $4, entry_ref = $5 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -183,7 +183,7 @@ pub async fn of_pupil(
     pupil: &[u8],
     on: NaiveDate,
 ) -> Result<Vec<Other>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT p.receipt_no, p.paid_at, p.amount_fen FROM contracts c \
          JOIN payments p ON p.tenant_id = c.tenant_id AND p.contract_id = c.id \
          WHERE c.tenant_id = $1 AND c.institution_id = $2 AND c.pupil_index = $3 AND c.status = 'open' \
@@ -199,7 +199,7 @@ pub async fn of_pupil(
 
 /// What was paid on a contract.
 pub async fn others_of_contract(conn: &mut ScopedConn, contract: i64) -> Result<Vec<Other>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT receipt_no, paid_at, amount_fen FROM payments WHERE tenant_id = $1 AND contract_id = $2 ORDER BY paid_at, id",
     )
     .bind::<Integer, _>(conn.tenant())

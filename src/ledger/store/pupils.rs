@@ -1,14 +1,14 @@
 //! SQL of the keyed hashes by which contracts are found by their pupils.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use super::contracts::{pupil_place, row_of};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{Private, private::PersonName},
     vault::{Sealed, Vault},
 };
@@ -38,7 +38,7 @@ impl Unindexed {
 
 /// Contracts of the own bureau without the hash after an id, in order of id.
 pub async fn without_index(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Unindexed>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT tenant_id, id, institution_id, contract_no, pupil_sealed FROM contracts \
          WHERE tenant_id = $1 AND pupil_name_index IS NULL AND id > $2 ORDER BY id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
     )
@@ -52,7 +52,7 @@ pub async fn without_index(conn: &mut ScopedConn, after: i64, limit: i64) -> Res
 /// Writes the hashes.
 pub async fn set_index(conn: &mut ScopedConn, indexes: &[(i64, Vec<u8>)]) -> Result<(), DbError> {
     let (ids, hashes): (Vec<i64>, Vec<&[u8]>) = indexes.iter().map(|(id, hash)| (*id, hash.as_slice())).unzip();
-    sql_query(
+    prepared(
         "UPDATE contracts c SET pupil_name_index = n.hash FROM unnest($2, $3) AS n (id, hash) \
          WHERE c.tenant_id = $1 AND c.id = n.id",
     )

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// A refund of a contract.
 #[derive(Debug, Clone, Serialize, QueryableByName)]
@@ -33,7 +33,7 @@ pub struct Refund {
 
 /// All refunds of a contract, in the order in which they were asked for.
 pub async fn of_contract(conn: &mut ScopedConn, tenant: i32, contract: i64) -> Result<Vec<Refund>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, order_ref, asked_on, reason, amount_fen, due_on, state, paid_at FROM refunds \
          WHERE tenant_id = $1 AND contract_id = $2 ORDER BY id",
     )

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     audit,
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     identity::Caller,
     kernel::private::Held,
     personal::model::{Purpose, Request, Subject},
@@ -29,12 +29,12 @@ struct Count {
 /// How many values the caller has been shown since an instant. Two looks of one person at once are counted one after the
 /// other.
 pub async fn looks_since(conn: &mut ScopedConn, caller: &Caller, since: DateTime<Utc>) -> Result<i64, DbError> {
-    sql_query("SELECT pg_advisory_xact_lock($1, hashint8($2))")
+    prepared("SELECT pg_advisory_xact_lock($1, hashint8($2))")
         .bind::<Integer, _>(LOOK_LOCK)
         .bind::<BigInt, _>(caller.actor.user_id)
         .execute(conn.sql())
         .await?;
-    let count: Count = sql_query(
+    let count: Count = prepared(
         "SELECT count(*) AS n FROM audit_events WHERE tenant_id = $1 AND actor_id = $2 AND action = $3 AND at >= $4",
     )
     .bind::<Integer, _>(caller.actor.tenant)
@@ -127,7 +127,7 @@ pub async fn latest_of(
     tenant: i32,
     subject: &Subject,
 ) -> Result<Option<Request>, DbError> {
-    let row: Option<Row> = sql_query(format!(
+    let row: Option<Row> = prepared(format!(
         "{SELECT} WHERE r.tenant_id = $1 AND r.asked_by_tenant = $2 AND r.asked_by = $3 AND r.subject_kind = $4 \
          AND r.subject_id = $5 AND r.field = $6 ORDER BY r.id DESC LIMIT 1"
     ))
@@ -146,7 +146,7 @@ pub async fn latest_of(
 /// Whether a request of the same person about a value waits, made in this post or in another. Of two that are made at
 /// once, the second sees the first: until the transaction ends, nobody else asks as this person.
 pub async fn waits(conn: &mut ScopedConn, caller: &Caller, tenant: i32, subject: &Subject) -> Result<bool, DbError> {
-    sql_query(
+    prepared(
         "SELECT pg_advisory_xact_lock($1, hashint8(me.person_id)) FROM users me WHERE me.tenant_id = $2 AND me.id = $3",
     )
     .bind::<Integer, _>(ASK_LOCK)
@@ -154,7 +154,7 @@ pub async fn waits(conn: &mut ScopedConn, caller: &Caller, tenant: i32, subject:
     .bind::<BigInt, _>(caller.actor.user_id)
     .execute(conn.sql())
     .await?;
-    let count: Count = sql_query(
+    let count: Count = prepared(
         "SELECT count(*) AS n FROM access_requests WHERE tenant_id = $1 AND state = 'pending' AND expires_at > $2 \
          AND subject_kind = $3 AND subject_id = $4 AND field = $5 \
          AND asked_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $6 AND me.id = $7)",
@@ -186,7 +186,7 @@ pub async fn ask(
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO access_requests (tenant_id, asked_by_tenant, asked_by, asked_by_name, asked_by_role, subject_kind, subject_id, \
          field, institution_id, purpose, reason, asked_at, expires_at, state, asked_person) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending', \
@@ -213,7 +213,7 @@ pub async fn ask(
 /// Requests that concern the caller's bureau, the newest first: those put before it, and the caller's own elsewhere.
 pub async fn list(conn: &mut ScopedConn, caller: &Caller, before: i64, limit: i64) -> Result<Vec<Request>, DbError> {
     let (lo, hi) = conn.scope().range();
-    let rows: Vec<Row> = sql_query(format!(
+    let rows: Vec<Row> = prepared(format!(
         "{SELECT} WHERE r.tenant_id BETWEEN $1 AND $2 AND ($6 = 0 OR r.id < $6) \
          AND (r.tenant_id = $3 OR (r.asked_by_tenant = $3 AND r.asked_by = $4)) ORDER BY r.id DESC LIMIT $5"
     ))
@@ -230,7 +230,7 @@ pub async fn list(conn: &mut ScopedConn, caller: &Caller, before: i64, limit: i6
 
 /// A request before the caller's own bureau, locked until the transaction ends.
 pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<Request>, DbError> {
-    let row: Option<Row> = sql_query(format!("{SELECT} WHERE r.tenant_id = $1 AND r.id = $2 FOR UPDATE OF r"))
+    let row: Option<Row> = prepared(format!("{SELECT} WHERE r.tenant_id = $1 AND r.id = $2 FOR UPDATE OF r"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -248,7 +248,7 @@ pub async fn settle(
     comment: &str,
     expires_at: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE access_requests SET state = $3, decided_by = $4, decided_by_name = $5, decided_at = $6, comment = $7, \
          expires_at = $8, decided_person = (SELECT me.person_id FROM users me WHERE me.tenant_id = $1 AND me.id = $4) \
          WHERE tenant_id = $1 AND id = $2",

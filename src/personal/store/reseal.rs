@@ -1,14 +1,14 @@
 //! Sealed columns and the keys that sealed them.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
     complaints,
-    db::{DbError, Pools, ScopedConn},
+    db::{DbError, Pools, ScopedConn, prepared},
     escrow, institutions, ledger,
     vault::{Place, VaultError},
 };
@@ -155,7 +155,7 @@ struct Use {
 /// How many values of a column of the own bureau each key has sealed.
 pub async fn uses(conn: &mut ScopedConn, column: &Column) -> Result<Vec<(u16, i64)>, DbError> {
     let Column { table, column, .. } = column;
-    let rows: Vec<Use> = sql_query(format!(
+    let rows: Vec<Use> = prepared(format!(
         "SELECT get_byte({column}, 1) * 256 + get_byte({column}, 2) AS key, count(*) AS n FROM {table} \
          WHERE tenant_id = $1 AND {column} IS NOT NULL GROUP BY 1"
     ))
@@ -179,7 +179,7 @@ struct SealedRow {
 /// The rows are locked until the transaction ends, so that nothing written meanwhile is lost.
 pub async fn batch(conn: &mut ScopedConn, column: &Column, current: u16, after: i64) -> Result<(usize, i64), DbError> {
     let Column { table, column: name, row, place, batch } = column;
-    let rows: Vec<SealedRow> = sql_query(format!(
+    let rows: Vec<SealedRow> = prepared(format!(
         "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
          AND get_byte({name}, 1) * 256 + get_byte({name}, 2) <> $3 ORDER BY id LIMIT $4 FOR UPDATE"
     ))
@@ -197,7 +197,7 @@ pub async fn batch(conn: &mut ScopedConn, column: &Column, current: u16, after: 
         ids.push(one.id);
         sealed.push(vault.seal(&place, &vault.open_sealed(&place, &one.sealed)?)?);
     }
-    sql_query(format!(
+    prepared(format!(
         "UPDATE {table} t SET {name} = n.sealed FROM unnest($2, $3) AS n (id, sealed) WHERE t.tenant_id = $1 AND t.id = n.id"
     ))
     .bind::<Integer, _>(tenant)
@@ -216,7 +216,7 @@ pub async fn unopened(
     after: i64,
 ) -> Result<Option<(i64, usize, Vec<(i64, VaultError)>)>, DbError> {
     let Column { table, column: name, row, place, batch } = column;
-    let rows: Vec<SealedRow> = sql_query(format!(
+    let rows: Vec<SealedRow> = prepared(format!(
         "SELECT id, {row} AS known_as, {name} AS sealed FROM {table} WHERE tenant_id = $1 AND id > $2 AND {name} IS NOT NULL \
          ORDER BY id LIMIT $3"
     ))

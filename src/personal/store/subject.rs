@@ -1,13 +1,13 @@
 //! Where a bureau keeps something about one person.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     institutions,
     kernel::private::{CitizenNumber, Phone},
     vault::Sealed,
@@ -36,7 +36,7 @@ pub struct InstitutionPlace {
 
 /// Institutions of the own bureau that hold one of these keyed hashes.
 pub async fn institutions(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Vec<InstitutionPlace>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, credit_code, name, legal_person, phone_sealed, legal_person_id_sealed, phone_index && $2 AS by_phone, \
          coalesce(legal_person_id_index = ANY($2), false) AS by_id FROM institutions \
          WHERE tenant_id = $1 AND (phone_index && $2 OR legal_person_id_index = ANY($2)) ORDER BY id",
@@ -58,7 +58,7 @@ pub struct PayeePlace {
 
 /// Escrow accounts of the own bureau that pay out to an account with one of these keyed hashes.
 pub async fn payees(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Vec<PayeePlace>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT a.account_no, i.name AS institution FROM escrow_accounts a \
          JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id \
          WHERE a.tenant_id = $1 AND a.payee_index = ANY($2) ORDER BY a.id",
@@ -80,7 +80,7 @@ pub struct EntriesPlace {
 
 /// Entries of the own bureau whose other side has this account number.
 pub async fn entries(conn: &mut ScopedConn, account: &str) -> Result<Vec<EntriesPlace>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT i.name AS institution, count(*) AS entries FROM entries e \
          JOIN institutions i ON i.tenant_id = e.tenant_id AND i.id = e.institution_id \
          WHERE e.tenant_id = $1 AND e.counterparty_account = $2 GROUP BY i.name, e.account_id ORDER BY e.account_id",
@@ -106,7 +106,7 @@ pub struct UserPlace {
 
 /// Accounts of the own bureau with this e-mail address.
 pub async fn users(conn: &mut ScopedConn, email: &str) -> Result<Vec<UserPlace>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, display_name, email, status FROM users WHERE tenant_id = $1 AND lower(email) = lower($2) ORDER BY id",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -122,7 +122,7 @@ pub async fn imports(conn: &mut ScopedConn) -> Result<Vec<i64>, DbError> {
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let rows: Vec<Id> = sql_query("SELECT id FROM imports WHERE tenant_id = $1 ORDER BY id")
+    let rows: Vec<Id> = prepared("SELECT id FROM imports WHERE tenant_id = $1 ORDER BY id")
         .bind::<Integer, _>(conn.tenant())
         .load(conn.sql())
         .await?;
@@ -134,7 +134,7 @@ pub async fn set_phone(conn: &mut ScopedConn, institution: i64, code: &str, phon
     let (vault, tenant) = (conn.vault().clone(), conn.tenant());
     let place = institutions::places::phone(tenant, code);
     let sealed = if phone.is_empty() { None } else { Some(vault.seal(&place, phone.as_bytes())?) };
-    sql_query(
+    prepared(
         "UPDATE institutions SET phone_sealed = $3, phone_index = $4, version = version + 1 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(tenant)
@@ -148,7 +148,7 @@ pub async fn set_phone(conn: &mut ScopedConn, institution: i64, code: &str, phon
 
 /// Blanks the e-mail address of an account that is disabled.
 pub async fn blank_email(conn: &mut ScopedConn, user: i64) -> Result<(), DbError> {
-    sql_query("UPDATE users SET email = NULL WHERE tenant_id = $1 AND id = $2 AND status = 'disabled'")
+    prepared("UPDATE users SET email = NULL WHERE tenant_id = $1 AND id = $2 AND status = 'disabled'")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(user)
         .execute(conn.sql())

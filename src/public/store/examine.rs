@@ -1,7 +1,7 @@
 //! Whether what parents see is what is drawn from the facts.
 
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Integer, Jsonb},
 };
 use diesel_async::RunQueryDsl;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::publish::{gather, row};
 use crate::{
-    db::{DbError, Pools, Scope, ScopedConn},
+    db::{DbError, Pools, Scope, ScopedConn, prepared},
     kernel::{Fault, Invariant, fault::Told},
 };
 
@@ -82,7 +82,7 @@ fn differing(one: &Value, other: &Value) -> String {
 
 /// Institutions of the register or of the published table, in order of id after one.
 async fn known_after(conn: &mut ScopedConn, after: i64) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<Id> = sql_query(
+    let rows: Vec<Id> = prepared(
         "SELECT id FROM institutions WHERE tenant_id = $1 AND id > $2 \
          UNION SELECT institution_id FROM public_institutions WHERE tenant_id = $1 AND institution_id > $2 ORDER BY id LIMIT $3",
     )
@@ -96,7 +96,7 @@ async fn known_after(conn: &mut ScopedConn, after: i64) -> Result<Vec<i64>, DbEr
 
 /// The published rows, in the form in which they are written.
 async fn published(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Published>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT institution_id, jsonb_build_object('tenant_id', tenant_id, 'institution_id', institution_id, 'credit_code', credit_code, \
          'name', name, 'category', category, 'rank', rank, 'latin', latin, 'tokens', tokens, 'card', card, 'detail', detail, \
          'statement_on', statement_on) AS row FROM public_institutions WHERE tenant_id = $1 AND institution_id = ANY($2)",

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     institutions::search_keys,
     public::{
         facts,
@@ -51,13 +51,13 @@ pub async fn publish_all(conn: &mut ScopedConn, institutions: &[i64], now: DateT
 async fn lock(conn: &mut ScopedConn, institutions: &[i64]) -> Result<(), DbError> {
     let few = institutions.len() <= LOCKS_MAX;
     let county = if few { "pg_advisory_xact_lock_shared" } else { "pg_advisory_xact_lock" };
-    sql_query(format!("SELECT {county}($1, $2)"))
+    prepared(format!("SELECT {county}($1, $2)"))
         .bind::<Integer, _>(PUBLISH_LOCK)
         .bind::<Integer, _>(conn.tenant())
         .execute(conn.sql())
         .await?;
     if few {
-        sql_query(
+        prepared(
             "SELECT pg_advisory_xact_lock(own.key) FROM (SELECT DISTINCT hashtextextended(concat('publish/', $1, '/', id), 0) AS key \
              FROM unnest($2) AS id ORDER BY key) own",
         )
@@ -123,7 +123,7 @@ pub(in crate::public) struct Facts {
 }
 
 pub(super) async fn gather(conn: &mut ScopedConn, institutions: &[i64]) -> Result<Vec<Facts>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT i.tenant_id, i.id, i.credit_code, i.name, i.org_kind, i.address, i.category, i.stages, i.delivery, i.for_profit, \
                 i.courses_text, i.licence_no, i.licence_authority, i.licence_from, i.licence_to, i.legal_person, i.status, \
                 (SELECT jsonb_agg(jsonb_build_object('status', d.status, 'ground', d.ground, 'effective_on', d.effective_on) \
@@ -175,7 +175,7 @@ pub(super) fn row(facts: Facts) -> Result<Value, DbError> {
 }
 
 async fn write(conn: &mut ScopedConn, rows: Value, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO public_institutions (tenant_id, institution_id, credit_code, name, category, rank, latin, tokens, card, \
                 detail, statement_on, published_at) \
          SELECT r.tenant_id, r.institution_id, r.credit_code, r.name, r.category, r.rank, r.latin, r.tokens, r.card, \

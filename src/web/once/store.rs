@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Integer, Jsonb, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, Pools},
+    db::{DbError, Pools, prepared},
     identity::Actor,
 };
 
@@ -32,7 +32,7 @@ pub struct Kept {
 /// The answer that `actor` was given under this key.
 pub async fn kept(pools: &Pools, actor: &Actor, key: &str) -> Result<Option<Kept>, DbError> {
     let mut conn = actor.scope().begin(pools).await?;
-    let row = sql_query(
+    let row = prepared(
         "SELECT request, status, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3",
     )
     .bind::<Integer, _>(actor.tenant)
@@ -48,7 +48,7 @@ pub async fn kept(pools: &Pools, actor: &Actor, key: &str) -> Result<Option<Kept
 /// Keeps an answer; the first one under a key stands.
 pub async fn keep(pools: &Pools, actor: &Actor, key: &str, answer: &Kept, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut conn = actor.scope().begin(pools).await?;
-    sql_query(
+    prepared(
         "INSERT INTO idempotency_keys (tenant_id, user_id, key, request, status, answer, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
     )

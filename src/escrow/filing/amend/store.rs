@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use super::model::{Amendment, Checked, State};
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::store::accounts::{self as accounts, Account},
     kernel::{Private, private::AccountNumber},
     vault::{Place, Sealed, Vault},
@@ -130,7 +130,7 @@ const SELECT: &str = "SELECT m.tenant_id, m.id, m.institution_id, i.name AS inst
 /// The changes of these accounts of one bureau, the latest first.
 pub async fn of(conn: &mut ScopedConn, tenant: i32, accounts: &[i64]) -> Result<Vec<Amendment>, DbError> {
     let rows: Vec<Row> =
-        sql_query(format!("{SELECT} WHERE m.tenant_id = $1 AND m.account_id = ANY($2) ORDER BY m.id DESC"))
+        prepared(format!("{SELECT} WHERE m.tenant_id = $1 AND m.account_id = ANY($2) ORDER BY m.id DESC"))
             .bind::<Integer, _>(tenant)
             .bind::<Array<BigInt>, _>(accounts)
             .load(conn.sql())
@@ -140,7 +140,7 @@ pub async fn of(conn: &mut ScopedConn, tenant: i32, accounts: &[i64]) -> Result<
 
 /// Locks a change of the own bureau.
 pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<Amendment>, DbError> {
-    let rows: Vec<Row> = sql_query(format!("{SELECT} WHERE m.tenant_id = $1 AND m.id = $2 FOR UPDATE OF m"))
+    let rows: Vec<Row> = prepared(format!("{SELECT} WHERE m.tenant_id = $1 AND m.id = $2 FOR UPDATE OF m"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .load(conn.sql())
@@ -171,7 +171,7 @@ pub async fn add(
         }
         None => None,
     };
-    let row: Id = sql_query(
+    let row: Id = prepared(
         "INSERT INTO account_amendments (tenant_id, institution_id, account_id, agreement_no, payee_sealed, payee_index, reason, \
          state, filed_by, filed_person, filed_by_name, filed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'filed', $8, \
          (SELECT u.person_id FROM users u WHERE u.tenant_id = $1 AND u.id = $8), $9, $10) RETURNING id",
@@ -199,7 +199,7 @@ pub async fn settle(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE account_amendments SET state = $3, comment = $4, decided_by_name = $5, decided_at = $6 WHERE tenant_id = $1 AND id = $2",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -234,7 +234,7 @@ pub async fn confirm(
         payee = Some(Sealed::seal(&vault, &accounts::payee_place(tenant, &change.account_no), number)?);
         index = Some(index_of(&vault, number.expose())?);
     }
-    sql_query(
+    prepared(
         "UPDATE escrow_accounts SET agreement_no = coalesce($3, agreement_no), payee_sealed = coalesce($4, payee_sealed), \
          payee_index = coalesce($5, payee_index) WHERE tenant_id = $1 AND id = $2",
     )
@@ -246,7 +246,7 @@ pub async fn confirm(
     .execute(conn.sql())
     .await?;
     let agreement_before = change.agreement_no.as_ref().and(before.agreement_no.as_deref());
-    sql_query(
+    prepared(
         "UPDATE account_amendments SET state = 'confirmed', comment = $3, decided_by_name = $4, decided_at = $5, \
          agreement_before = $6, payee_before_sealed = $7, payee_before_index = $8, in_force_from = $9 WHERE tenant_id = $1 AND id = $2",
     )
@@ -276,7 +276,7 @@ pub struct PaidBefore {
 
 /// See [`PaidBefore`].
 pub async fn paid_before(conn: &mut ScopedConn, account: i64, number: &str) -> Result<PaidBefore, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT count(*) AS times, coalesce(sum(amount_fen), 0)::bigint AS fen FROM entries WHERE tenant_id = $1 AND account_id = $2 \
          AND NOT credit AND upper(regexp_replace(counterparty_account, '[^0-9A-Za-z]', '', 'g')) = $3",
     )
@@ -294,7 +294,7 @@ pub async fn kept_about(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Ve
         #[diesel(sql_type = Text)]
         record: String,
     }
-    let rows: Vec<Named> = sql_query(
+    let rows: Vec<Named> = prepared(
         "SELECT concat(i.name, ' ', a.account_no, ' #', m.id) AS record FROM account_amendments m \
          JOIN institutions i ON i.tenant_id = m.tenant_id AND i.id = m.institution_id \
          JOIN escrow_accounts a ON a.tenant_id = m.tenant_id AND a.id = m.account_id \

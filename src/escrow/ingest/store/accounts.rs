@@ -1,9 +1,11 @@
 //! SQL of accounts and statements as the ingest sees them.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Error, Row, types::Json};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, Row, types::Json};
 
 use crate::{
+    db::Statements,
     escrow::{
         detector::{AccountFacts, AccountState, FiledAccount, FiledName, Outlook, Required, Siblings, days},
         ingest::{
@@ -140,14 +142,14 @@ impl Account {
 }
 
 /// The account that a statement is for, if the bureau has it.
-pub async fn find(client: &Client, tenant: i32, target: &Target) -> Result<Option<i64>, Error> {
+pub async fn find(client: &ClientWrapper, tenant: i32, target: &Target) -> Result<Option<i64>, Error> {
     let row = match target {
         Target::Id(id) => {
-            client.query_opt("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND id = $2", &[&tenant, id]).await?
+            client.row_if_any("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND id = $2", &[&tenant, id]).await?
         }
         Target::Number(number) => {
             client
-                .query_opt(
+                .row_if_any(
                     "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND account_no = $2",
                     &[&tenant, number],
                 )
@@ -173,22 +175,22 @@ pub(super) const LOCKED: &str = "SELECT a.id, a.institution_id, i.name, i.credit
      JOIN institutions i ON i.tenant_id = a.tenant_id AND i.id = a.institution_id";
 
 /// Locks an account.
-pub async fn lock(client: &Client, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
+pub async fn lock(client: &ClientWrapper, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
     let sql = format!("{LOCKED} WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a");
-    let row = client.query_opt(&sql, &[&tenant, &id]).await?;
+    let row = client.row_if_any(&sql, &[&tenant, &id]).await?;
     Ok(row.map(Account::from))
 }
 
 /// Notes that the bank pushed something on a day, be it that nothing had happened.
-pub async fn heard(client: &Client, tenant: i32, id: i64, on: NaiveDate) -> Result<(), Error> {
+pub async fn heard(client: &ClientWrapper, tenant: i32, id: i64, on: NaiveDate) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "INSERT INTO feed_days (tenant_id, account_id, day) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
             &[&tenant, &id, &on],
         )
         .await?;
     client
-        .execute("UPDATE escrow_accounts SET heard_on = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &id, &on])
+        .change("UPDATE escrow_accounts SET heard_on = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &id, &on])
         .await?;
     Ok(())
 }
@@ -209,11 +211,11 @@ pub struct Outcome {
 }
 
 /// Writes the outcome, by which the account is judged as far as anything is known; for the account in use also what parents see of it, the day up to which it is watched.
-pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
+pub async fn update(client: &ClientWrapper, tenant: i32, account: &Account, outcome: &Outcome) -> Result<(), Error> {
     let (required, Outlook { flow_fen, flow_on, outflow_fen, runoff_on }) =
         (&outcome.required, outcome.detector.outlook());
     client
-        .execute(
+        .change(
             "UPDATE escrow_accounts SET opening_fen = $3, opening_on = $4, balance_fen = $5, entry_count = $6, \
              last_booked_at = $7, statement_on = $8, detector = $9, owed_changed_on = NULL, unearned_fen = $10, \
              needed_fen = $11, minimum_fen = $12, outflow_fen = $13, runoff_on = $14, flow_fen = $15, flow_on = $16, \
@@ -241,7 +243,7 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
         .await?;
     if account.is_active() && outcome.statement_on != account.statement_on {
         client
-            .execute(
+            .change(
                 "UPDATE public_institutions SET statement_on = $3 WHERE tenant_id = $1 AND institution_id = $2",
                 &[&tenant, &account.institution_id, &outcome.statement_on],
             )
@@ -251,9 +253,9 @@ pub async fn update(client: &Client, tenant: i32, account: &Account, outcome: &O
 }
 
 /// Writes what an account without entries must hold.
-pub async fn set_required(client: &Client, tenant: i32, id: i64, required: &Required) -> Result<(), Error> {
+pub async fn set_required(client: &ClientWrapper, tenant: i32, id: i64, required: &Required) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "UPDATE escrow_accounts SET unearned_fen = $3, needed_fen = $4, minimum_fen = $5, owed_changed_on = NULL \
              WHERE tenant_id = $1 AND id = $2",
             &[&tenant, &id, &required.unearned_fen, &required.needed_fen, &required.minimum_fen],
@@ -277,9 +279,9 @@ pub struct Record<'a> {
 }
 
 /// The record of the same file's statement, if it came before.
-pub async fn statement_of_file(client: &Client, tenant: i32, record: &Record<'_>) -> Result<Option<i64>, Error> {
+pub async fn statement_of_file(client: &ClientWrapper, tenant: i32, record: &Record<'_>) -> Result<Option<i64>, Error> {
     let row = client
-        .query_opt(
+        .row_if_any(
             "SELECT id FROM statements WHERE tenant_id = $1 AND account_id = $2 AND sha256 = $3 \
              AND statement_ref IS NOT DISTINCT FROM $4 ORDER BY id LIMIT 1",
             &[&tenant, &record.account_id, &record.sha256, &record.statement.statement_ref],
@@ -289,20 +291,20 @@ pub async fn statement_of_file(client: &Client, tenant: i32, record: &Record<'_>
 }
 
 /// The id of a statement that is recorded after its entries.
-pub async fn next_statement(client: &Client) -> Result<i64, Error> {
-    Ok(client.query_one("SELECT nextval('statements_id_seq')", &[]).await?.get(0))
+pub async fn next_statement(client: &ClientWrapper) -> Result<i64, Error> {
+    Ok(client.row("SELECT nextval('statements_id_seq')", &[]).await?.get(0))
 }
 
 /// Records a statement, under an id that was taken before if there is one; returns its id.
 pub async fn add_statement(
-    client: &Client,
+    client: &ClientWrapper,
     caller: &Caller,
     record: &Record<'_>,
     taken: Option<i64>,
 ) -> Result<i64, Error> {
     let count = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     let row = client
-        .query_one(
+        .row(
             "INSERT INTO statements (id, tenant_id, account_id, file_name, sha256, format, statement_ref, opening_fen, closing_fen, \
              opening_on, closing_on, balanced, inserted, duplicates, received_at, received_by, adds_up, first_at, last_on, \
              end_fen, first_day_fen, gap_after, gap_before, gap_fen, number) OVERRIDING SYSTEM VALUE \
@@ -379,9 +381,9 @@ pub const CLAIM: &str = "id, opening_fen, coalesce(first_at, coalesce(opening_on
 
 /// All statements of an account that name an opening balance. Those recorded before a claim was kept count from the day
 /// of their opening.
-pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
+pub async fn claims(client: &ClientWrapper, tenant: i32, account: i64) -> Result<Vec<Claimed>, Error> {
     let rows = client
-        .query(
+        .rows(
             &format!(
                 "SELECT {CLAIM} FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL"
             ),
@@ -392,9 +394,9 @@ pub async fn claims(client: &Client, tenant: i32, account: i64) -> Result<Vec<Cl
 }
 
 /// The latest place at which a statement on record claims a balance.
-pub async fn last_claim_at(client: &Client, tenant: i32, account: i64) -> Result<Option<DateTime<Utc>>, Error> {
+pub async fn last_claim_at(client: &ClientWrapper, tenant: i32, account: i64) -> Result<Option<DateTime<Utc>>, Error> {
     let row = client
-        .query_one(
+        .row(
             "SELECT max(first_at) FROM statements WHERE tenant_id = $1 AND account_id = $2 AND opening_fen IS NOT NULL",
             &[&tenant, &account],
         )
@@ -404,14 +406,14 @@ pub async fn last_claim_at(client: &Client, tenant: i32, account: i64) -> Result
 
 /// Writes what a statement on record is now worth.
 pub async fn set_verdict(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     id: i64,
     balanced: Option<bool>,
     gap: Option<Gap>,
 ) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "UPDATE statements SET balanced = $3, gap_after = $4, gap_before = $5, gap_fen = $6 WHERE tenant_id = $1 AND id = $2",
             &[&tenant, &id, &balanced, &gap.map(|gap| gap.after), &gap.map(|gap| gap.before), &gap.map(|gap| gap.fen)],
         )

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use deadpool_postgres::ClientWrapper;
 use futures_util::{SinkExt, pin_mut};
-use tokio_postgres::{Client, Error, Row, RowStream, types::ToSql};
+use tokio_postgres::{Error, Row, RowStream, types::ToSql};
 
+use crate::db::Statements;
 use crate::escrow::{
     batches::Line,
     detector::{Entry, Kind},
@@ -20,8 +22,8 @@ const ROWS_MAX: usize = 500;
 const VARYING: usize = 14;
 
 /// Makes room for months of entries, outside any transaction: a new partition locks the table until its commit.
-pub async fn ensure_months(client: &Client, months: &[NaiveDate]) -> Result<(), Error> {
-    client.execute("SELECT ensure_entries_month(month) FROM unnest($1::date[]) month", &[&months]).await?;
+pub async fn ensure_months(client: &ClientWrapper, months: &[NaiveDate]) -> Result<(), Error> {
+    client.change("SELECT ensure_entries_month(month) FROM unnest($1::date[]) month", &[&months]).await?;
     Ok(())
 }
 
@@ -50,9 +52,9 @@ pub(super) fn stored(row: &Row) -> NewEntry {
 }
 
 /// Which of `refs` the account has, with what.
-pub async fn known(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<NewEntry>, Error> {
+pub async fn known(client: &ClientWrapper, tenant: i32, account: i64, refs: &[&str]) -> Result<Vec<NewEntry>, Error> {
     let rows = client
-        .query(
+        .rows(
             &format!(
                 "SELECT {STORED} FROM unnest($3::text[]) AS r (bank_ref) \
                  JOIN entries e ON e.bank_ref = r.bank_ref COLLATE \"C\" WHERE e.tenant_id = $1 AND e.account_id = $2"
@@ -72,7 +74,7 @@ pub struct Bettered {
 }
 
 /// Writes what is known better of entries; their days stay.
-pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
+pub async fn better(client: &ClientWrapper, tenant: i32, account: i64, bettered: &[Bettered]) -> Result<(), Error> {
     if bettered.is_empty() {
         return Ok(());
     }
@@ -84,7 +86,7 @@ pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bett
     let values: Vec<Option<NaiveDate>> = bettered.iter().map(|one| one.entry.value_on).collect();
     let after: Vec<Option<i64>> = bettered.iter().map(|one| one.entry.balance_after_fen).collect();
     client
-        .execute(
+        .change(
             "UPDATE entries e SET booked_at = n.booked_at, seq = n.seq, kind = n.kind, reversal = n.reversal, value_on = n.value_on, \
              counterparty_name = n.name, counterparty_account = n.account, remittance = n.remark, balance_after_fen = n.after, \
              order_ref = n.order_ref FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[], $7::text[], $8::bool[], \
@@ -115,7 +117,7 @@ pub async fn better(client: &Client, tenant: i32, account: i64, bettered: &[Bett
 /// Which of `entries`, none of which is stored yet, say the same as one that the account has under another day, at most
 /// `days` away, or under the same day with another share of time and value date; at most `limit` of them.
 pub async fn said_before(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     account: i64,
     entries: &[&NewEntry],
@@ -135,7 +137,7 @@ pub async fn said_before(
     let detail = |entry: &&NewEntry| i32::from(!entry.is_untimed()) + i32::from(entry.value_on.is_some());
     let details: Vec<i32> = entries.iter().map(detail).collect();
     let rows = client
-        .query(
+        .rows(
             "SELECT DISTINCT ON (n.day, n.bank_ref) n.bank_ref, n.day, n.credit, n.amount_fen, e.bank_ref, e.day \
              FROM unnest($3::text[], $4::date[], $5::bool[], $6::bigint[], $7::text[], $8::text[], $9::text[], $12::int[]) \
                   AS n (bank_ref, day, credit, amount_fen, name, account, remark, detail) \
@@ -162,8 +164,13 @@ pub async fn said_before(
 }
 
 /// The lines of the days on which statements since a day contradict the books.
-pub async fn contradicted(client: &Client, tenant: i32, account: i64, since: NaiveDate) -> Result<Vec<Line>, Error> {
-    let rows = client.query(LINES, &[&tenant, &account, &since]).await?;
+pub async fn contradicted(
+    client: &ClientWrapper,
+    tenant: i32,
+    account: i64,
+    since: NaiveDate,
+) -> Result<Vec<Line>, Error> {
+    let rows = client.rows(LINES, &[&tenant, &account, &since]).await?;
     let line = |row: &Row| Line {
         on: row.get("on_day"),
         bank_ref: row.get("bank_ref"),
@@ -175,9 +182,14 @@ pub async fn contradicted(client: &Client, tenant: i32, account: i64, since: Nai
 }
 
 /// The effect on the balance of all entries before `until`, and how many there are.
-pub async fn effect(client: &Client, tenant: i32, account: i64, until: DateTime<Utc>) -> Result<(i64, i64), Error> {
+pub async fn effect(
+    client: &ClientWrapper,
+    tenant: i32,
+    account: i64,
+    until: DateTime<Utc>,
+) -> Result<(i64, i64), Error> {
     let row = client
-        .query_one(
+        .row(
             "SELECT coalesce(sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END), 0)::bigint, count(*) FROM entries \
              WHERE tenant_id = $1 AND account_id = $2 AND booked_at < $3",
             &[&tenant, &account, &until],
@@ -189,13 +201,13 @@ pub async fn effect(client: &Client, tenant: i32, account: i64, until: DateTime<
 /// The effect of the entries from one of `instants`, which are in order, to the next: by the number of the one (from 1;
 /// 0 is before the first). One pass over the account.
 pub async fn effects(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     account: i64,
     instants: &[DateTime<Utc>],
 ) -> Result<Vec<(usize, i128)>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT width_bucket(booked_at, $3::timestamptz[]), sum(CASE WHEN credit THEN amount_fen ELSE -amount_fen END)::text \
              FROM entries WHERE tenant_id = $1 AND account_id = $2 GROUP BY 1",
             &[&tenant, &account, &instants],
@@ -207,13 +219,13 @@ pub async fn effects(
 
 /// Place and reference of the account's last entry at an instant.
 pub async fn last_at(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     account: i64,
     at: DateTime<Utc>,
 ) -> Result<Option<(i32, String)>, Error> {
     let row = client
-        .query_opt(
+        .row_if_any(
             "SELECT seq, bank_ref FROM entries WHERE tenant_id = $1 AND account_id = $2 AND booked_at = $3 \
              ORDER BY seq DESC, bank_ref DESC LIMIT 1",
             &[&tenant, &account, &at],
@@ -277,7 +289,7 @@ impl Past {
 }
 
 /// The account's whole history in the detector's order, as a stream: it may be longer than memory should hold.
-pub async fn history(client: &Client, tenant: i32, account: i64) -> Result<RowStream, Error> {
+pub async fn history(client: &ClientWrapper, tenant: i32, account: i64) -> Result<RowStream, Error> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&tenant, &account];
     client
         .query_raw(
@@ -299,7 +311,7 @@ pub struct Owner<'a> {
 }
 
 /// Adds entries; returns how many were not there before, which is all of them while the account is locked.
-pub async fn add(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+pub async fn add(client: &ClientWrapper, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
     match entries.len() {
         0 => Ok(0),
         1..=ROWS_MAX => add_few(client, owner, entries).await,
@@ -316,7 +328,7 @@ const STAGING: &str = "CREATE TEMPORARY TABLE staging (booked_at timestamptz, ba
      counterparty_account text, remittance text, balance_after_fen bigint, order_ref text) ON COMMIT DROP";
 
 /// One statement with a row of values each: distributed tables take that, and not rows from an array.
-async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+async fn add_few(client: &ClientWrapper, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
     let mut sql = format!("INSERT INTO entries (tenant_id, account_id, institution_id, {COLUMNS}) VALUES ");
     for row in 0..entries.len() {
         sql.push_str(if row == 0 { "($1, $2, $3" } else { ", ($1, $2, $3" });
@@ -355,7 +367,7 @@ async fn add_few(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Res
 ///
 /// Nothing here asks whether an entry is there already: the account is locked and what it had was left out, so a repeat
 /// is a fault and the key refuses it. Asking would double the work of every row.
-async fn add_many(client: &Client, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
+async fn add_many(client: &ClientWrapper, owner: Owner<'_>, entries: &[NewEntry]) -> Result<u64, Error> {
     client.batch_execute(STAGING).await?;
     let sink = client.copy_in(&format!("COPY pg_temp.staging ({COLUMNS}) FROM STDIN (FORMAT binary)")).await?;
     pin_mut!(sink);

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use tokio_postgres::{Error, Row};
 
+use crate::db::Statements;
 use crate::escrow::ingest::{faults::Sort, transaction::Transaction};
 
 /// A contradiction to be kept.

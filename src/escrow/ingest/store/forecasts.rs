@@ -1,9 +1,11 @@
 //! SQL of forecasts: figures of many accounts in one statement.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Error};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Error;
 
 use super::pushes::array;
+use crate::db::Statements;
 use crate::escrow::detector::{Outlook, Required};
 
 /// What an account comes to, and how it stood when that was worked out.
@@ -19,22 +21,22 @@ pub struct Figures {
 }
 
 /// The accounts of a bureau that have entries.
-pub async fn accounts(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+pub async fn accounts(client: &ClientWrapper, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
-        .query("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND entry_count > 0 ORDER BY id", &[&tenant])
+        .rows("SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND entry_count > 0 ORDER BY id", &[&tenant])
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Writes the figures of those that stand as they stood, where they are others; how many.
-pub async fn write(client: &Client, tenant: i32, figures: &[Figures]) -> Result<u64, Error> {
+pub async fn write(client: &ClientWrapper, tenant: i32, figures: &[Figures]) -> Result<u64, Error> {
     let numbers = |of: fn(&Figures) -> i64| figures.iter().map(of).collect::<Vec<_>>();
     let sums = |of: fn(&Figures) -> Option<i64>| figures.iter().map(of).collect::<Vec<_>>();
     let days = |of: fn(&Figures) -> Option<NaiveDate>| figures.iter().map(of).collect::<Vec<_>>();
     let last: Vec<Option<DateTime<Utc>>> = figures.iter().map(|one| one.last_booked_at).collect();
     let flows: Vec<String> = figures.iter().map(|one| array(&one.outlook.flow_fen)).collect();
     client
-        .execute(
+        .change(
             "UPDATE escrow_accounts a SET unearned_fen = n.unearned_fen, needed_fen = n.needed_fen, minimum_fen = n.minimum_fen, \
              outflow_fen = n.outflow_fen, runoff_on = n.runoff_on, flow_fen = n.flow_fen::bigint[], flow_on = n.flow_on \
              FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::bigint[], $8::bigint[], \

@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{
-    Client, Error,
+    Error,
     binary_copy::{BinaryCopyOutRow, BinaryCopyOutStream},
     types::Type,
 };
@@ -13,6 +14,7 @@ use super::{
     accounts::{Account, Claimed, LOCKED},
     warnings::stored,
 };
+use crate::db::Statements;
 use crate::escrow::{
     detector::{Kind, Obligations, OwedDay},
     ingest::{chain::Claim, history::Owed, reconcile::StoredWarning},
@@ -23,20 +25,20 @@ pub const SNAPSHOT: &str =
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL work_mem = '256MB'; SET LOCAL jit = off";
 
 /// These accounts of a bureau, without what the detector remembers of them.
-pub async fn accounts(client: &Client, tenant: i32, wanted: &[i64]) -> Result<Vec<Account>, Error> {
+pub async fn accounts(client: &ClientWrapper, tenant: i32, wanted: &[i64]) -> Result<Vec<Account>, Error> {
     let sql = LOCKED.replacen("a.detector::text", "NULL::text AS detector", 1);
-    let rows = client.query(&format!("{sql} WHERE a.tenant_id = $1 AND a.id = ANY($2)"), &[&tenant, &wanted]).await?;
+    let rows = client.rows(&format!("{sql} WHERE a.tenant_id = $1 AND a.id = ANY($2)"), &[&tenant, &wanted]).await?;
     Ok(rows.into_iter().map(Account::from).collect())
 }
 
 /// What all statements of a bureau claim, by account.
-pub async fn claims(client: &Client, tenant: i32) -> Result<HashMap<i64, Vec<Claim>>, Error> {
+pub async fn claims(client: &ClientWrapper, tenant: i32) -> Result<HashMap<i64, Vec<Claim>>, Error> {
     let sql = format!(
         "SELECT account_id, {} FROM statements WHERE tenant_id = $1 AND opening_fen IS NOT NULL",
         super::accounts::CLAIM
     );
     let mut claims: HashMap<i64, Vec<Claim>> = HashMap::new();
-    for row in client.query(&sql, &[&tenant]).await? {
+    for row in client.rows(&sql, &[&tenant]).await? {
         let Some(claimed) = Claimed::of(&row) else { continue };
         claims.entry(row.get("account_id")).or_default().push(claimed.claim);
     }
@@ -44,9 +46,9 @@ pub async fn claims(client: &Client, tenant: i32) -> Result<HashMap<i64, Vec<Cla
 }
 
 /// The warnings of all accounts of a bureau that the detector found.
-pub async fn warnings(client: &Client, tenant: i32) -> Result<HashMap<i64, Vec<StoredWarning>>, Error> {
+pub async fn warnings(client: &ClientWrapper, tenant: i32) -> Result<HashMap<i64, Vec<StoredWarning>>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT account_id, id, kind, level, status, raised_at, bank_ref, evidence, history, resolved_at, resolved_by, \
              resolved_through, conclusion FROM warnings WHERE tenant_id = $1 AND judged_by = 'detector' AND account_id IS NOT NULL ORDER BY id",
             &[&tenant],
@@ -61,9 +63,9 @@ pub async fn warnings(client: &Client, tenant: i32) -> Result<HashMap<i64, Vec<S
 }
 
 /// What all institutions of a bureau owe, day by day.
-pub async fn owed(client: &Client, tenant: i32) -> Result<Owed, Error> {
+pub async fn owed(client: &ClientWrapper, tenant: i32) -> Result<Owed, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT institution_id, day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts FROM owed_days \
              WHERE tenant_id = $1 ORDER BY institution_id, day",
             &[&tenant],
@@ -97,7 +99,7 @@ pub struct Packed<'r> {
 }
 
 /// All entries of a bureau in order of account, then in the detector's.
-pub async fn entries(client: &Client, tenant: i32) -> Result<BinaryCopyOutStream, Error> {
+pub async fn entries(client: &ClientWrapper, tenant: i32) -> Result<BinaryCopyOutStream, Error> {
     // COPY takes no parameters; a bureau's code is a number.
     let copy = format!(
         "COPY (SELECT account_id, booked_at, credit, amount_fen, kind, balance_after_fen, bank_ref, order_ref, counterparty_name, \

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Error, Row};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, Row};
 
 use crate::{
+    db::Statements,
     escrow::{
         detector::OwedDay,
         ingest::{
@@ -32,9 +34,9 @@ pub struct Known {
 }
 
 /// What there is of an account and its institution; after the account's lock, so that nothing of it is missed.
-pub async fn known(client: &Client, tenant: i32, account: &Account) -> Result<Known, Error> {
+pub async fn known(client: &ClientWrapper, tenant: i32, account: &Account) -> Result<Known, Error> {
     let row = client
-        .query_one(
+        .row(
             "SELECT EXISTS (SELECT FROM owed_days WHERE tenant_id = $1 AND institution_id = $2), \
              EXISTS (SELECT FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack')) \
              OR EXISTS (SELECT FROM refunds WHERE tenant_id = $1 AND institution_id = $2 AND state = 'approved') \
@@ -52,9 +54,9 @@ fn all_of(account: &Account) -> Vec<i64> {
 }
 
 /// What is owed by an institution, day by day.
-pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, Error> {
+pub async fn owed_days(client: &ClientWrapper, tenant: i32, institution: i64) -> Result<Vec<OwedDay>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT day, contracted_fen, consumed_fen, refunded_fen, until_on, contracts FROM owed_days \
              WHERE tenant_id = $1 AND institution_id = $2 ORDER BY day",
             &[&tenant, &institution],
@@ -73,13 +75,13 @@ pub async fn owed_days(client: &Client, tenant: i32, institution: i64) -> Result
 
 /// Approved orders of these amounts, the oldest first; a refund with its contract. Who paid on that is not read here.
 pub async fn orders(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     account: &Account,
     amounts: &[i64],
 ) -> Result<Vec<(Order, Option<i64>)>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT 'release' AS what, id, order_ref, amount_fen, (calculated_at AT TIME ZONE interval '8 hours')::date AS since, \
                NULL::bigint AS contract_id, NULL::bytea AS elsewhere \
              FROM release_orders WHERE tenant_id = $1 AND account_id = ANY($3) AND state IN ('approved', 'sent', 'bank_ack') \
@@ -105,14 +107,14 @@ pub async fn orders(
 
 /// Payments of these amounts that no entry bears out, not older than `since`; those that went elsewhere may be moved in.
 pub async fn payments(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     institution: i64,
     amounts: &[i64],
     since: DateTime<Utc>,
 ) -> Result<Vec<OpenPayment>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT id, receipt_no, amount_fen, (paid_at AT TIME ZONE interval '8 hours')::date AS paid_on, \
                (payee_index IS NOT NULL OR payee_is_person) AS elsewhere FROM payments \
              WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND amount_fen = ANY($3) AND paid_at >= $4 ORDER BY paid_at, id",
@@ -131,13 +133,13 @@ pub async fn payments(
 
 /// A release order was carried out by an entry of an account.
 pub async fn settle_release(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     (id, account): (i64, i64),
     entry: &NewEntry,
 ) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "UPDATE release_orders SET state = 'settled', settled_at = $3, entry_booked_at = $3, entry_ref = $4, account_id = $5, \
              version = version + 1 WHERE tenant_id = $1 AND id = $2",
             &[&tenant, &id, &entry.booked_at, &entry.bank_ref, &account],
@@ -147,12 +149,17 @@ pub async fn settle_release(
 }
 
 /// Payments are borne out by entries: by id, each with its entry.
-pub async fn tie_payments(client: &Client, tenant: i32, account: i64, ties: &[(i64, &NewEntry)]) -> Result<(), Error> {
+pub async fn tie_payments(
+    client: &ClientWrapper,
+    tenant: i32,
+    account: i64,
+    ties: &[(i64, &NewEntry)],
+) -> Result<(), Error> {
     let ids: Vec<i64> = ties.iter().map(|(id, _)| *id).collect();
     let booked: Vec<DateTime<Utc>> = ties.iter().map(|(_, entry)| entry.booked_at).collect();
     let refs: Vec<&str> = ties.iter().map(|(_, entry)| entry.bank_ref.as_str()).collect();
     client
-        .execute(
+        .change(
             "UPDATE payments p SET account_id = $3, entry_booked_at = n.booked, entry_ref = n.ref \
              FROM unnest($2::bigint[], $4::timestamptz[], $5::text[]) AS n (id, booked, ref) WHERE p.tenant_id = $1 AND p.id = n.id",
             &[&tenant, &ids, &account, &booked, &refs],
@@ -162,9 +169,9 @@ pub async fn tie_payments(client: &Client, tenant: i32, account: i64, ties: &[(i
 }
 
 /// Which of these entries of an account bear out a payment.
-pub async fn tied(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
+pub async fn tied(client: &ClientWrapper, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT entry_ref FROM payments WHERE tenant_id = $1 AND account_id = $2 AND entry_ref = ANY($3)",
             &[&tenant, &account, &refs],
         )
@@ -174,14 +181,14 @@ pub async fn tied(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> 
 
 /// Keeps that an entry names a refund and went to somebody who did not pay; whether that is new.
 pub async fn astray(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     account: &Account,
     (refund, bank_ref): (i64, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let added = client
-        .execute(
+        .change(
             "INSERT INTO refunds_astray (tenant_id, account_id, entry_ref, refund_id, institution_id, found_at) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
             &[&tenant, &account.id, &bank_ref, &refund, &account.institution_id, &now],
@@ -191,9 +198,14 @@ pub async fn astray(
 }
 
 /// Which of these entries of an account went astray.
-pub async fn strays(client: &Client, tenant: i32, account: i64, refs: &[&str]) -> Result<HashSet<String>, Error> {
+pub async fn strays(
+    client: &ClientWrapper,
+    tenant: i32,
+    account: i64,
+    refs: &[&str],
+) -> Result<HashSet<String>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT entry_ref FROM refunds_astray WHERE tenant_id = $1 AND account_id = $2 AND entry_ref = ANY($3)",
             &[&tenant, &account, &refs],
         )
@@ -212,9 +224,9 @@ pub struct Paid {
 
 /// Refunds that an account paid with one of these entries, or to a family whose payment one of them bears out, in order of
 /// their booking. What was paid before routes were kept is left as it is.
-pub async fn paid(client: &Client, tenant: i32, account: &Account, refs: &[&str]) -> Result<Vec<Paid>, Error> {
+pub async fn paid(client: &ClientWrapper, tenant: i32, account: &Account, refs: &[&str]) -> Result<Vec<Paid>, Error> {
     let rows = client
-        .query(
+        .rows(
             &format!(
                 "SELECT {STORED}, r.id, r.order_ref AS number, r.amount_fen AS refunded_fen, r.asked_on, r.contract_id, r.elsewhere_index, \
                    r.route FROM refunds r JOIN entries e ON e.tenant_id = r.tenant_id AND e.account_id = r.account_id \
@@ -244,9 +256,9 @@ pub async fn paid(client: &Client, tenant: i32, account: &Account, refs: &[&str]
 }
 
 /// What left an account in these amounts and carries no order out.
-pub async fn loose(client: &Client, tenant: i32, account: i64, amounts: &[i64]) -> Result<Vec<NewEntry>, Error> {
+pub async fn loose(client: &ClientWrapper, tenant: i32, account: i64, amounts: &[i64]) -> Result<Vec<NewEntry>, Error> {
     let rows = client
-        .query(
+        .rows(
             &format!(
                 "SELECT {STORED} FROM entries e WHERE e.tenant_id = $1 AND e.account_id = $2 AND NOT e.credit \
                  AND NOT e.reversal AND e.order_ref IS NULL AND e.amount_fen = ANY($3) ORDER BY e.booked_at, e.seq, e.bank_ref"
@@ -258,7 +270,7 @@ pub async fn loose(client: &Client, tenant: i32, account: i64, amounts: &[i64]) 
 }
 
 /// Entries stand elsewhere within their days: so do they in what they bear out and carry out.
-pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[Bettered]) -> Result<(), Error> {
+pub async fn moved(client: &ClientWrapper, tenant: i32, account: &Account, bettered: &[Bettered]) -> Result<(), Error> {
     let moved = || bettered.iter().filter(|one| one.stored.booked_at != one.entry.booked_at);
     let refs: Vec<&str> = moved().map(|one| one.entry.bank_ref.as_str()).collect();
     let to: Vec<DateTime<Utc>> = moved().map(|one| one.entry.booked_at).collect();
@@ -267,7 +279,7 @@ pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[
     }
     for table in ["payments", "refunds", "release_orders"] {
         client
-            .execute(
+            .change(
                 &format!(
                     "UPDATE {table} t SET entry_booked_at = m.at FROM unnest($4::text[], $5::timestamptz[]) AS m (ref, at) \
                      WHERE t.tenant_id = $1 AND t.institution_id = $2 AND t.account_id = $3 AND t.entry_ref = m.ref"
@@ -281,9 +293,9 @@ pub async fn moved(client: &Client, tenant: i32, account: &Account, bettered: &[
 
 /// Accounts of a bureau of which it was learned anew what is owed on days that are judged already, or whose figures were
 /// never written, in order of id.
-pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+pub async fn changed(client: &ClientWrapper, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND (a.owed_changed_on IS NOT NULL \
              OR (a.entry_count > 0 AND a.flow_fen IS NULL) \
              OR (a.status = 'active' AND a.unearned_fen IS NULL AND EXISTS (SELECT FROM owed_days d \
@@ -295,9 +307,9 @@ pub async fn changed(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
 }
 
 /// The same, of institutions with several accounts that were used one after another.
-pub async fn changed_beside(client: &Client, tenant: i32) -> Result<Vec<i64>, Error> {
+pub async fn changed_beside(client: &ClientWrapper, tenant: i32) -> Result<Vec<i64>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT a.id FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.owed_changed_on IS NOT NULL AND EXISTS (SELECT FROM \
              escrow_accounts o WHERE o.tenant_id = $1 AND o.institution_id = a.institution_id AND o.in_use_from IS NOT NULL) ORDER BY a.id",
             &[&tenant],

@@ -10,6 +10,7 @@ use super::{
     orders::Known,
     warnings::{FOUND, stored},
 };
+use crate::db::Statements;
 use crate::escrow::{
     detector::{Outlook, OwedDay, Required},
     ingest::{entries::NewEntry, model::PUSH, reconcile::StoredWarning, transaction::Transaction},

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Error, Row};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, Row};
 
+use crate::db::Statements;
 use crate::escrow::{
     detector::{OnItsWay, Sibling, SiblingDay, names},
     ingest::transfers::{Fate, Move, Side, Transfer},
@@ -20,20 +22,20 @@ pub struct Other {
 
 /// Makes whoever works out transfers of the same institution wait until this transaction ends. Taken after the account's own
 /// lock, and no account is locked after it.
-pub async fn lock(client: &Client, tenant: i32, institution: i64) -> Result<(), Error> {
+pub async fn lock(client: &ClientWrapper, tenant: i32, institution: i64) -> Result<(), Error> {
     let sql = "SELECT pg_advisory_xact_lock(hashtextextended(format('own transfers %s %s', $1::int, $2::bigint), 0))";
-    client.execute(sql, &[&tenant, &institution]).await?;
+    client.change(sql, &[&tenant, &institution]).await?;
     Ok(())
 }
 
 /// The institution's other accounts, and the earliest day on which one took the place of another.
 pub async fn others(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     (institution, account): (i64, i64),
 ) -> Result<(Vec<Other>, Option<NaiveDate>), Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT id, account_no, balance_fen, min(in_use_from) OVER () AS first_on FROM escrow_accounts \
              WHERE tenant_id = $1 AND institution_id = $2 ORDER BY id",
             &[&tenant, &institution],
@@ -65,13 +67,13 @@ pub fn side(
 
 /// Entries since an instant that may move money between these accounts.
 pub async fn moves(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     (accounts, numbers, name): (&[i64], &[String], &str),
     since: DateTime<Utc>,
 ) -> Result<Vec<Move>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT account_id, bank_ref, booked_at, credit, amount_fen, counterparty_account, counterparty_name, remittance \
              FROM entries WHERE tenant_id = $1 AND account_id = ANY($2) AND booked_at >= $3 AND order_ref IS NULL AND NOT reversal \
              AND kind NOT IN ('interest', 'bank_fee', 'refund', 'prepayment', 'reversal')",
@@ -91,13 +93,13 @@ pub async fn moves(
 
 /// The transfers of an institution that are on record since an instant, in order of booking.
 pub async fn transfers(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     institution: i64,
     since: DateTime<Utc>,
 ) -> Result<Vec<Transfer>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT from_account, bank_ref, booked_at, amount_fen, state, to_account, to_ref, arrived_at FROM own_transfers \
              WHERE tenant_id = $1 AND institution_id = $2 AND booked_at >= $3 ORDER BY booked_at, from_account, bank_ref",
             &[&tenant, &institution, &since],
@@ -126,13 +128,13 @@ fn transfer(row: &Row) -> Transfer {
 
 /// Puts transfers on record in place of those since an instant.
 pub async fn replace(
-    client: &Client,
+    client: &ClientWrapper,
     tenant: i32,
     institution: i64,
     (since, transfers): (DateTime<Utc>, &[Transfer]),
 ) -> Result<(), Error> {
     let sql = "DELETE FROM own_transfers WHERE tenant_id = $1 AND institution_id = $2 AND booked_at >= $3";
-    client.execute(sql, &[&tenant, &institution, &since]).await?;
+    client.change(sql, &[&tenant, &institution, &since]).await?;
     for one in transfers {
         let (state, to) = match &one.fate {
             Fate::UnderWay => ("under_way", None),
@@ -140,7 +142,7 @@ pub async fn replace(
             Fate::Arrived { account, bank_ref, at } => ("arrived", Some((*account, bank_ref.as_str(), *at))),
         };
         client
-            .execute(
+            .change(
                 "INSERT INTO own_transfers (tenant_id, institution_id, from_account, bank_ref, booked_at, amount_fen, state, to_account, \
                  to_ref, arrived_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 &[
@@ -162,9 +164,14 @@ pub async fn replace(
 }
 
 /// Other accounts with their days since an instant, as one is judged beside them.
-pub async fn days(client: &Client, tenant: i32, others: &[Other], since: DateTime<Utc>) -> Result<Vec<Sibling>, Error> {
+pub async fn days(
+    client: &ClientWrapper,
+    tenant: i32,
+    others: &[Other],
+    since: DateTime<Utc>,
+) -> Result<Vec<Sibling>, Error> {
     let ids: Vec<i64> = others.iter().map(|other| other.id).collect();
-    let rows = client.query(SIBLING_DAYS, &[&tenant, &ids, &since]).await?;
+    let rows = client.rows(SIBLING_DAYS, &[&tenant, &ids, &since]).await?;
     let mut by_account: HashMap<i64, Vec<SiblingDay>> = HashMap::new();
     for row in rows {
         let day = SiblingDay { day: row.get(1), effect_fen: row.get(2), spent_fen: row.get(3) };
@@ -212,9 +219,9 @@ pub fn known_of(transfers: &[Transfer], account: i64) -> HashMap<String, bool> {
 }
 
 /// Notes from which day an institution's accounts have to be judged anew because of another one, and clears the notes.
-pub async fn spread(client: &Client, tenant: i32) -> Result<(), Error> {
+pub async fn spread(client: &ClientWrapper, tenant: i32) -> Result<(), Error> {
     let locked = client
-        .query(
+        .rows(
             "SELECT id FROM escrow_accounts WHERE tenant_id = $1 AND institution_id IN (SELECT institution_id FROM escrow_accounts \
              WHERE tenant_id = $1 AND others_from IS NOT NULL) ORDER BY id FOR UPDATE",
             &[&tenant],
@@ -224,7 +231,7 @@ pub async fn spread(client: &Client, tenant: i32) -> Result<(), Error> {
         return Ok(());
     }
     client
-        .execute(
+        .change(
             "UPDATE escrow_accounts o SET owed_changed_on = least(o.owed_changed_on, c.others_from) FROM (SELECT institution_id, \
              id, others_from FROM escrow_accounts WHERE tenant_id = $1 AND others_from IS NOT NULL) c \
              WHERE o.tenant_id = $1 AND o.institution_id = c.institution_id AND o.id <> c.id AND o.entry_count > 0",
@@ -232,14 +239,14 @@ pub async fn spread(client: &Client, tenant: i32) -> Result<(), Error> {
         )
         .await?;
     let sql = "UPDATE escrow_accounts SET others_from = NULL WHERE tenant_id = $1 AND others_from IS NOT NULL";
-    client.execute(sql, &[&tenant]).await?;
+    client.change(sql, &[&tenant]).await?;
     Ok(())
 }
 
 /// Accounts that money left for another one of the institution before an instant, and that has not arrived.
-pub async fn late(client: &Client, tenant: i32, before: DateTime<Utc>) -> Result<Vec<i64>, Error> {
+pub async fn late(client: &ClientWrapper, tenant: i32, before: DateTime<Utc>) -> Result<Vec<i64>, Error> {
     let rows = client
-        .query(
+        .rows(
             "SELECT DISTINCT from_account FROM own_transfers WHERE tenant_id = $1 AND state = 'under_way' AND booked_at < $2 \
              ORDER BY from_account",
             &[&tenant, &before],

@@ -1,11 +1,14 @@
 //! SQL of warnings, mails and the audit trail as the ingest writes them.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tokio_postgres::{Client, Error, Row, types::Json};
+use deadpool_postgres::ClientWrapper;
+use serde_json::{Map, Value};
+use tokio_postgres::{Error, Row, types::Json};
 
 use crate::{
+    db::Statements,
     escrow::{
-        detector::{Step, Warning, WarningKind},
+        detector::{Level, Step, Warning, WarningKind},
         ingest::reconcile::StoredWarning,
         model::Status,
     },
@@ -14,10 +17,10 @@ use crate::{
 };
 
 /// All warnings of an account that the detector found, locked; a row that this version cannot read is left alone.
-pub async fn of_account(client: &Client, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
+pub async fn of_account(client: &ClientWrapper, tenant: i32, account: i64) -> Result<Vec<StoredWarning>, Error> {
     let sql =
         format!("{FOUND} WHERE tenant_id = $1 AND account_id = $2 AND judged_by = 'detector' ORDER BY id FOR UPDATE");
-    let rows = client.query(&sql, &[&tenant, &account]).await?;
+    let rows = client.rows(&sql, &[&tenant, &account]).await?;
     Ok(rows.iter().filter_map(stored).collect())
 }
 
@@ -60,9 +63,9 @@ pub struct About<'a> {
 }
 
 /// Adds a warning; returns its id.
-pub async fn insert(client: &Client, about: About<'_>, status: Status, warning: &Warning) -> Result<i64, Error> {
+pub async fn insert(client: &ClientWrapper, about: About<'_>, status: Status, warning: &Warning) -> Result<i64, Error> {
     let row = client
-        .query_one(
+        .row(
             "INSERT INTO warnings (tenant_id, account_id, institution_id, kind, level, status, raised_at, bank_ref, evidence, \
              history, policy_version, due_on, detected_at, resolved_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
@@ -89,14 +92,14 @@ pub async fn insert(client: &Client, about: About<'_>, status: Status, warning: 
 
 /// Brings a warning up to date. The day by which to act moves only where `due_on` is given.
 pub async fn update(
-    client: &Client,
+    client: &ClientWrapper,
     about: About<'_>,
     id: i64,
     status: Status,
     warning: &Warning,
 ) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "UPDATE warnings SET level = $3, status = $4, raised_at = $5, bank_ref = $6, evidence = $7, history = $8, \
              policy_version = $9, due_on = coalesce($10, due_on), \
              digested_on = CASE WHEN level = $3 THEN digested_on END, resolved_at = $11, version = version + 1 \
@@ -119,6 +122,56 @@ pub async fn update(
     Ok(())
 }
 
+/// What joins a warning that is open and stays so.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    pub id: i64,
+    pub level: Level,
+    pub status: Status,
+    pub raised_at: DateTime<Utc>,
+    pub bank_ref: Option<String>,
+    pub evidence: Map<String, Value>,
+    /// Steps that come after those it has; a history may be long, and these are few.
+    pub steps: Vec<Step>,
+    pub policy_version: String,
+    /// The day by which to act, where that moves.
+    pub due_on: Option<NaiveDate>,
+}
+
+/// Adds to warnings, each of which is locked and has the history that its addition goes on from.
+pub async fn add(client: &ClientWrapper, tenant: i32, additions: &[Addition]) -> Result<(), Error> {
+    let text = |of: fn(&Addition) -> Option<&str>| additions.iter().map(of).collect::<Vec<_>>();
+    let ids: Vec<i64> = additions.iter().map(|one| one.id).collect();
+    let raised: Vec<DateTime<Utc>> = additions.iter().map(|one| one.raised_at).collect();
+    let evidence: Vec<Json<&Map<String, Value>>> = additions.iter().map(|one| Json(&one.evidence)).collect();
+    let steps: Vec<Json<&[Step]>> = additions.iter().map(|one| Json(one.steps.as_slice())).collect();
+    let due: Vec<Option<NaiveDate>> = additions.iter().map(|one| one.due_on).collect();
+    client
+        .change(
+            "UPDATE warnings w SET level = n.level, status = n.status, raised_at = n.raised_at, bank_ref = n.bank_ref, \
+             evidence = n.evidence, history = w.history || n.steps, policy_version = n.policy_version, \
+             due_on = coalesce(n.due_on, w.due_on), digested_on = CASE WHEN w.level = n.level THEN w.digested_on END, \
+             version = w.version + 1 \
+             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], \
+             $10::date[]) AS n (id, level, status, raised_at, bank_ref, evidence, steps, policy_version, due_on) \
+             WHERE w.tenant_id = $1 AND w.id = n.id",
+            &[
+                &tenant,
+                &ids,
+                &text(|one| Some(one.level.into())),
+                &text(|one| Some(one.status.into())),
+                &raised,
+                &text(|one| one.bank_ref.as_deref()),
+                &evidence,
+                &steps,
+                &text(|one| Some(&one.policy_version)),
+                &due,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
 /// A mail about a warning.
 #[derive(Debug)]
 pub struct Mail<'a> {
@@ -135,9 +188,9 @@ pub struct Mail<'a> {
 
 /// Puts the mail into the outbox for the bureau's officers who handle funds and for the institution's administrators, and a
 /// message for the bureau's own systems.
-pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<(), Error> {
+pub async fn mail(client: &ClientWrapper, about: About<'_>, mail: &Mail<'_>) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
              SELECT tenant_id, 'mail', email, $3, CASE WHEN institution_id IS NULL THEN $4 ELSE $5 END, $6::text || ':' || id, $8, $7 \
              FROM users WHERE tenant_id = $1 AND status = 'active' AND email IS NOT NULL \
@@ -156,7 +209,7 @@ pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<
         )
         .await?;
     client
-        .execute(
+        .change(
             "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
              SELECT tenant_id, 'webhook', '', '', $2, $3, $4, $4 FROM webhooks WHERE tenant_id = $1 ON CONFLICT DO NOTHING",
             &[&about.tenant, &mail.call, &format!("webhook:{}", mail.key), &about.now],
@@ -167,13 +220,13 @@ pub async fn mail(client: &Client, about: About<'_>, mail: &Mail<'_>) -> Result<
 
 /// Puts a short message for every officer on duty into the outbox, where the bureau has a gateway.
 pub async fn message(
-    client: &Client,
+    client: &ClientWrapper,
     about: About<'_>,
     (key, variables): (&str, &str),
     due_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     client
-        .execute(
+        .change(
             "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
              SELECT d.tenant_id, 'sms', d.id::text, '', $2, $3::text || encode(d.phone_index, 'hex'), $4, $5 FROM duty_phones d \
              JOIN sms_gateways g ON g.tenant_id = d.tenant_id WHERE d.tenant_id = $1 ON CONFLICT DO NOTHING",
@@ -184,7 +237,7 @@ pub async fn message(
 }
 
 /// Wakes open pages after the commit.
-pub async fn notify(client: &Client, tenant: i32) -> Result<(), Error> {
-    client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &tenant.to_string()]).await?;
+pub async fn notify(client: &ClientWrapper, tenant: i32) -> Result<(), Error> {
+    client.change("SELECT pg_notify($1, $2)", &[&CHANNEL, &tenant.to_string()]).await?;
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{
         model::Mode,
         oversight::rules::{Held, Published},
@@ -48,7 +48,7 @@ struct Row {
 /// The accounts in use of the own bureau whose institutions keep a ledger, at the end of the last day that their statements cover,
 /// each with what the institution's other accounts held then and what was on its way between them.
 pub async fn accounts(conn: &mut ScopedConn) -> Result<Vec<Account>, DbError> {
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT a.institution_id, a.mode, (a.balance_fen - coalesce(later.fen, 0) + coalesce(beside.fen, 0) + coalesce(moving.fen, 0))::bigint \
              AS balance_fen, \
            CASE a.mode WHEN 'risk_deposit' THEN o.charged_fen ELSE o.unearned_fen END AS needed_fen, a.statement_on, \
@@ -100,7 +100,7 @@ struct Gone {
 
 /// Takes back what is published of institutions without an account of that mode in use any more, or of `all`; which they were.
 pub async fn take_back(conn: &mut ScopedConn, all: bool) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<Gone> = sql_query(
+    let rows: Vec<Gone> = prepared(
         "DELETE FROM published_coverage p WHERE p.tenant_id = $1 AND ($2 OR NOT EXISTS (SELECT FROM escrow_accounts a \
            WHERE a.tenant_id = p.tenant_id AND a.institution_id = p.institution_id AND a.status = 'active' AND a.mode = p.mode)) \
          RETURNING p.institution_id",
@@ -120,14 +120,14 @@ pub async fn set(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let Some(Published { mode, share_bp, held_on }) = published else {
-        sql_query("DELETE FROM published_coverage WHERE tenant_id = $1 AND institution_id = $2")
+        prepared("DELETE FROM published_coverage WHERE tenant_id = $1 AND institution_id = $2")
             .bind::<Integer, _>(conn.tenant())
             .bind::<BigInt, _>(institution)
             .execute(conn.sql())
             .await?;
         return Ok(());
     };
-    sql_query(
+    prepared(
         "INSERT INTO published_coverage (tenant_id, institution_id, share_bp, held_on, judged_at, mode) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (tenant_id, institution_id) DO UPDATE SET share_bp = $3, held_on = $4, judged_at = $5, mode = $6",
     )

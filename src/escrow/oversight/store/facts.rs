@@ -2,13 +2,13 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text},
 };
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::oversight::rules::{Break, Feed, Filing, Span},
 };
 
@@ -26,7 +26,7 @@ struct FeedRow {
 
 /// The feeds of all accounts in use, and of those that are being emptied, of the caller's own bureau, each with the last day of which the bank has said anything.
 pub async fn feeds(conn: &mut ScopedConn) -> Result<Vec<Feed>, DbError> {
-    let rows: Vec<FeedRow> = sql_query(
+    let rows: Vec<FeedRow> = prepared(
         "SELECT a.id, a.institution_id, btrim(a.bank) AS bank, greatest(a.statement_on, a.heard_on, \
            (a.last_booked_at AT TIME ZONE interval '8 hours')::date, (a.created_at AT TIME ZONE interval '8 hours')::date, a.in_use_from) AS covered_on \
          FROM escrow_accounts a WHERE a.tenant_id = $1 AND a.status IN ('active', 'emptying') ORDER BY a.id",
@@ -63,7 +63,7 @@ struct SpanRow {
 /// The days of the statements of some accounts, of those that reach `since` or beyond.
 pub async fn spans(conn: &mut ScopedConn, of: &[i64], since: NaiveDate) -> Result<Vec<(i64, Span)>, DbError> {
     // The start of a statement without entries is that of its opening, dated as banks do; the rule knows how.
-    let rows: Vec<SpanRow> = sql_query(
+    let rows: Vec<SpanRow> = prepared(
         "SELECT s.account_id, s.format, s.opening_on, greatest(s.last_on, s.closing_on) AS last_on, s.number, \
            CASE WHEN s.first_day_fen IS DISTINCT FROM 0 OR s.opening_on IS NULL \
              THEN (s.first_at AT TIME ZONE interval '8 hours')::date END AS first_on \
@@ -96,7 +96,7 @@ pub async fn pushed_days(
     since: NaiveDate,
 ) -> Result<Vec<(i64, NaiveDate)>, DbError> {
     let rows: Vec<DayRow> =
-        sql_query("SELECT account_id, day FROM feed_days WHERE tenant_id = $1 AND account_id = ANY($2) AND day >= $3")
+        prepared("SELECT account_id, day FROM feed_days WHERE tenant_id = $1 AND account_id = ANY($2) AND day >= $3")
             .bind::<Integer, _>(conn.tenant())
             .bind::<Array<BigInt>, _>(of)
             .bind::<Date, _>(since)
@@ -111,7 +111,7 @@ pub async fn days_with_entries(
     days: &[(i64, NaiveDate)],
 ) -> Result<Vec<(i64, NaiveDate)>, DbError> {
     let (accounts, days): (Vec<i64>, Vec<NaiveDate>) = days.iter().copied().unzip();
-    let rows: Vec<DayRow> = sql_query(
+    let rows: Vec<DayRow> = prepared(
         "SELECT d.account_id, d.day FROM unnest($2::bigint[], $3::date[]) AS d (account_id, day) \
          WHERE EXISTS (SELECT FROM entries e WHERE e.tenant_id = $1 AND e.account_id = d.account_id \
            AND e.booked_at >= (d.day::timestamp AT TIME ZONE interval '8 hours') \
@@ -146,7 +146,7 @@ struct BreakRow {
 /// The places at which statements of the caller's own bureau do not fit together, by account and institution.
 pub async fn breaks(conn: &mut ScopedConn) -> Result<Vec<((i64, i64), Break)>, DbError> {
     // A gap stands on the statements on both of its sides.
-    let rows: Vec<BreakRow> = sql_query(
+    let rows: Vec<BreakRow> = prepared(
         "SELECT s.account_id, a.institution_id, s.gap_after, s.gap_before, s.gap_fen, \
            max(s.end_fen) FILTER (WHERE s.last_on = s.gap_after) AS closing_fen, \
            max(s.opening_fen) FILTER (WHERE (s.first_at AT TIME ZONE interval '8 hours')::date = s.gap_before) AS opening_fen \
@@ -194,7 +194,7 @@ pub async fn institutions(
     after: i64,
     limit: i64,
 ) -> Result<Vec<(i64, Option<Filing>)>, DbError> {
-    let rows: Vec<InstitutionRow> = sql_query(
+    let rows: Vec<InstitutionRow> = prepared(
         "SELECT i.id, i.status = 'operating' AND NOT coalesce(a.filed, false) AS unfiled, a.filed IS NOT NULL AS has_account, \
            greatest(i.licence_from, (i.created_at AT TIME ZONE interval '8 hours')::date) AS since_on, \
            coalesce(p.fen, 0)::bigint AS fees_fen, p.first_on AS first_fee_on \

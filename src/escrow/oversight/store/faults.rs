@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{BigInt, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::oversight::rules::{Contradiction, Contradicts, Forgery, Version},
 };
 
@@ -67,7 +67,7 @@ fn contradicts(row: &Row) -> Option<Contradicts> {
 
 /// Reads what is open. A key that has signed rightly since, or that is revoked or expired, is put right first.
 pub async fn open(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<Faults, DbError> {
-    sql_query(
+    prepared(
         "UPDATE statement_faults f SET mended_at = $2 FROM machine_keys k WHERE f.tenant_id = $1 AND f.sort = 'signature' \
          AND f.mended_at IS NULL AND k.tenant_id = f.tenant_id AND k.key_id = f.about \
          AND (k.last_used_at > f.last_at OR k.revoked_at IS NOT NULL OR k.expires_at <= $2)",
@@ -76,7 +76,7 @@ pub async fn open(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<Faults, D
     .bind::<Timestamptz, _>(now)
     .execute(conn.sql())
     .await?;
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT f.account_id, a.institution_id, btrim(a.bank) AS bank, a.account_no, f.sort, f.about, f.day, f.file_name, f.place, \
            f.details, f.last_at FROM statement_faults f \
          JOIN escrow_accounts a ON a.tenant_id = f.tenant_id AND a.id = f.account_id \

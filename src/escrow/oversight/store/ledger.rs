@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    QueryableByName, sql_query,
+    QueryableByName,
     sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::oversight::rules::{Complained, Dues, Elsewhere, Loan, OverCap, Payment, Unpaid, excess_fen},
 };
 
@@ -32,7 +32,7 @@ struct Count {
 
 /// How many pupils have lessons to come.
 pub async fn pupils(conn: &mut ScopedConn, of: &[i64], today: NaiveDate) -> Result<Vec<Of<i64>>, DbError> {
-    let rows: Vec<Count> = sql_query(
+    let rows: Vec<Count> = prepared(
         "SELECT institution_id, count(DISTINCT pupil_index) AS n FROM contracts WHERE tenant_id = $1 AND institution_id = ANY($2) \
          AND status = 'open' AND last_lesson_on >= $3 GROUP BY institution_id",
     )
@@ -64,7 +64,7 @@ struct OverCapRow {
 
 /// Paid contracts that break a limit of prepayment, of which not all of the excess was paid back.
 pub async fn over_cap(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<OverCap>>, DbError> {
-    let rows: Vec<OverCapRow> = sql_query(format!(
+    let rows: Vec<OverCapRow> = prepared(format!(
         "SELECT c.institution_id, c.id, c.pupil_index, p.paid_at, p.paid_fen, c.findings, \
            (SELECT coalesce(sum(r.amount_fen), 0)::bigint FROM refunds r WHERE r.tenant_id = c.tenant_id AND r.contract_id = c.id \
               AND r.reason = 'excess' AND r.state = 'paid') AS returned_fen FROM contracts c \
@@ -106,7 +106,7 @@ const PAYMENT: &str = "SELECT p.institution_id, p.id, c.pupil_index, p.paid_at, 
 
 /// Payments since an instant.
 pub async fn payments(conn: &mut ScopedConn, of: &[i64], since: DateTime<Utc>) -> Result<Vec<Of<Payment>>, DbError> {
-    let rows: Vec<PaymentRow> = sql_query(format!("{PAYMENT} AND p.paid_at >= $3 ORDER BY p.institution_id, p.id"))
+    let rows: Vec<PaymentRow> = prepared(format!("{PAYMENT} AND p.paid_at >= $3 ORDER BY p.institution_id, p.id"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<Array<BigInt>, _>(of)
         .bind::<Timestamptz, _>(since)
@@ -121,7 +121,7 @@ pub async fn payments(conn: &mut ScopedConn, of: &[i64], since: DateTime<Utc>) -
 
 /// Payments to another account than the escrow account that no entry of the bank has borne out since.
 pub async fn elsewhere(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Elsewhere>>, DbError> {
-    let rows: Vec<PaymentRow> = sql_query(format!(
+    let rows: Vec<PaymentRow> = prepared(format!(
         "{PAYMENT} AND (p.payee_index IS NOT NULL OR p.payee_is_person) AND p.entry_ref IS NULL AND {ONGOING} \
          ORDER BY p.institution_id, p.id"
     ))
@@ -163,7 +163,7 @@ struct PupilRow {
 /// A payment after `settled` may be on its way still. Where the bank's statements begin after a payment or do not reach
 /// `settled`, whether it came in is not determined.
 pub async fn unpaid(conn: &mut ScopedConn, of: &[i64], settled: NaiveDate) -> Result<Vec<Of<Unpaid>>, DbError> {
-    let rows: Vec<PupilRow> = sql_query(format!(
+    let rows: Vec<PupilRow> = prepared(format!(
         "SELECT c.institution_id, c.pupil_index, min(l.since) AS since, \
            sum(greatest(p.claimed_fen, l.given_fen - p.elsewhere_fen, 0))::bigint AS fee_fen, \
            bool_or(p.n > 0 AND (s.reaches_on IS NULL OR s.reaches_on < $3 OR p.first_on < s.opening_on)) AS undetermined \
@@ -222,7 +222,7 @@ pub async fn dues(
     settled: NaiveDate,
     payment_max: i64,
 ) -> Result<Vec<Of<Dues>>, DbError> {
-    let rows: Vec<DuesRow> = sql_query(format!(
+    let rows: Vec<DuesRow> = prepared(format!(
         "SELECT a.institution_id, c.due_fen, coalesce(e.fen, 0)::bigint AS inflow_fen, c.last_due_on FROM escrow_accounts a \
          JOIN LATERAL (SELECT sum(greatest(p.fen, \
              (c.price_fen::numeric * c.consumed_units / (c.units_bought + c.units_gifted))::bigint, \
@@ -281,7 +281,7 @@ struct LoanRow {
 
 /// Payments that a loan paid, each with the payer and the remark of the entry that bears it out.
 pub async fn loans(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Loan>>, DbError> {
-    let rows: Vec<LoanRow> = sql_query(format!(
+    let rows: Vec<LoanRow> = prepared(format!(
         "SELECT p.institution_id, c.pupil_index, p.paid_at, e.bank_ref IS NOT NULL AS borne_out, \
            e.counterparty_name AS payer, e.remittance AS remark FROM payments p \
          JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
@@ -317,7 +317,7 @@ pub async fn overdue_refunds(
     of: &[i64],
     today: NaiveDate,
 ) -> Result<Vec<Of<(NaiveDate, Vec<u8>)>>, DbError> {
-    let rows: Vec<DueRow> = sql_query(
+    let rows: Vec<DueRow> = prepared(
         "SELECT r.institution_id, r.due_on, c.pupil_index FROM refunds r \
          JOIN contracts c ON c.tenant_id = r.tenant_id AND c.id = r.contract_id WHERE r.tenant_id = $1 AND r.institution_id = ANY($2) \
          AND r.state IN ('asked', 'approved') AND r.due_on < $3 ORDER BY r.institution_id, r.due_on",
@@ -346,7 +346,7 @@ pub async fn asking(
     of: &[i64],
     (from, today): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Of<(i64, NaiveDate)>>, DbError> {
-    let rows: Vec<AskedRow> = sql_query(
+    let rows: Vec<AskedRow> = prepared(
         "SELECT r.institution_id, count(DISTINCT c.pupil_index) AS n, max(r.asked_on) AS on FROM refunds r \
          JOIN contracts c ON c.tenant_id = r.tenant_id AND c.id = r.contract_id \
          WHERE r.tenant_id = $1 AND r.institution_id = ANY($2) AND r.state <> 'withdrawn' AND r.asked_on > $3 AND r.asked_on <= $4 \
@@ -390,7 +390,7 @@ const COMPLAINT: &str = "SELECT k.institution_id, k.id, coalesce((SELECT c.pupil
 /// Complaints of fees paid elsewhere, unless they were refuted.
 pub async fn complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Complained>>, DbError> {
     let rows: Vec<ComplaintRow> =
-        sql_query(format!("{COMPLAINT} AND k.kind = 'outside_escrow' ORDER BY k.institution_id, k.id"))
+        prepared(format!("{COMPLAINT} AND k.kind = 'outside_escrow' ORDER BY k.institution_id, k.id"))
             .bind::<Integer, _>(conn.tenant())
             .bind::<Array<BigInt>, _>(of)
             .load(conn.sql())
@@ -411,7 +411,7 @@ pub async fn complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Comp
 
 /// Families that complain of a loan, other than those of which the ledger says that a loan paid, and the latest complaint.
 pub async fn loan_complaints(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<(i64, DateTime<Utc>)>>, DbError> {
-    let rows: Vec<Lately> = sql_query(format!(
+    let rows: Vec<Lately> = prepared(format!(
         "SELECT s.institution_id, count(DISTINCT s.family) AS n, max(s.received_at) AS at FROM ({COMPLAINT} AND k.kind = 'training_loan') s \
          WHERE NOT EXISTS (SELECT FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
            WHERE p.tenant_id = $1 AND p.institution_id = s.institution_id AND p.channel = 'loan' AND {ONGOING} \

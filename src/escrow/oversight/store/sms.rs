@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use tokio_postgres::Client;
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     kernel::{
         Private,
         private::{Kind, Phone},
@@ -34,7 +34,7 @@ pub struct Gateway {
 
 /// That of the caller's own bureau.
 pub async fn gateway(conn: &mut ScopedConn) -> Result<Option<Gateway>, DbError> {
-    Ok(sql_query("SELECT url, template, set_by, set_at, version FROM sms_gateways WHERE tenant_id = $1")
+    Ok(prepared("SELECT url, template, set_by, set_at, version FROM sms_gateways WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .get_result(conn.sql())
         .await
@@ -49,7 +49,7 @@ pub async fn set(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO sms_gateways (tenant_id, url, template, secret_sealed, set_by, set_at) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (tenant_id) DO UPDATE SET url = $2, template = $3, secret_sealed = $4, set_by = $5, set_at = $6, \
          version = sms_gateways.version + 1",
@@ -67,7 +67,7 @@ pub async fn set(
 
 /// Takes it away.
 pub async fn remove(conn: &mut ScopedConn) -> Result<(), DbError> {
-    sql_query("DELETE FROM sms_gateways WHERE tenant_id = $1")
+    prepared("DELETE FROM sms_gateways WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .execute(conn.sql())
         .await?;
@@ -107,7 +107,7 @@ struct Row {
 
 /// The officers on duty of the caller's own bureau.
 pub async fn phones(conn: &mut ScopedConn) -> Result<Vec<DutyPhone>, DbError> {
-    let rows: Vec<Row> = sql_query(
+    let rows: Vec<Row> = prepared(
         "SELECT id, holder, phone_sealed, phone_index, added_by, added_at FROM duty_phones WHERE tenant_id = $1 ORDER BY id",
     )
     .bind::<Integer, _>(conn.tenant())
@@ -138,7 +138,7 @@ pub async fn add_phone(
     let normal = Phone::normal(phone.expose()).concat();
     let index = vault.digest::<Phone>(&normal);
     let sealed = Sealed::seal(&vault, &phone_place(tenant, &hex::encode(&index)), phone)?;
-    let row: Option<Id> = sql_query(
+    let row: Option<Id> = prepared(
         "INSERT INTO duty_phones (tenant_id, holder, phone_sealed, phone_index, added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT DO NOTHING RETURNING id",
     )
@@ -156,7 +156,7 @@ pub async fn add_phone(
 
 /// Takes one away.
 pub async fn remove_phone(conn: &mut ScopedConn, id: i64) -> Result<(), DbError> {
-    sql_query("DELETE FROM duty_phones WHERE tenant_id = $1 AND id = $2")
+    prepared("DELETE FROM duty_phones WHERE tenant_id = $1 AND id = $2")
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .execute(conn.sql())
@@ -172,7 +172,7 @@ pub async fn message(
     variables: &str,
     (due_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          SELECT d.tenant_id, 'sms', d.id::text, '', $2, $3 || encode(d.phone_index, 'hex'), $4, $5 FROM duty_phones d \
          JOIN sms_gateways g ON g.tenant_id = d.tenant_id WHERE d.tenant_id = $1 ON CONFLICT DO NOTHING",
@@ -220,7 +220,7 @@ pub async fn on_duty(conn: &mut ScopedConn, digests: &[Vec<u8>]) -> Result<Vec<S
         holder: String,
     }
     let rows: Vec<Holder> =
-        sql_query("SELECT holder FROM duty_phones WHERE tenant_id = $1 AND phone_index = ANY($2) ORDER BY id")
+        prepared("SELECT holder FROM duty_phones WHERE tenant_id = $1 AND phone_index = ANY($2) ORDER BY id")
             .bind::<Integer, _>(conn.tenant())
             .bind::<Array<Binary>, _>(digests)
             .load(conn.sql())

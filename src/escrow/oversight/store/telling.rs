@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Date, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use tokio_postgres::Client;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// What a message calls a subject.
 #[derive(Debug, Clone, QueryableByName)]
@@ -24,7 +24,7 @@ pub struct Named {
 
 /// The names of one warning's subject.
 pub async fn named(conn: &mut ScopedConn, warning: i64) -> Result<Option<Named>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT coalesce(i.name, w.bank, '') AS name, i.credit_code, a.account_no FROM warnings w \
          LEFT JOIN institutions i ON i.tenant_id = w.tenant_id AND i.id = w.institution_id \
          LEFT JOIN escrow_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.account_id \
@@ -53,7 +53,7 @@ pub struct Mail<'a> {
 
 /// Puts it into the outbox for the bureau's officers who handle funds and for the institution's administrators.
 pub async fn mail(conn: &mut ScopedConn, mail: &Mail<'_>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          SELECT tenant_id, 'mail', email, $2, CASE WHEN institution_id IS NULL THEN $3 ELSE $5 END, $6::text || ':' || id, $7, $8 \
          FROM users WHERE tenant_id = $1 AND status = 'active' AND email IS NOT NULL \
@@ -75,7 +75,7 @@ pub async fn mail(conn: &mut ScopedConn, mail: &Mail<'_>) -> Result<(), DbError>
 
 /// Puts a message for the bureau's own systems into the outbox, where it has set an address.
 pub async fn call(conn: &mut ScopedConn, key: &str, body: &str, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          SELECT tenant_id, 'webhook', '', '', $2, $3, $4, $4 FROM webhooks WHERE tenant_id = $1 ON CONFLICT DO NOTHING",
     )
@@ -102,7 +102,7 @@ pub struct Colleague {
 
 /// The officials of these roles in the caller's own bureau who are at work, by name.
 pub async fn colleagues(conn: &mut ScopedConn, roles: &[String]) -> Result<Vec<Colleague>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, display_name, email FROM users WHERE tenant_id = $1 AND institution_id IS NULL AND status = 'active' \
          AND role = ANY($2) ORDER BY display_name, id LIMIT 200",
     )
@@ -119,7 +119,7 @@ pub async fn mail_to(
     (subject, body): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          VALUES ($1, 'mail', $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
     )
@@ -155,7 +155,7 @@ pub async fn take_for_digest(
     levels: &[String],
     today: NaiveDate,
 ) -> Result<Vec<Digested>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "WITH told AS (UPDATE warnings w SET digested_on = $3 WHERE w.tenant_id = $1 AND w.level = ANY($2) AND w.digested_on IS NULL \
            AND w.status NOT IN ('resolved', 'withdrawn') RETURNING w.tenant_id, w.id, w.institution_id, w.bank, w.kind, w.level, w.due_on) \
          SELECT t.id, coalesce(i.name, t.bank, '') AS name, t.kind, t.level, t.due_on FROM told t \
@@ -176,7 +176,7 @@ pub async fn mail_officers(
     (subject, body): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, due_at, created_at) \
          SELECT tenant_id, 'mail', email, $2, $3, $4::text || ':' || id, $5, $5 FROM users \
          WHERE tenant_id = $1 AND status = 'active' AND email IS NOT NULL AND institution_id IS NULL \
@@ -200,7 +200,7 @@ struct Last {
 
 /// The day of the last daily mail of the caller's own bureau.
 pub async fn digested_on(conn: &mut ScopedConn) -> Result<Option<NaiveDate>, DbError> {
-    let row: Option<Last> = sql_query("SELECT digested_on FROM sweeps WHERE tenant_id = $1")
+    let row: Option<Last> = prepared("SELECT digested_on FROM sweeps WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .get_result(conn.sql())
         .await
@@ -210,7 +210,7 @@ pub async fn digested_on(conn: &mut ScopedConn) -> Result<Option<NaiveDate>, DbE
 
 /// Notes that the bureau's daily mail is written.
 pub async fn digested(conn: &mut ScopedConn, now: DateTime<Utc>, today: NaiveDate) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO sweeps (tenant_id, finished_at, digested_on) VALUES ($1, $2, $3) \
          ON CONFLICT (tenant_id) DO UPDATE SET digested_on = $3",
     )
@@ -224,7 +224,7 @@ pub async fn digested(conn: &mut ScopedConn, now: DateTime<Utc>, today: NaiveDat
 
 /// When the caller's own bureau was looked over last.
 pub async fn swept_at(conn: &mut ScopedConn) -> Result<Option<DateTime<Utc>>, DbError> {
-    let row: Option<Finished> = sql_query("SELECT finished_at FROM sweeps WHERE tenant_id = $1")
+    let row: Option<Finished> = prepared("SELECT finished_at FROM sweeps WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .get_result(conn.sql())
         .await
@@ -240,7 +240,7 @@ struct Finished {
 
 /// Notes that the bureau was looked over.
 pub async fn swept(conn: &mut ScopedConn, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO sweeps (tenant_id, finished_at) VALUES ($1, $2) ON CONFLICT (tenant_id) DO UPDATE SET finished_at = $2",
     )
     .bind::<Integer, _>(conn.tenant())

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::{
-    db::{DbError, ScopedConn},
+    db::{DbError, ScopedConn, prepared},
     escrow::{
         detector::Step,
         oversight::model::{Alarm, Subject},
@@ -73,7 +73,7 @@ const OPEN: &str = "w.status NOT IN ('resolved', 'withdrawn')";
 
 /// The open warnings of the caller's own bureau that the oversight found.
 pub async fn open(conn: &mut ScopedConn) -> Result<Vec<Stored>, DbError> {
-    Ok(sql_query(format!("{STORED} WHERE w.tenant_id = $1 AND w.judged_by = 'oversight' AND {OPEN} ORDER BY w.id"))
+    Ok(prepared(format!("{STORED} WHERE w.tenant_id = $1 AND w.judged_by = 'oversight' AND {OPEN} ORDER BY w.id"))
         .bind::<Integer, _>(conn.tenant())
         .load(conn.sql())
         .await?)
@@ -90,7 +90,7 @@ fn parts(subject: &Subject) -> (Option<i64>, Option<i64>, Option<&str>) {
 /// The last warning of a subject and kind, if people closed it.
 pub async fn closed(conn: &mut ScopedConn, subject: &Subject, kind: &str) -> Result<Option<Stored>, DbError> {
     let (account, institution, bank) = parts(subject);
-    let row: Option<Stored> = sql_query(format!(
+    let row: Option<Stored> = prepared(format!(
         "{STORED} WHERE w.tenant_id = $1 AND w.account_id IS NOT DISTINCT FROM $2 AND w.institution_id IS NOT DISTINCT FROM $3 \
          AND w.bank IS NOT DISTINCT FROM $4 AND w.kind = $5 AND w.judged_by = 'oversight' AND w.status = 'resolved' \
          AND w.resolved_by IS NOT NULL ORDER BY w.id DESC LIMIT 1"
@@ -139,7 +139,7 @@ pub async fn raise(
     beside: Beside<'_>,
 ) -> Result<Option<i64>, DbError> {
     let (account, institution, bank) = parts(subject);
-    let row: Option<Id> = sql_query(
+    let row: Option<Id> = prepared(
         "INSERT INTO warnings (tenant_id, account_id, institution_id, bank, judged_by, kind, level, status, raised_at, evidence, \
          history, policy_version, due_on, detected_at) \
          VALUES ($1, $2, $3, $4, 'oversight', $5, $6, 'raised', $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id",
@@ -171,7 +171,7 @@ pub async fn join(
     alarm: &Alarm,
     beside: Beside<'_>,
 ) -> Result<bool, DbError> {
-    let done = sql_query(format!(
+    let done = prepared(format!(
         "UPDATE warnings w SET level = $4, evidence = $5, history = w.history || $6, policy_version = $7, \
          digested_on = CASE WHEN w.level = $4 THEN w.digested_on END, \
          mended_at = NULL, due_on = coalesce($8, w.due_on), status = CASE WHEN w.status IN ('acknowledged', 'explained') THEN 'raised' ELSE w.status END, \
@@ -197,7 +197,7 @@ pub async fn renew(
     alarm: &Alarm,
     policy_version: &str,
 ) -> Result<bool, DbError> {
-    let done = sql_query(format!(
+    let done = prepared(format!(
         "UPDATE warnings w SET evidence = $4 WHERE w.tenant_id = $1 AND w.id = $2 AND w.version = $3 AND {OPEN}"
     ))
     .bind::<Integer, _>(conn.tenant())
@@ -211,7 +211,7 @@ pub async fn renew(
 
 /// Closes a warning whose condition is gone.
 pub async fn close(conn: &mut ScopedConn, stored: &Stored, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let done = sql_query(format!(
+    let done = prepared(format!(
         "UPDATE warnings w SET status = 'resolved', resolved_at = $4, version = w.version + 1 \
          WHERE w.tenant_id = $1 AND w.id = $2 AND w.version = $3 AND {OPEN}"
     ))
@@ -231,7 +231,7 @@ pub async fn mend(
     due_on: Option<NaiveDate>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbError> {
-    let done = sql_query(format!(
+    let done = prepared(format!(
         "UPDATE warnings w SET mended_at = $4, due_on = coalesce($5, w.due_on), version = w.version + 1 \
          WHERE w.tenant_id = $1 AND w.id = $2 AND w.version = $3 AND {OPEN}"
     ))
@@ -247,7 +247,7 @@ pub async fn mend(
 
 /// The next open warnings in order of id whose day is past; the caller decides which of them nobody has answered.
 pub async fn past_due(conn: &mut ScopedConn, today: NaiveDate, after: i64, limit: i64) -> Result<Vec<Stored>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{STORED} WHERE w.tenant_id = $1 AND {OPEN} AND w.due_on < $2 AND w.id > $3 AND w.level IN ('yellow', 'orange') \
          ORDER BY w.id LIMIT $4"
     ))
@@ -273,7 +273,7 @@ pub struct Fresh {
 
 /// The next of them in order of id.
 pub async fn fresh(conn: &mut ScopedConn, limit: i64) -> Result<Vec<Fresh>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "SELECT w.id, b.id AS before, b.resolved_at AS closed_at FROM warnings w \
          LEFT JOIN LATERAL (SELECT b.id, b.resolved_at FROM warnings b WHERE b.tenant_id = w.tenant_id AND b.kind = w.kind \
            AND b.account_id IS NOT DISTINCT FROM w.account_id AND b.institution_id IS NOT DISTINCT FROM w.institution_id \
@@ -292,7 +292,7 @@ pub async fn looked_up(conn: &mut ScopedConn, ids: &[i64]) -> Result<(), DbError
         return Ok(());
     }
     // In the order in which everybody locks several.
-    sql_query(
+    prepared(
         "UPDATE warnings SET reopen_checked = true WHERE tenant_id = $1 AND id IN \
          (SELECT id FROM warnings WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)",
     )
@@ -305,7 +305,7 @@ pub async fn looked_up(conn: &mut ScopedConn, ids: &[i64]) -> Result<(), DbError
 
 /// Locks one open warning.
 pub async fn lock(conn: &mut ScopedConn, id: i64) -> Result<Option<Stored>, DbError> {
-    Ok(sql_query(format!("{STORED} WHERE w.tenant_id = $1 AND w.id = $2 AND {OPEN} FOR UPDATE OF w"))
+    Ok(prepared(format!("{STORED} WHERE w.tenant_id = $1 AND w.id = $2 AND {OPEN} FOR UPDATE OF w"))
         .bind::<Integer, _>(conn.tenant())
         .bind::<BigInt, _>(id)
         .get_result(conn.sql())
@@ -321,7 +321,7 @@ pub async fn put_at(
     due_on: Option<NaiveDate>,
     reopens: Option<i64>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "UPDATE warnings SET level = $3, due_on = coalesce($4, due_on), digested_on = NULL, reopens = coalesce($5, reopens), \
          reopen_checked = reopen_checked OR $5 IS NOT NULL, version = version + 1 WHERE tenant_id = $1 AND id = $2",
     )
@@ -337,7 +337,7 @@ pub async fn put_at(
 
 /// The next institutions in order of id with more than one open warning that is orange or red, with those warnings.
 pub async fn grave(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<Stored>, DbError> {
-    Ok(sql_query(format!(
+    Ok(prepared(format!(
         "{STORED} WHERE w.tenant_id = $1 AND {OPEN} AND w.level IN ('orange', 'red') AND w.institution_id IN (SELECT g.institution_id \
            FROM warnings g WHERE g.tenant_id = $1 AND g.institution_id > $2 AND g.level = 'orange' \
            AND g.status NOT IN ('resolved', 'withdrawn') GROUP BY g.institution_id HAVING count(DISTINCT g.kind) > 1 \
@@ -352,7 +352,7 @@ pub async fn grave(conn: &mut ScopedConn, after: i64, limit: i64) -> Result<Vec<
 
 /// Notes the proposal in which warnings took part.
 pub async fn took_part(conn: &mut ScopedConn, ids: &[i64], proposal: i64) -> Result<(), DbError> {
-    sql_query("UPDATE warnings SET red_proposal = $3 WHERE tenant_id = $1 AND id = ANY($2)")
+    prepared("UPDATE warnings SET red_proposal = $3 WHERE tenant_id = $1 AND id = ANY($2)")
         .bind::<Integer, _>(conn.tenant())
         .bind::<Array<BigInt>, _>(ids)
         .bind::<BigInt, _>(proposal)
@@ -369,7 +369,7 @@ pub async fn add_act(
     comment: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO warning_actions (tenant_id, warning_id, institution_id, action, comment, actor_name, actor_role, at) \
          VALUES ($1, $2, $3, $4, $5, '明鉴', 'system', $6)",
     )

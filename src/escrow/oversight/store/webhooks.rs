@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Binary, Integer, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use tokio_postgres::Client;
 
-use crate::db::{DbError, ScopedConn};
+use crate::db::{DbError, ScopedConn, prepared};
 
 /// An address as its bureau sees it.
 #[derive(Debug, Clone, QueryableByName)]
@@ -25,7 +25,7 @@ pub struct Webhook {
 
 /// That of the caller's own bureau.
 pub async fn webhook(conn: &mut ScopedConn) -> Result<Option<Webhook>, DbError> {
-    Ok(sql_query("SELECT url, set_by, set_at, version FROM webhooks WHERE tenant_id = $1")
+    Ok(prepared("SELECT url, set_by, set_at, version FROM webhooks WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .get_result(conn.sql())
         .await
@@ -34,7 +34,7 @@ pub async fn webhook(conn: &mut ScopedConn) -> Result<Option<Webhook>, DbError> 
 
 /// Sets it, with the sealed secret that signs what is sent.
 pub async fn set(conn: &mut ScopedConn, url: &str, sealed: &[u8], by: &str, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO webhooks (tenant_id, url, secret_sealed, set_by, set_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (tenant_id) DO UPDATE SET url = $2, secret_sealed = $3, set_by = $4, set_at = $5, version = webhooks.version + 1",
     )
@@ -50,7 +50,7 @@ pub async fn set(conn: &mut ScopedConn, url: &str, sealed: &[u8], by: &str, now:
 
 /// Takes it away; whether there was one.
 pub async fn remove(conn: &mut ScopedConn) -> Result<bool, DbError> {
-    let removed = sql_query("DELETE FROM webhooks WHERE tenant_id = $1")
+    let removed = prepared("DELETE FROM webhooks WHERE tenant_id = $1")
         .bind::<Integer, _>(conn.tenant())
         .execute(conn.sql())
         .await?;

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// Which second factors a person has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
@@ -31,7 +31,7 @@ impl Factors {
 
 /// The second factors of a person.
 pub async fn of(conn: &mut AsyncPgConnection, person: i64) -> Result<Factors, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT (SELECT added_at FROM totp_secrets WHERE person_id = $1) AS totp, \
            (SELECT count(*) FROM passkeys WHERE person_id = $1) AS passkeys, \
            (SELECT count(*) FROM recovery_codes WHERE person_id = $1 AND used_at IS NULL) AS recovery_codes",
@@ -43,7 +43,7 @@ pub async fn of(conn: &mut AsyncPgConnection, person: i64) -> Result<Factors, Db
 
 /// Locks the second factors of a person, so that what changes them or uses them up comes one after another.
 pub async fn lock(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
-    sql_query("SELECT FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn).await?;
+    prepared("SELECT FROM people WHERE id = $1 FOR UPDATE").bind::<BigInt, _>(person).execute(conn).await?;
     Ok(())
 }
 
@@ -58,7 +58,7 @@ pub struct Totp {
 
 /// The app of a person, its row locked so that one code is not used twice at once.
 pub async fn totp_locked(conn: &mut AsyncPgConnection, person: i64) -> Result<Option<Totp>, DbError> {
-    Ok(sql_query("SELECT sealed, last_step FROM totp_secrets WHERE person_id = $1 FOR UPDATE")
+    Ok(prepared("SELECT sealed, last_step FROM totp_secrets WHERE person_id = $1 FOR UPDATE")
         .bind::<BigInt, _>(person)
         .get_result(conn)
         .await
@@ -67,7 +67,7 @@ pub async fn totp_locked(conn: &mut AsyncPgConnection, person: i64) -> Result<Op
 
 /// Remembers the step of the code that was used.
 pub async fn totp_used(conn: &mut AsyncPgConnection, person: i64, step: i64) -> Result<(), DbError> {
-    sql_query("UPDATE totp_secrets SET last_step = $2 WHERE person_id = $1")
+    prepared("UPDATE totp_secrets SET last_step = $2 WHERE person_id = $1")
         .bind::<BigInt, _>(person)
         .bind::<BigInt, _>(step)
         .execute(conn)
@@ -83,7 +83,7 @@ pub async fn set_totp(
     step: i64,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO totp_secrets (person_id, sealed, last_step, added_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (person_id) DO UPDATE SET sealed = $2, last_step = $3, added_at = $4",
     )
@@ -99,21 +99,21 @@ pub async fn set_totp(
 /// Removes the app of a person; `false` where there was none.
 pub async fn remove_totp(conn: &mut AsyncPgConnection, person: i64) -> Result<bool, DbError> {
     let gone =
-        sql_query("DELETE FROM totp_secrets WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+        prepared("DELETE FROM totp_secrets WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
     Ok(gone == 1)
 }
 
 /// Removes all second factors of a person, and the recovery codes.
 pub async fn remove_all(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
     remove_totp(conn, person).await?;
-    sql_query("DELETE FROM passkeys WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+    prepared("DELETE FROM passkeys WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
     set_recovery(conn, person, &[]).await
 }
 
 /// Replaces the recovery codes of a person; with none they are only removed.
 pub async fn set_recovery(conn: &mut AsyncPgConnection, person: i64, hashes: &[Vec<u8>]) -> Result<(), DbError> {
-    sql_query("DELETE FROM recovery_codes WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
-    sql_query("INSERT INTO recovery_codes (person_id, code_hash) SELECT $1, unnest($2)")
+    prepared("DELETE FROM recovery_codes WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+    prepared("INSERT INTO recovery_codes (person_id, code_hash) SELECT $1, unnest($2)")
         .bind::<BigInt, _>(person)
         .bind::<Array<Binary>, _>(hashes)
         .execute(conn)
@@ -129,7 +129,7 @@ pub async fn use_recovery(
     now: DateTime<Utc>,
 ) -> Result<bool, DbError> {
     let used =
-        sql_query("UPDATE recovery_codes SET used_at = $3 WHERE person_id = $1 AND code_hash = $2 AND used_at IS NULL")
+        prepared("UPDATE recovery_codes SET used_at = $3 WHERE person_id = $1 AND code_hash = $2 AND used_at IS NULL")
             .bind::<BigInt, _>(person)
             .bind::<Binary, _>(hash)
             .bind::<Timestamptz, _>(now)
@@ -157,7 +157,7 @@ pub struct PasskeyRow {
 
 /// The passkeys of a person, in order of age.
 pub async fn passkeys(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<PasskeyRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT credential_id, person_id, name, passkey, added_at, used_at FROM passkeys WHERE person_id = $1 ORDER BY added_at",
     )
     .bind::<BigInt, _>(person)
@@ -167,7 +167,7 @@ pub async fn passkeys(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<P
 
 /// The passkey of a credential, locked after its person, as [`lock`] does, so that its counter only goes forward.
 pub async fn passkey_locked(conn: &mut AsyncPgConnection, credential: &[u8]) -> Result<Option<PasskeyRow>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT k.credential_id, k.person_id, k.name, k.passkey, k.added_at, k.used_at FROM passkeys k \
          JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1 AND p.status = 'active' FOR UPDATE OF p, k",
     )
@@ -186,7 +186,7 @@ pub async fn add_passkey(
     passkey: &Value,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query("INSERT INTO passkeys (credential_id, person_id, name, passkey, added_at) VALUES ($1, $2, $3, $4, $5)")
+    prepared("INSERT INTO passkeys (credential_id, person_id, name, passkey, added_at) VALUES ($1, $2, $3, $4, $5)")
         .bind::<Binary, _>(credential)
         .bind::<BigInt, _>(person)
         .bind::<Text, _>(name)
@@ -204,7 +204,7 @@ pub async fn passkey_used(
     passkey: &Value,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    sql_query("UPDATE passkeys SET passkey = $2, used_at = $3 WHERE credential_id = $1")
+    prepared("UPDATE passkeys SET passkey = $2, used_at = $3 WHERE credential_id = $1")
         .bind::<Binary, _>(credential)
         .bind::<Jsonb, _>(passkey)
         .bind::<Timestamptz, _>(now)
@@ -224,12 +224,11 @@ pub async fn remove_passkey(
         #[diesel(sql_type = Text)]
         name: String,
     }
-    let row: Option<Name> =
-        sql_query("DELETE FROM passkeys WHERE person_id = $1 AND credential_id = $2 RETURNING name")
-            .bind::<BigInt, _>(person)
-            .bind::<Binary, _>(credential)
-            .get_result(conn)
-            .await
-            .optional()?;
+    let row: Option<Name> = prepared("DELETE FROM passkeys WHERE person_id = $1 AND credential_id = $2 RETURNING name")
+        .bind::<BigInt, _>(person)
+        .bind::<Binary, _>(credential)
+        .get_result(conn)
+        .await
+        .optional()?;
     Ok(row.map(|row| row.name))
 }

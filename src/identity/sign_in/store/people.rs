@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::DbError;
+use crate::db::{DbError, prepared};
 
 /// A person who is known.
 #[derive(Debug, Clone, QueryableByName)]
@@ -24,7 +24,7 @@ pub struct Known {
 
 /// An active person by id.
 pub async fn by_id(conn: &mut AsyncPgConnection, person: i64) -> Result<Option<Known>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, username, password_hash, second_factor_off FROM people WHERE id = $1 AND status = 'active'",
     )
     .bind::<BigInt, _>(person)
@@ -35,7 +35,7 @@ pub async fn by_id(conn: &mut AsyncPgConnection, person: i64) -> Result<Option<K
 
 /// An active person by sign-in name.
 pub async fn by_name(conn: &mut AsyncPgConnection, username: &str) -> Result<Option<Known>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT id, username, password_hash, second_factor_off FROM people WHERE username = $1 AND status = 'active'",
     )
     .bind::<Text, _>(username)
@@ -59,7 +59,7 @@ pub async fn of_session(
     tenant: i32,
     session: &str,
 ) -> Result<Option<OfSession>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT u.person_id, s.created_at FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id \
          WHERE s.tenant_id = $1 AND s.id = $2 AND s.ended_at IS NULL",
     )
@@ -83,7 +83,7 @@ pub struct Address {
 
 /// Where mails about their account reach a person: each address once, by the bureau that knows it longest.
 pub async fn addresses(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<Address>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT DISTINCT ON (lower(email)) person_id, tenant_id, email FROM users \
          WHERE person_id = $1 AND status = 'active' AND email LIKE '%@%' ORDER BY lower(email), created_at",
     )
@@ -94,7 +94,7 @@ pub async fn addresses(conn: &mut AsyncPgConnection, person: i64) -> Result<Vec<
 
 /// Where a mail for a new password goes: all addresses of the person of a sign-in name, or those who have this address.
 pub async fn addresses_asked_for(conn: &mut AsyncPgConnection, asked: &str) -> Result<Vec<Address>, DbError> {
-    Ok(sql_query(
+    Ok(prepared(
         "SELECT DISTINCT ON (u.person_id, lower(u.email)) u.person_id, u.tenant_id, u.email \
          FROM users u JOIN people p ON p.id = u.person_id \
          WHERE p.status = 'active' AND u.status = 'active' AND u.email LIKE '%@%' \
@@ -107,7 +107,7 @@ pub async fn addresses_asked_for(conn: &mut AsyncPgConnection, asked: &str) -> R
 
 /// Sets a person's password.
 pub async fn set_password(conn: &mut AsyncPgConnection, person: i64, hash: &str) -> Result<(), DbError> {
-    sql_query("UPDATE people SET password_hash = $2 WHERE id = $1")
+    prepared("UPDATE people SET password_hash = $2 WHERE id = $1")
         .bind::<BigInt, _>(person)
         .bind::<Text, _>(hash)
         .execute(conn)
@@ -128,7 +128,7 @@ pub struct Mail<'a> {
 
 /// Puts a mail into the outbox, in the transaction of what it tells.
 pub async fn mail(conn: &mut AsyncPgConnection, mail: &Mail<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-    sql_query(
+    prepared(
         "INSERT INTO outbox (tenant_id, kind, recipient, subject, body, idempotency_key, confidential, due_at, created_at) \
          VALUES ($1, 'mail', $2, $3, $4, $5, $6, $7, $7)",
     )

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use diesel::{
-    OptionalExtension, QueryableByName, sql_query,
+    OptionalExtension, QueryableByName,
     sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    db::DbError,
+    db::{DbError, prepared},
     secrets::{Secrets, random},
 };
 
@@ -82,13 +82,13 @@ pub async fn open<T: Serialize + Sync>(
     let plain = serde_json::to_vec(state).map_err(|e| DbError::Pool(format!("a step cannot be written: {e}")))?;
     let sealed = secrets.seal("step", &plain).map_err(|e| DbError::Pool(e.to_string()))?;
     // Those that somebody is ending at the moment are theirs to end.
-    sql_query(
+    prepared(
         "DELETE FROM steps WHERE token_hash IN (SELECT token_hash FROM steps WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
     )
     .bind::<Timestamptz, _>(now)
     .execute(conn)
     .await?;
-    sql_query("INSERT INTO steps (token_hash, purpose, person_id, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)")
+    prepared("INSERT INTO steps (token_hash, purpose, person_id, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)")
         .bind::<Binary, _>(hash(&token))
         .bind::<Text, _>(<&str>::from(purpose))
         .bind::<Nullable<BigInt>, _>(person)
@@ -107,7 +107,7 @@ pub async fn find(
     now: DateTime<Utc>,
 ) -> Result<Option<Step>, DbError> {
     let row: Option<Row> =
-        sql_query("SELECT person_id, sealed FROM steps WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3")
+        prepared("SELECT person_id, sealed FROM steps WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3")
             .bind::<Binary, _>(hash(token))
             .bind::<Text, _>(<&str>::from(purpose))
             .bind::<Timestamptz, _>(now)
@@ -125,7 +125,7 @@ pub async fn try_once(
     now: DateTime<Utc>,
     tries_max: i32,
 ) -> Result<Option<Step>, DbError> {
-    let row: Option<Row> = sql_query(
+    let row: Option<Row> = prepared(
         "UPDATE steps SET tries = tries + 1 WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND tries < $4 \
          RETURNING person_id, sealed",
     )
@@ -146,7 +146,7 @@ pub async fn take(
     purpose: Purpose,
     now: DateTime<Utc>,
 ) -> Result<Option<Step>, DbError> {
-    let row: Option<Row> = sql_query(
+    let row: Option<Row> = prepared(
         "DELETE FROM steps WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING person_id, sealed",
     )
     .bind::<Binary, _>(hash(token))
@@ -160,6 +160,6 @@ pub async fn take(
 
 /// Ends everything that a person is in the middle of.
 pub async fn end_all(conn: &mut AsyncPgConnection, person: i64) -> Result<(), DbError> {
-    sql_query("DELETE FROM steps WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
+    prepared("DELETE FROM steps WHERE person_id = $1").bind::<BigInt, _>(person).execute(conn).await?;
     Ok(())
 }
