@@ -29,8 +29,9 @@ impl Transaction {
     pub(super) async fn begin(pools: &Pools, scope: Scope) -> Result<Transaction, DbError> {
         let client = Transaction { client: Some(pools.ingest().get().await?), events: Mutex::default() };
         // A join by nested loops over a fresh partition without statistics would look through an account once for
-        // each reference. Where there is no other way, that ban makes a plan look so costly that workers would be started
-        // for a few rows. What is planned so must not be kept for work by key on the same connection.
+        // each reference. So statements name what they look for by key (`id = ANY`), or look it up sideways. Where a loop
+        // cannot be avoided, the ban makes a plan look so costly that workers would be started for a few rows. What is
+        // planned so must not be kept for work by key on the same connection.
         let way = "SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 0; \
                    SET LOCAL plan_cache_mode = force_custom_plan";
         client.batch_execute(&format!("{}; {way}", scope.statement())).await?;

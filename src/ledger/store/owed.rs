@@ -57,7 +57,7 @@ pub(super) const FACTS: &str = "SELECT contract_id, 'payment' AS what, (paid_at 
 pub(super) const SET_TOTALS: &str = "UPDATE contracts c SET paid_fen = n.paid, consumed_fen = n.consumed, refunded_fen = n.refunded, \
      consumed_units = n.units, status = n.status, version = version + 1 \
      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[]) \
-       AS n (id, paid, consumed, refunded, units, status) WHERE c.tenant_id = $1 AND c.id = n.id";
+       AS n (id, paid, consumed, refunded, units, status) WHERE c.tenant_id = $1 AND c.id = ANY($2) AND c.id = n.id";
 /// The last lesson that anybody has paid for.
 pub(super) const UNTIL: &str = "SELECT max(last_lesson_on) AS until_on FROM contracts WHERE tenant_id = $1 AND institution_id = $2 \
      AND consumed_fen + refunded_fen < paid_fen";

@@ -22,8 +22,9 @@ use crate::{
 /// Each payment of contracts with the other side of its entry; an entry may have moved within its day.
 pub(super) const CREDITED: &str = "SELECT p.contract_id, p.channel, (p.payee_index IS NOT NULL OR p.payee_is_person) AS elsewhere, \
      e.counterparty_account AS account, e.counterparty_name AS name FROM payments p \
-     LEFT JOIN entries e ON e.tenant_id = p.tenant_id AND e.account_id = p.account_id AND e.bank_ref = p.entry_ref AND e.credit \
-       AND e.booked_at > p.entry_booked_at - interval '1 day' AND e.booked_at < p.entry_booked_at + interval '1 day' \
+     LEFT JOIN LATERAL (SELECT counterparty_account, counterparty_name FROM entries WHERE tenant_id = p.tenant_id \
+       AND account_id = p.account_id AND bank_ref = p.entry_ref AND credit AND booked_at > p.entry_booked_at - interval '1 day' \
+       AND booked_at < p.entry_booked_at + interval '1 day' LIMIT 1) e ON true \
      WHERE p.tenant_id = $1 AND p.contract_id = ANY($2) ORDER BY p.id";
 /// The institution's names and accounts.
 pub(super) const HOUSE: &str = "SELECT ARRAY[i.name, i.legal_person] AS names, \

@@ -42,7 +42,7 @@ pub async fn write(client: &ClientWrapper, tenant: i32, figures: &[Figures]) -> 
              FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::bigint[], $8::bigint[], \
              $9::bigint[], $10::bigint[], $11::date[], $12::text[], $13::date[]) AS n (id, entry_count, last_booked_at, \
              statement_on, balance_fen, unearned_fen, needed_fen, minimum_fen, outflow_fen, runoff_on, flow_fen, flow_on) \
-             WHERE a.tenant_id = $1 AND a.id = n.id AND a.owed_changed_on IS NULL \
+             WHERE a.tenant_id = $1 AND a.id = ANY($2) AND a.id = n.id AND a.owed_changed_on IS NULL \
              AND (a.entry_count, a.last_booked_at, a.statement_on, a.balance_fen) \
                IS NOT DISTINCT FROM (n.entry_count, n.last_booked_at, n.statement_on, n.balance_fen) \
              AND (a.unearned_fen, a.needed_fen, a.minimum_fen, a.outflow_fen, a.runoff_on, a.flow_fen, a.flow_on) \

@@ -161,7 +161,8 @@ pub async fn tie_payments(
     client
         .change(
             "UPDATE payments p SET account_id = $3, entry_booked_at = n.booked, entry_ref = n.ref \
-             FROM unnest($2::bigint[], $4::timestamptz[], $5::text[]) AS n (id, booked, ref) WHERE p.tenant_id = $1 AND p.id = n.id",
+             FROM unnest($2::bigint[], $4::timestamptz[], $5::text[]) AS n (id, booked, ref) \
+             WHERE p.tenant_id = $1 AND p.id = ANY($2) AND p.id = n.id",
             &[&tenant, &ids, &account, &booked, &refs],
         )
         .await?;
@@ -229,9 +230,10 @@ pub async fn paid(client: &ClientWrapper, tenant: i32, account: &Account, refs: 
         .rows(
             &format!(
                 "SELECT {STORED}, r.id, r.order_ref AS number, r.amount_fen AS refunded_fen, r.asked_on, r.contract_id, r.elsewhere_index, \
-                   r.route FROM refunds r JOIN entries e ON e.tenant_id = r.tenant_id AND e.account_id = r.account_id \
-                   AND e.bank_ref = r.entry_ref AND NOT e.credit AND e.booked_at > r.entry_booked_at - interval '1 day' \
-                   AND e.booked_at < r.entry_booked_at + interval '1 day' \
+                   r.route FROM refunds r JOIN LATERAL (SELECT o.* FROM entries o WHERE o.tenant_id = r.tenant_id \
+                   AND o.account_id = r.account_id AND o.bank_ref = r.entry_ref AND NOT o.credit \
+                   AND o.booked_at > r.entry_booked_at - interval '1 day' AND o.booked_at < r.entry_booked_at + interval '1 day' \
+                   LIMIT 1) e ON true \
                  WHERE r.tenant_id = $1 AND r.institution_id = $2 AND r.account_id = $3 AND r.state = 'paid' AND r.route IS NOT NULL \
                  AND (r.entry_ref = ANY($4) OR r.contract_id IN (SELECT p.contract_id FROM payments p WHERE p.tenant_id = $1 \
                    AND p.institution_id = $2 AND p.account_id = $3 AND p.entry_ref = ANY($4))) ORDER BY e.booked_at, e.seq, r.id"
@@ -282,7 +284,7 @@ pub async fn moved(client: &ClientWrapper, tenant: i32, account: &Account, bette
             .change(
                 &format!(
                     "UPDATE {table} t SET entry_booked_at = m.at FROM unnest($4::text[], $5::timestamptz[]) AS m (ref, at) \
-                     WHERE t.tenant_id = $1 AND t.institution_id = $2 AND t.account_id = $3 AND t.entry_ref = m.ref"
+                     WHERE t.tenant_id = $1 AND t.institution_id = $2 AND t.account_id = $3 AND t.entry_ref = ANY($4) AND t.entry_ref = m.ref"
                 ),
                 &[&tenant, &account.institution_id, &account.id, &refs, &to],
             )

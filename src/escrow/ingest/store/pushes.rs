@@ -240,7 +240,7 @@ pub async fn update(tx: &Transaction, tenant: i32, heard_on: NaiveDate, outcomes
          FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[], $8::bigint[], $9::bigint[], \
          $10::bigint[], $11::bigint[], $12::date[], $13::text[], $14::date[]) \
          AS n (id, balance_fen, entry_count, last_booked_at, detector, unearned_fen, needed_fen, minimum_fen, outflow_fen, \
-         runoff_on, flow_fen, flow_on) WHERE a.tenant_id = $1 AND a.id = n.id",
+         runoff_on, flow_fen, flow_on) WHERE a.tenant_id = $1 AND a.id = ANY($3) AND a.id = n.id",
         &[
             &tenant,
             &heard_on,

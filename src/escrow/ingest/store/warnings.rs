@@ -154,7 +154,7 @@ pub async fn add(client: &ClientWrapper, tenant: i32, additions: &[Addition]) ->
              version = w.version + 1 \
              FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], \
              $10::date[]) AS n (id, level, status, raised_at, bank_ref, evidence, steps, policy_version, due_on) \
-             WHERE w.tenant_id = $1 AND w.id = n.id",
+             WHERE w.tenant_id = $1 AND w.id = ANY($2) AND w.id = n.id",
             &[
                 &tenant,
                 &ids,
