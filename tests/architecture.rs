@@ -261,3 +261,21 @@ fn templates_hold_no_inline_script_or_style_and_every_form_carries_its_token() {
     }
     assert!(forms.len() > 5, "forms were found: {forms:?}");
 }
+
+/// The fuzz targets are a crate of their own, which is built in a soak alone: what its readers name must be there by then.
+#[test]
+fn the_fuzz_crate_declares_what_its_readers_use() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (readers, manifest) = (read("fuzz/src/readers.rs"), read("fuzz/Cargo.toml"));
+    let ours = read("Cargo.toml");
+    let names =
+        ours.lines().skip_while(|line| *line != "[dependencies]").skip(1).take_while(|line| !line.starts_with('['));
+    let mut used = 0;
+    for name in names.filter_map(|line| line.split_once(" = ").map(|(name, _)| name)) {
+        if readers.contains(&format!("{}::", name.replace('-', "_"))) {
+            used += 1;
+            assert!(manifest.contains(&format!("\n{name} = ")), "fuzz/Cargo.toml lacks {name}");
+        }
+    }
+    assert!(used > 1, "the readers use nothing that we know of: {used}");
+}

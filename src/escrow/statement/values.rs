@@ -154,7 +154,8 @@ pub(super) fn tidy(text: &str) -> Option<String> {
     Some(tidied)
 }
 
-fn blank(c: char) -> bool {
+/// What makes no text: exports fill cells up with it.
+pub(super) fn blank(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 

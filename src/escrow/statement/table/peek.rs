@@ -1,7 +1,7 @@
 //! The first rows of a table as they stand in the file, for a person who says what the columns mean.
 
 use super::{COLUMNS_MAX, head::Head, proposed};
-use crate::escrow::statement::layout::ColumnRole;
+use crate::escrow::statement::{layout::ColumnRole, values::blank};
 
 /// Rows that are looked at; wallets put some thirty lines before their header.
 pub(in super::super) const PEEK_ROWS: usize = 60;
@@ -22,7 +22,7 @@ impl Peeked {
 
     /// Takes a row; whether more are wanted.
     pub(super) fn row<S: AsRef<str>>(&mut self, number: u64, cells: &[S]) -> bool {
-        let filled = cells.iter().rposition(|cell| !cell.as_ref().trim().is_empty());
+        let filled = cells.iter().rposition(|cell| !cell.as_ref().chars().all(blank));
         if let Some(last) = filled {
             let shown = cells.iter().take((last + 1).min(COLUMNS_MAX)).map(|cell| cut(cell.as_ref()));
             self.rows.push((number, shown.collect()));
@@ -45,5 +45,5 @@ pub(in super::super) fn account_in(rows: &[(u64, Vec<String>)], header: u64) -> 
 }
 
 fn cut(cell: &str) -> String {
-    cell.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(CELL_CHARS).collect()
+    cell.trim_matches(blank).chars().map(|c| if c.is_control() { ' ' } else { c }).take(CELL_CHARS).collect()
 }
