@@ -224,6 +224,7 @@ fn a_bad_row_is_refused_by_line_column_and_mend() {
         (",2026-03-02T10:00:00+08:00,debit,1,A1,other,,,,", "line 3, column account"),
         ("A,2026-03-02 10:00,debit,1,A1,other,,,,", "line 3, column booked_at"),
         ("A,2026-03-02T10:00:00,debit,1,A1,other,,,,", "line 3, column booked_at"),
+        ("A,4052-03-02T10:00:00+08:00,debit,1,A1,other,,,,", "line 3, column booked_at"),
         ("A,2026-03-02T10:00:00+08:00,out,1,A1,other,,,,", "line 3, column direction"),
         ("A,2026-03-02T10:00:00+08:00,debit,1.5,A1,other,,,,", "line 3, column amount_fen"),
         ("A,2026-03-02T10:00:00+08:00,debit,-1,A1,other,,,,", "line 3, column amount_fen"),

@@ -304,7 +304,8 @@ async fn push(
             return Err(error.into());
         }
     };
-    if part.faults_changed || !part.warnings.is_empty() {
+    // What only joins an open warning changes nothing beside it, and a bank does not wait for a look over its bureau.
+    if part.faults_changed || part.warnings.iter().any(|news| news.turns) {
         oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
     let receipts: Vec<_> = refs

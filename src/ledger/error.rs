@@ -16,9 +16,9 @@ pub enum LedgerError {
     Forbidden,
     #[error("no such contract or lesson")]
     NotFound,
-    #[error("{} fields are wrong", .0.len())]
+    #[error("fields are wrong: {}", told(.0))]
     Invalid(Vec<FieldError>),
-    #[error("the rules do not allow it")]
+    #[error("the rules do not allow it: {}", .0.iter().map(|one| one.message_en.as_str()).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Finding>),
     #[error("the contract {number} is kept with another content")]
     ContractDiffers { number: String, stored: Value, received: Value },
@@ -30,6 +30,11 @@ pub enum LedgerError {
     LessonState(LessonState),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// Fields and what is wrong with each. What somebody typed is not repeated: it may be personal.
+fn told(fields: &[FieldError]) -> String {
+    fields.iter().map(|field| format!("{}: {}", field.path, field.message_en)).collect::<Vec<_>>().join("; ")
 }
 
 impl LedgerError {

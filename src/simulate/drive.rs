@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// One step in so many breaks off, one in so many is repeated.
-const BREAKS: u32 = 150;
+const BREAKS: u32 = 500;
 const REPEATS: u32 = 30;
 /// Days between two looks at all that the books obey.
 const CHECK_EVERY: u64 = 7;

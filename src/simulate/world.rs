@@ -98,6 +98,8 @@ struct Course {
     weekdays: [u32; 2],
     given: i32,
     ended: bool,
+    /// The family has decided whether it goes on: that it does once.
+    has_decided: bool,
 }
 
 /// A school and its owner.
@@ -212,9 +214,13 @@ impl World {
         let lures = school.owner == Owner::Surge && school.flees_within(day, 24).is_some();
         let most = if lures { 9 } else { 2 };
         let mut signing: Vec<bool> = vec![false; self.random.gen_range(0..=most)];
-        let renewing =
-            school.courses.iter().filter(|course| !course.ended && course.contract.units - course.given == 4);
-        signing.extend(renewing.filter(|course| course.given > 0).map(|_| true));
+        for course in &mut school.courses {
+            let is_near_its_end = course.given > 0 && course.contract.units - course.given == 4;
+            if !course.ended && !course.has_decided && is_near_its_end {
+                course.has_decided = true;
+                signing.push(true);
+            }
+        }
         for is_renewal in signing {
             if is_renewal && self.random.gen_ratio(3, 10) {
                 continue;
@@ -255,7 +261,7 @@ impl World {
                 channel: if loan { "loan" } else { "bank_transfer" },
                 outside: outside.then_some(PERSON.1),
             }));
-            school.courses.push(Course { contract, weekdays, given: 0, ended: false });
+            school.courses.push(Course { contract, weekdays, given: 0, ended: false, has_decided: false });
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{
     account::Opening,
@@ -185,8 +185,10 @@ pub fn read_obligations(csv: &[u8]) -> Result<BTreeMap<String, Obligations>, Row
     let mut accounts: BTreeMap<String, Vec<Obligation>> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
         let at = match NaiveDate::from_str(row.cell("at")) {
-            Ok(date) => days::instant(days::last_micro(days::number(date) - 1) + 1).with_timezone(&Utc),
-            Err(_) => row.instant("at")?,
+            Ok(date) if YEARS.contains(&date.year()) => {
+                days::instant(days::last_micro(days::number(date) - 1) + 1).with_timezone(&Utc)
+            }
+            _ => row.instant("at")?,
         };
         let event = row.one_of("event", "is no event", "write contract, consumed or refunded")?;
         let amount_fen = row.fen("amount_fen")?;
@@ -196,6 +198,9 @@ pub fn read_obligations(csv: &[u8]) -> Result<BTreeMap<String, Obligations>, Row
     }
     Ok(accounts.into_iter().map(|(account, events)| (account, Obligations::from_events(&events))).collect())
 }
+
+/// Years that a history may reach over: its days are walked one by one, so that a slip of the year would take forever.
+const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
 /// A CSV file with a header line.
 pub(in crate::escrow) struct Table<'c> {
@@ -278,10 +283,14 @@ impl Row<'_> {
     pub(in crate::escrow) fn instant(&self, column: &str) -> Result<DateTime<Utc>, RowError> {
         let text = self.cell(column);
         let mend = "write RFC 3339 with an offset, e.g. 2026-03-02T10:15:00+08:00";
-        DateTime::parse_from_rfc3339(text)
+        let at = DateTime::parse_from_rfc3339(text)
             .ok()
             .and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()))
-            .ok_or_else(|| self.refuse(column, text, "is not an instant", mend))
+            .ok_or_else(|| self.refuse(column, text, "is not an instant", mend))?;
+        if !YEARS.contains(&at.year()) {
+            return Err(self.refuse(column, text, "is in no year of an account", "check the year"));
+        }
+        Ok(at)
     }
 
     pub(in crate::escrow) fn fen(&self, column: &str) -> Result<i64, RowError> {
