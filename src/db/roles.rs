@@ -34,6 +34,9 @@ impl Role {
     pub fn config(self, admin: &Config, secrets: Option<&Secrets>) -> Config {
         let mut config = admin.clone();
         config.user(self.as_ref()).application_name(self.as_ref());
+        // To compile a plan takes longer than what any page asks for.
+        let options = [admin.get_options().unwrap_or_default(), "-c jit=off"].join(" ");
+        config.options(options.trim_start());
         if let Some(secrets) = secrets {
             config.password(self.password(secrets));
         }

@@ -159,8 +159,6 @@ impl Scope {
             "SET LOCAL app.department = '{department}'; SET LOCAL app.township = '{township}'; SET LOCAL app.\"user\" = '{}'",
             self.user
         );
-        // To compile a plan takes longer than what any page asks for.
-        sql.push_str("; SET LOCAL jit = off");
         // Plans that are kept are made for one county's rows; what looks at many is planned for what it looks at.
         if self.is_wide() {
             sql.push_str("; SET LOCAL plan_cache_mode = force_custom_plan");

@@ -305,7 +305,7 @@ async fn push(
         }
     };
     // What only joins an open warning changes nothing beside it, and a bank does not wait for a look over its bureau.
-    if part.faults_changed || part.warnings.iter().any(|news| news.turns) {
+    if part.faults_changed || part.turns() {
         oversight::after_delivery(&state, caller.actor.tenant, std::slice::from_ref(&part), caller.now).await;
     }
     let receipts: Vec<_> = refs

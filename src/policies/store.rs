@@ -1,7 +1,7 @@
 //! SQL of policy values.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use deadpool_postgres::Client;
+use deadpool_postgres::ClientWrapper;
 use diesel::{
     QueryableByName,
     sql_types::{Array, BigInt, Date, Integer, Jsonb, Text, Timestamptz},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     approvals::Approval,
-    db::{DbError, ScopedConn, prepared},
+    db::{DbError, ScopedConn, Statements, prepared},
     identity::Caller,
 };
 
@@ -90,10 +90,9 @@ pub async fn of_chain_on(conn: &mut AsyncPgConnection, tenant: i32) -> Result<Ve
 }
 
 /// The same inside a scoped transaction of the ingest role.
-pub async fn of_chain_by(client: &Client, tenant: i32) -> Result<Vec<Row>, DbError> {
+pub async fn of_chain_by(client: &ClientWrapper, tenant: i32) -> Result<Vec<Row>, DbError> {
     let sql = format!("{COLUMNS} WHERE tenant_id = ANY($1)");
-    let statement = client.prepare_cached(&sql).await?;
-    let rows = client.query(&statement, &[&chain_of(tenant)]).await?;
+    let rows = client.rows(&sql, &[&chain_of(tenant)]).await?;
     let stored = rows.into_iter().map(|row| Stored {
         tenant_id: row.get(0),
         id: row.get(1),

@@ -11,6 +11,10 @@ const OFFSET: i64 = 8 * 3_600 * SECOND;
 /// The day number of 1970-01-01 counted from 0001-01-01, which chrono starts at.
 const EPOCH_FROM_CE: i64 = 719_163;
 
+/// Years that an account's history may lie in: there is room for them in the table of entries, and days are walked one by one,
+/// so that a slip of the year would take forever.
+pub const YEARS: std::ops::Range<i32> = 1990..2100;
+
 /// The local day of an instant.
 pub fn day_of(micros: i64) -> i64 {
     micros.saturating_add(OFFSET).div_euclid(DAY)

@@ -185,10 +185,10 @@ pub fn read_obligations(csv: &[u8]) -> Result<BTreeMap<String, Obligations>, Row
     let mut accounts: BTreeMap<String, Vec<Obligation>> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
         let at = match NaiveDate::from_str(row.cell("at")) {
-            Ok(date) if YEARS.contains(&date.year()) => {
-                days::instant(days::last_micro(days::number(date) - 1) + 1).with_timezone(&Utc)
+            Ok(date) => {
+                row.in_years("at", days::instant(days::last_micro(days::number(date) - 1) + 1).with_timezone(&Utc))?
             }
-            _ => row.instant("at")?,
+            Err(_) => row.instant("at")?,
         };
         let event = row.one_of("event", "is no event", "write contract, consumed or refunded")?;
         let amount_fen = row.fen("amount_fen")?;
@@ -198,9 +198,6 @@ pub fn read_obligations(csv: &[u8]) -> Result<BTreeMap<String, Obligations>, Row
     }
     Ok(accounts.into_iter().map(|(account, events)| (account, Obligations::from_events(&events))).collect())
 }
-
-/// Years that a history may reach over: its days are walked one by one, so that a slip of the year would take forever.
-const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
 /// A CSV file with a header line.
 pub(in crate::escrow) struct Table<'c> {
@@ -287,10 +284,14 @@ impl Row<'_> {
             .ok()
             .and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()))
             .ok_or_else(|| self.refuse(column, text, "is not an instant", mend))?;
-        if !YEARS.contains(&at.year()) {
-            return Err(self.refuse(column, text, "is in no year of an account", "check the year"));
+        self.in_years(column, at)
+    }
+
+    fn in_years(&self, column: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, RowError> {
+        if days::YEARS.contains(&clock::day(at).year()) {
+            return Ok(at);
         }
-        Ok(at)
+        Err(self.refuse(column, self.cell(column), "is not in the years 1990 to 2099", "check the year"))
     }
 
     pub(in crate::escrow) fn fen(&self, column: &str) -> Result<i64, RowError> {

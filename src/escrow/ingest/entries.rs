@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use super::{IngestError, again::Position, model::Incoming};
 use crate::{
     escrow::{
-        detector::Kind,
+        detector::{Kind, days::YEARS},
         distinct::all_differ,
         statement::{AMOUNT_FEN_LIMIT, Direction, Entry},
     },
@@ -20,8 +20,6 @@ use crate::{
 
 /// Longest reference in characters; it is part of a key.
 const REF_MAX: usize = 200;
-/// The years that have room in the table of entries.
-const YEARS: std::ops::Range<i32> = 1990..2100;
 /// Errors and conflicts that one answer names.
 pub(super) const TOLD_MAX: usize = 20;
 

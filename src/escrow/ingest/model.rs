@@ -133,6 +133,13 @@ pub struct Received {
     pub warnings: Vec<WarningNews>,
 }
 
+impl Received {
+    /// Whether a warning was raised, became graver or is over.
+    pub fn turns(&self) -> bool {
+        self.warnings.iter().any(|news| news.turns)
+    }
+}
+
 /// An entry without a reference of the bank's own that says the same as one of another day, or one that another line of its
 /// day may hold in its sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

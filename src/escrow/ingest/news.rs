@@ -7,7 +7,7 @@ use super::{
     reconcile::{StoredWarning, Write},
     store::{
         accounts::{Account, Record},
-        warnings::{self as store, About, Addition, Mail},
+        warnings::{self as store, About, Mail, Update},
     },
     transaction::Transaction,
 };
@@ -68,38 +68,6 @@ pub(super) fn kept(record: &Record<'_>, id: i64, account: &Account) -> Event<'st
     }
 }
 
-/// What joins warnings that are open and stay so. It may be written in any order, for many accounts at once.
-#[derive(Debug, Default)]
-pub(super) struct Additions(Vec<Addition>);
-
-impl Additions {
-    /// Takes a write on if it is an addition to what is stored.
-    fn take(&mut self, stored: Option<&StoredWarning>, about: &About<'_>, status: Status, warning: &Warning) -> bool {
-        let Some(stored) = stored.filter(|stored| stored.status.is_open() && status.is_open()) else { return false };
-        let Some(steps) = warning.history.strip_prefix(stored.warning.history.as_slice()) else { return false };
-        self.0.push(Addition {
-            id: stored.id,
-            level: warning.level,
-            status,
-            raised_at: warning.raised_at.to_utc(),
-            bank_ref: warning.bank_ref.clone(),
-            evidence: warning.evidence.clone(),
-            steps: steps.to_vec(),
-            policy_version: about.policy_version.to_owned(),
-            due_on: about.due_on,
-        });
-        true
-    }
-
-    /// Writes them.
-    pub(super) async fn write(self, client: &Transaction, tenant: i32) -> Result<(), DbError> {
-        if !self.0.is_empty() {
-            store::add(client, tenant, &self.0).await?;
-        }
-        Ok(())
-    }
-}
-
 /// What news are told with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Teller<'a> {
@@ -118,59 +86,71 @@ impl Teller<'_> {
         stored: &[StoredWarning],
         writes: Vec<Write>,
     ) -> Result<Vec<WarningNews>, DbError> {
-        let mut additions = Additions::default();
-        let news = self.tell_all_but(&mut additions, client, account, (stored, writes)).await?;
-        additions.write(client, self.caller.actor.tenant).await?;
+        let mut later = Vec::new();
+        let news = self.tell_all_but(&mut later, client, account, (stored, writes)).await?;
+        store::update(client, self.caller.actor.tenant, &later).await?;
         Ok(news)
     }
 
-    /// The same but for what joins open warnings, which goes into `additions`.
+    /// The same but for warnings that are open and stay so: these go into `later`, since they may be written in any order, for many
+    /// accounts at once.
     pub(super) async fn tell_all_but(
         &self,
-        additions: &mut Additions,
+        later: &mut Vec<Update>,
         client: &Transaction,
         account: &Account,
         (stored, writes): (&[StoredWarning], Vec<Write>),
     ) -> Result<Vec<WarningNews>, DbError> {
         let mut news = Vec::with_capacity(writes.len());
         for write in writes {
-            let (id, status, warning, graver) = self.write(additions, client, account, (stored, write)).await?;
-            if status.is_open() && graver {
-                self.mail(client, account, id, &warning).await?;
-            }
-            let turns = graver || !status.is_open();
-            news.push(WarningNews { id, kind: warning.kind, level: warning.level, status, turns });
+            news.push(match write {
+                Write::Insert(warning) => self.insert(client, account, &warning).await?,
+                Write::Update { id, status, warning } => {
+                    let before = stored.iter().find(|row| row.id == id);
+                    self.update(later, client, account, before, (id, status, warning)).await?
+                }
+            });
         }
         Ok(news)
     }
 
-    /// Writes one warning; tells whether it is new or graver than before.
-    async fn write(
+    async fn insert(&self, client: &Transaction, account: &Account, warning: &Warning) -> Result<WarningNews, DbError> {
+        let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
+        let id = store::insert(client, self.about(account, warning, Some(warning.level)), status, warning).await?;
+        self.follow(client, account, None, (id, status, warning, true)).await
+    }
+
+    async fn update(
         &self,
-        additions: &mut Additions,
+        later: &mut Vec<Update>,
         client: &Transaction,
         account: &Account,
-        (stored, write): (&[StoredWarning], Write),
-    ) -> Result<(i64, Status, Warning, bool), DbError> {
-        let mut was = None;
-        let (id, status, warning, graver) = match write {
-            Write::Insert(warning) => {
-                let status = if warning.resolved_at.is_some() { Status::Resolved } else { Status::Raised };
-                let id =
-                    store::insert(client, self.about(account, &warning, Some(warning.level)), status, &warning).await?;
-                (id, status, warning, true)
-            }
-            Write::Update { id, status, warning } => {
-                let before = stored.iter().find(|row| row.id == id);
-                was = before.map(|row| told(row.status, &row.warning));
-                let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
-                let about = self.about(account, &warning, graver.then_some(warning.level));
-                if !additions.take(before, &about, status, &warning) {
-                    store::update(client, about, id, status, &warning).await?;
-                }
-                (id, status, warning, graver)
-            }
-        };
+        before: Option<&StoredWarning>,
+        (id, status, warning): (i64, Status, Warning),
+    ) -> Result<WarningNews, DbError> {
+        let graver = before.is_none_or(|row| warning.level > row.warning.level || !row.status.is_open());
+        let news = self.follow(client, account, before, (id, status, &warning, graver)).await?;
+        let about = self.about(account, &warning, graver.then_some(warning.level));
+        let goes_on = |row: &&StoredWarning| warning.history.starts_with(&row.warning.history);
+        let kept = before.filter(goes_on).map_or(0, |row| row.warning.history.len());
+        let (policy_version, due_on) = (about.policy_version.to_owned(), about.due_on);
+        let update = Update { id, status, warning, kept, policy_version, due_on };
+        if before.is_some_and(|row| row.status.is_open()) && status.is_open() {
+            later.push(update);
+        } else {
+            store::update(client, self.caller.actor.tenant, &[update]).await?;
+        }
+        Ok(news)
+    }
+
+    /// What follows from a warning that is new or another than before: the trail's event, and mails where somebody must now act.
+    async fn follow(
+        &self,
+        client: &Transaction,
+        account: &Account,
+        before: Option<&StoredWarning>,
+        (id, status, warning, graver): (i64, Status, &Warning, bool),
+    ) -> Result<WarningNews, DbError> {
         let action = match status {
             Status::Resolved => "warning.resolved",
             Status::Withdrawn => "warning.withdrawn",
@@ -182,12 +162,16 @@ impl Teller<'_> {
             subject_kind: "warning",
             subject_id: id.to_string(),
             institution: Some(account.institution_id),
-            before: was,
-            after: Some(told(status, &warning)),
+            before: before.map(|row| told(row.status, &row.warning)),
+            after: Some(told(status, warning)),
             reason: None,
         };
         client.record(self.caller, event);
-        Ok((id, status, warning, graver))
+        if status.is_open() && graver {
+            self.mail(client, account, id, warning).await?;
+        }
+        let turns = graver || !status.is_open();
+        Ok(WarningNews { id, kind: warning.kind, level: warning.level, status, turns })
     }
 
     /// `level`: that of a warning somebody must now act on.

@@ -22,7 +22,7 @@ use super::{
     judging::learned_late,
     ledger,
     model::{Delivery, Incoming, PUSH, PUSHED_TO, Received, Target},
-    news::{Additions, Teller, figures_changed},
+    news::{Teller, figures_changed},
     reconcile::{self, StoredWarning, Write},
     refs::{Refs, Standing},
     refunds::tells_of_itself,
@@ -214,7 +214,7 @@ async fn take_in(state: &AppState, tenant: i32, pushes: &[&Pushed]) -> Result<Ve
         }
     }
     gathering.write(&going_in, &judged).await?;
-    let (mut told, mut additions) = (Vec::with_capacity(going_in.len()), Additions::default());
+    let (mut told, mut later) = (Vec::with_capacity(going_in.len()), Vec::new());
     for (part, found) in going_in.iter().zip(judged) {
         let after = gathering.told(part, &found);
         let in_force = chain.on(part.pushed.caller.today());
@@ -225,11 +225,11 @@ async fn take_in(state: &AppState, tenant: i32, pushes: &[&Pushed]) -> Result<Ve
             public_url: state.public_url(),
         };
         let writes = (part.stored.as_slice(), found.writes);
-        let warnings = teller.tell_all_but(&mut additions, &tx, &part.account, writes).await?;
+        let warnings = teller.tell_all_but(&mut later, &tx, &part.account, writes).await?;
         tx.record(&part.pushed.caller, after);
         told.push((found.detector.balance_fen(), warnings));
     }
-    additions.write(&tx, tenant).await?;
+    warnings::update(&tx, tenant, &later).await?;
     // What only joins a warning is told with the figures.
     let warned = told.iter().flat_map(|(_, warnings)| warnings).any(|news| news.turns);
     if warned {

@@ -145,7 +145,7 @@ async fn catch_up(state: &AppState, tenant: i32, now: DateTime<Utc>) {
 /// the life of the warnings that it raised. Whatever goes wrong here the next sweep makes good.
 pub async fn after_delivery(state: &AppState, tenant: i32, received: &[Received], now: DateTime<Utc>) {
     let accounts = received.iter().map(|part| part.account_id).collect();
-    let told = received.iter().flat_map(|part| &part.warnings).any(|news| news.turns);
+    let told = received.iter().any(Received::turns);
     look_again(state, tenant, Look { accounts, told, now }).await;
 }
 

@@ -11,7 +11,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::breadth::{Breadth, SAMPLE};
 use crate::{
-    db::{DbError, Pools},
+    db::{DbError, Pools, Statements},
     public::model::ListStatus,
 };
 
@@ -93,10 +93,8 @@ impl Census {
 }
 
 async fn count(client: &ClientWrapper) -> Result<Counts, DbError> {
-    let statement = client
-        .prepare_cached("SELECT tenant_id, rank, count(*) FROM public_institutions GROUP BY tenant_id, rank")
-        .await?;
-    let rows = client.query(&statement, &[]).await?;
+    let rows =
+        client.rows("SELECT tenant_id, rank, count(*) FROM public_institutions GROUP BY tenant_id, rank", &[]).await?;
     Ok(Counts { rows: rows.iter().map(|row| (row.get(0), ListStatus::of_rank(row.get(1)), row.get(2))).collect() })
 }
 
@@ -104,11 +102,11 @@ async fn sample(client: &ClientWrapper, counts: &Counts) -> Result<Breadth, DbEr
     let total = counts.rows.iter().map(|(_, _, count)| usize::try_from(*count).unwrap_or(0)).sum::<usize>();
     // In thousandths of a per cent, because the clause takes a number and not a share.
     let share = (SAMPLE * 100_000).div_ceil(total.max(1)).min(100_000);
-    let statement = client
-        .prepare_cached(
+    let rows = client
+        .rows(
             "SELECT tokens FROM public_institutions TABLESAMPLE SYSTEM ($1::int / 1000.0) ORDER BY rank, name, institution_id",
+            &[&i32::try_from(share).unwrap_or(100_000)],
         )
         .await?;
-    let rows = client.query(&statement, &[&i32::try_from(share).unwrap_or(100_000)]).await?;
     Ok(Breadth::new(rows.iter().map(|row| row.get(0)), total, super::search::PAGE + 1))
 }

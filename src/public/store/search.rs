@@ -11,7 +11,7 @@ use tokio_postgres::{
 
 use super::reader::Reader;
 use crate::{
-    db::{DbError, Pools},
+    db::{DbError, Pools, Statements},
     public::model::{Detail, ListStatus},
 };
 
@@ -91,13 +91,11 @@ pub async fn search(reader: &Reader, pools: &Pools, search: &Search) -> Result<F
     let limit = i64::try_from(search.limit + 1).unwrap_or(i64::MAX);
     let plain = search.region.is_none() && search.category.is_none() && search.list.is_none() && search.after.is_none();
     let mut rows = if plain && !search.tokens.is_empty() {
-        let statement = client.prepare_cached(if in_order { IN_ORDER } else { BY_TOKENS }).await?;
-        client.query(&statement, &[&search.tokens, &limit]).await?
+        client.rows(if in_order { IN_ORDER } else { BY_TOKENS }, &[&search.tokens, &limit]).await?
     } else {
         let list = search.list.map(ListStatus::rank);
         let (sql, values) = narrowed(search, in_order, list.as_ref(), &limit);
-        let statement = client.prepare_cached(&sql).await?;
-        client.query(&statement, &values).await?
+        client.rows(&sql, &values).await?
     };
     let more = rows.len() > search.limit;
     rows.truncate(search.limit);
@@ -171,14 +169,14 @@ pub async fn records(
     today: NaiveDate,
 ) -> Result<Vec<Record>, DbError> {
     let client = reader.client(pools).await?;
-    let statement = client
-        .prepare_cached(
+    let rows = client
+        .rows(
             "SELECT p.detail, p.statement_on, p.published_at, t.phone FROM public_institutions p \
              LEFT JOIN tenants t ON t.tenant_id = p.tenant_id WHERE p.credit_code = $1 \
              ORDER BY array_position(ARRAY[3, 1, 0, 2], p.rank::int), p.tenant_id LIMIT 50",
+            &[&credit_code],
         )
         .await?;
-    let rows = client.query(&statement, &[&credit_code]).await?;
     rows.iter()
         .map(|row| {
             let mut detail = row.try_get::<_, Json<Detail>>(0)?.0;

@@ -8,7 +8,7 @@ use tokio_postgres::{Error, Row, types::Json};
 use crate::{
     db::Statements,
     escrow::{
-        detector::{Level, Step, Warning, WarningKind},
+        detector::{Step, Warning, WarningKind},
         ingest::reconcile::StoredWarning,
         model::Status,
     },
@@ -90,82 +90,57 @@ pub async fn insert(client: &ClientWrapper, about: About<'_>, status: Status, wa
     Ok(row.get(0))
 }
 
-/// Brings a warning up to date. The day by which to act moves only where `due_on` is given.
-pub async fn update(
-    client: &ClientWrapper,
-    about: About<'_>,
-    id: i64,
-    status: Status,
-    warning: &Warning,
-) -> Result<(), Error> {
-    client
-        .change(
-            "UPDATE warnings SET level = $3, status = $4, raised_at = $5, bank_ref = $6, evidence = $7, history = $8, \
-             policy_version = $9, due_on = coalesce($10, due_on), \
-             digested_on = CASE WHEN level = $3 THEN digested_on END, resolved_at = $11, version = version + 1 \
-             WHERE tenant_id = $1 AND id = $2",
-            &[
-                &about.tenant,
-                &id,
-                &<&str>::from(warning.level),
-                &<&str>::from(status),
-                &warning.raised_at.to_utc(),
-                &warning.bank_ref,
-                &Json(&warning.evidence),
-                &Json(&warning.history),
-                &about.policy_version,
-                &about.due_on,
-                &warning.resolved_at.map(|at| at.to_utc()),
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// What joins a warning that is open and stays so.
+/// A warning as it is from now on.
 #[derive(Debug, Clone)]
-pub struct Addition {
+pub struct Update {
     pub id: i64,
-    pub level: Level,
     pub status: Status,
-    pub raised_at: DateTime<Utc>,
-    pub bank_ref: Option<String>,
-    pub evidence: Map<String, Value>,
-    /// Steps that come after those it has; a history may be long, and these are few.
-    pub steps: Vec<Step>,
+    pub warning: Warning,
+    /// How many of its steps are stored as they are: a history may be long, and only the others are sent. 0 writes all anew.
+    pub kept: usize,
     pub policy_version: String,
     /// The day by which to act, where that moves.
     pub due_on: Option<NaiveDate>,
 }
 
-/// Adds to warnings, each of which is locked and has the history that its addition goes on from.
-pub async fn add(client: &ClientWrapper, tenant: i32, additions: &[Addition]) -> Result<(), Error> {
-    let text = |of: fn(&Addition) -> Option<&str>| additions.iter().map(of).collect::<Vec<_>>();
-    let ids: Vec<i64> = additions.iter().map(|one| one.id).collect();
-    let raised: Vec<DateTime<Utc>> = additions.iter().map(|one| one.raised_at).collect();
-    let evidence: Vec<Json<&Map<String, Value>>> = additions.iter().map(|one| Json(&one.evidence)).collect();
-    let steps: Vec<Json<&[Step]>> = additions.iter().map(|one| Json(one.steps.as_slice())).collect();
-    let due: Vec<Option<NaiveDate>> = additions.iter().map(|one| one.due_on).collect();
+/// Brings locked warnings up to date.
+pub async fn update(client: &ClientWrapper, tenant: i32, updates: &[Update]) -> Result<(), Error> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Update) -> Option<&str>| updates.iter().map(of).collect::<Vec<_>>();
+    let ids: Vec<i64> = updates.iter().map(|one| one.id).collect();
+    let raised: Vec<DateTime<Utc>> = updates.iter().map(|one| one.warning.raised_at.to_utc()).collect();
+    let resolved: Vec<Option<DateTime<Utc>>> =
+        updates.iter().map(|one| one.warning.resolved_at.map(|at| at.to_utc())).collect();
+    let evidence: Vec<Json<&Map<String, Value>>> = updates.iter().map(|one| Json(&one.warning.evidence)).collect();
+    let steps: Vec<Json<&[Step]>> =
+        updates.iter().map(|one| Json(one.warning.history.get(one.kept..).unwrap_or_default())).collect();
+    let anew: Vec<bool> = updates.iter().map(|one| one.kept == 0).collect();
+    let due: Vec<Option<NaiveDate>> = updates.iter().map(|one| one.due_on).collect();
     client
         .change(
             "UPDATE warnings w SET level = n.level, status = n.status, raised_at = n.raised_at, bank_ref = n.bank_ref, \
-             evidence = n.evidence, history = w.history || n.steps, policy_version = n.policy_version, \
-             due_on = coalesce(n.due_on, w.due_on), digested_on = CASE WHEN w.level = n.level THEN w.digested_on END, \
-             version = w.version + 1 \
-             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], \
-             $10::date[]) AS n (id, level, status, raised_at, bank_ref, evidence, steps, policy_version, due_on) \
+             evidence = n.evidence, history = CASE WHEN n.anew THEN n.steps ELSE w.history || n.steps END, \
+             policy_version = n.policy_version, due_on = coalesce(n.due_on, w.due_on), \
+             digested_on = CASE WHEN w.level = n.level THEN w.digested_on END, resolved_at = n.resolved_at, version = w.version + 1 \
+             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[], $8::jsonb[], $9::boolean[], \
+             $10::text[], $11::date[], $12::timestamptz[]) \
+             AS n (id, level, status, raised_at, bank_ref, evidence, steps, anew, policy_version, due_on, resolved_at) \
              WHERE w.tenant_id = $1 AND w.id = ANY($2) AND w.id = n.id",
             &[
                 &tenant,
                 &ids,
-                &text(|one| Some(one.level.into())),
+                &text(|one| Some(one.warning.level.into())),
                 &text(|one| Some(one.status.into())),
                 &raised,
-                &text(|one| one.bank_ref.as_deref()),
+                &text(|one| one.warning.bank_ref.as_deref()),
                 &evidence,
                 &steps,
+                &anew,
                 &text(|one| Some(&one.policy_version)),
                 &due,
+                &resolved,
             ],
         )
         .await?;
