@@ -4,7 +4,4 @@
 use libfuzzer_sys::fuzz_target;
 use mingjian_fuzz::readers;
 
-fuzz_target!(init: {
-    // The workbook library's panics are caught and answered; only one that escapes is a finding.
-    let _ = std::panic::take_hook();
-}, |bytes: &[u8]| readers::institutions(bytes));
+fuzz_target!(init: mingjian_fuzz::pass_over_caught_panics(), |bytes: &[u8]| readers::institutions(bytes));

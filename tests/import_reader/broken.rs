@@ -80,15 +80,18 @@ fn bombs_are_refused_before_they_unpack() {
     }
     assert_ne!(liar, bomb);
     assert!(["UNPACKS_TOO_LARGE", "UNREADABLE"].contains(&code(&liar, &Limits::default())));
-    // An old workbook of two cells in far corners, and one that only claims to be large.
+    // An old workbook of two cells in far corners, one that only claims to be large, and one with many cells.
     let cell = |row: u16, column: u16| {
         let place = [row.to_le_bytes(), column.to_le_bytes(), [0, 0]].concat();
         [&[0x03, 0x02, 14, 0][..], &place, &[0; 8]].concat()
     };
     let corners = xls_of([cell(0, 0), cell(65_535, 255)].concat());
-    assert_eq!(code(&corners, &Limits::default()), "UNPACKS_TOO_LARGE");
+    assert_eq!(code(&corners, &Limits::default()), "TOO_MANY_COLUMNS");
     let claim = [&[0x00, 0x02, 14, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0][..]].concat();
-    assert_eq!(code(&xls_of(claim), &Limits::default()), "UNPACKS_TOO_LARGE");
+    assert_eq!(code(&xls_of(claim), &Limits::default()), "EMPTY");
+    let many = xls_of((0..100).flat_map(|row| cell(row, 0)).collect());
+    let small = Limits { unpacked_bytes: 1_000, rows: 10, columns: 1, ..Limits::default() };
+    assert_eq!(code(&many, &small), "UNPACKS_TOO_LARGE");
 }
 
 proptest! {

@@ -7,7 +7,6 @@ mod cells;
 mod check;
 mod dates;
 mod error;
-mod extent;
 mod header;
 mod reading;
 mod rule;

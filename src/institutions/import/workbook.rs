@@ -2,14 +2,13 @@
 
 use std::io::{BufReader, Cursor, Read};
 
-use calamine::{Data, DataRef, ExcelDateTime, Reader, Xls, Xlsx, XlsxError};
+use calamine::{Data, DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
 
 use super::{
     error::{ImportError, Limits},
-    extent,
     table::{Gatherer, Sheet},
 };
-use crate::kernel::workbook::{claims_what_it_holds, is_shared_strings};
+use crate::kernel::workbook::{self, CELL_BYTES, Fault, claims_what_it_holds, is_shared_strings};
 
 /// Members that a workbook may have; a hundred sheets with their drawings stay far below.
 const MEMBERS: usize = 2_000;
@@ -50,23 +49,26 @@ pub(super) fn xlsx(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportEr
     })
 }
 
-/// The worksheets of an XLS workbook (Excel 97 to 2003).
+/// The worksheets of an XLS workbook (Excel 5 to 2003).
 pub(super) fn xls(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, ImportError> {
-    extent::check(bytes, limits)?;
-    guarded(|| {
-        let mut book: Xls<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
-        let mut gatherer = Gatherer::new(limits);
-        let mut sheets = Vec::new();
-        for (name, range) in book.worksheets() {
-            let (top, left) = range.start().unwrap_or_default();
-            for (row, column, cell) in range.used_cells() {
-                let number = u32::try_from(row).unwrap_or(u32::MAX).saturating_add(top).saturating_add(1);
-                gatherer.put(number, column + left as usize, &shown(cell))?;
+    // A table as full as it may be fits, with all its text.
+    let cells = (limits.rows as u64).saturating_mul(limits.columns as u64);
+    let bytes_max = cells.saturating_mul(CELL_BYTES).saturating_add(limits.unpacked_bytes as u64);
+    let found = workbook::xls(bytes, bytes_max).map_err(|fault| match fault {
+        Fault::Broken => unreadable("the workbook is damaged, cut short or protected by a password"),
+        Fault::Large => ImportError::UnpacksTooLarge { limit: limits.unpacked_bytes },
+    })?;
+    let mut gatherer = Gatherer::new(limits);
+    let mut sheets = Vec::new();
+    for sheet in found {
+        for (row, cells) in sheet.rows {
+            for (column, cell) in cells {
+                gatherer.put(u32::from(row) + 1, usize::from(column), &shown(&cell))?;
             }
-            sheets.push(gatherer.sheet(&name));
         }
-        Ok(sheets)
-    })
+        sheets.push(gatherer.sheet(&sheet.name));
+    }
+    Ok(sheets)
 }
 
 /// Unpacks the archive once, to nowhere, so that nothing is read that unpacks to more than it may.

@@ -3,9 +3,7 @@
 //! A table may have a block of facts before its header, totals after its rows, its header again on every page, and
 //! rows newest or oldest first. Rows are read as they come; order, signs and balances are settled at the end.
 
-mod biff;
 mod cells;
-mod cfb;
 mod columns;
 mod delimited;
 mod flow;

@@ -1,6 +1,6 @@
-//! XLS workbooks (BIFF5, BIFF8), and how numbers and moments of any workbook become text.
+//! XLS workbooks, and how the cells of any workbook become text.
 
-use calamine::ExcelDateTime;
+use calamine::{Data, ExcelDateTime};
 use chrono::{NaiveTime, TimeDelta};
 
 use super::{
@@ -10,11 +10,10 @@ use super::{
         model::Limits,
     },
     COLUMNS_MAX, Sheets, TableReader,
-    biff::{self, Fault},
-    cfb::{self, Broken},
     peek::Peeked,
     sheets::Read,
 };
+use crate::kernel::workbook::{self, Fault, Sheet};
 
 /// Reads every sheet that has a header row, and tells of those that seem to lack one.
 pub(in super::super) fn read(bytes: &[u8], layouts: &[Layout], limits: &Limits) -> Result<Read, StatementError> {
@@ -45,10 +44,9 @@ pub(in super::super) fn peek(bytes: &[u8], limits: &Limits) -> Result<Vec<Peeked
     Ok(found)
 }
 
-fn sheets(bytes: &[u8], limits: &Limits) -> Result<Vec<biff::Sheet>, StatementError> {
-    let stream = cfb::stream(bytes, &["Workbook", "Book"]).map_err(broken)?;
-    biff::sheets(&stream, limits.max_bytes_unpacked).map_err(|fault| match fault {
-        Fault::Broken => broken(Broken),
+fn sheets(bytes: &[u8], limits: &Limits) -> Result<Vec<Sheet>, StatementError> {
+    workbook::xls(bytes, limits.max_bytes_unpacked).map_err(|fault| match fault {
+        Fault::Broken => broken(),
         Fault::Large => {
             let what = ("单元格的字节数", "bytes of all cells");
             StatementError::over_limit(Place::File, what, limits.max_bytes_unpacked)
@@ -57,19 +55,31 @@ fn sheets(bytes: &[u8], limits: &Limits) -> Result<Vec<biff::Sheet>, StatementEr
 }
 
 /// The cells of one row, each in its place.
-fn texts(cells: impl IntoIterator<Item = (u16, String)>) -> Vec<String> {
+fn texts(cells: impl IntoIterator<Item = (u16, Data)>) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    for (column, text) in cells {
+    for (column, cell) in cells {
         let column = usize::from(column);
         if column < COLUMNS_MAX {
             texts.resize(texts.len().max(column + 1), String::new());
-            texts[column] = text;
+            texts[column] = text(cell);
         }
     }
     texts
 }
 
-fn broken(_: Broken) -> StatementError {
+/// A cell as text: numbers as decimals without an exponent, days and times as exports write them.
+pub(super) fn text(cell: Data) -> String {
+    match cell {
+        Data::Int(number) => number.to_string(),
+        Data::Float(number) => decimal(number),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text,
+        Data::Bool(flag) => flag.to_string(),
+        Data::DateTime(at) => moment(&at),
+        Data::Error(_) | Data::Empty => String::new(),
+    }
+}
+
+fn broken() -> StatementError {
     StatementError::new(
         Place::File,
         "XLS",
@@ -80,7 +90,7 @@ fn broken(_: Broken) -> StatementError {
 
 /// A number as plain decimals. Spreadsheets keep fifteen digits; what lies beyond is noise of the binary form
 /// (1234.5600000000001).
-pub(super) fn decimal(number: f64) -> String {
+fn decimal(number: f64) -> String {
     if !number.is_finite() {
         return String::new();
     }
@@ -97,7 +107,7 @@ pub(super) fn decimal(number: f64) -> String {
 }
 
 /// A moment as exports write it; midnight is a day only, and a moment before the first day is a time of day only.
-pub(super) fn moment(at: &ExcelDateTime) -> String {
+fn moment(at: &ExcelDateTime) -> String {
     let serial = at.as_f64();
     // Beyond the year 9999 it is no moment.
     if !(0.0..2_958_466.0).contains(&serial) {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{DataRef, Reader, Xlsx, XlsxError};
+use calamine::{Data, Reader, Xlsx, XlsxError};
 
 use super::{
     super::{
@@ -13,6 +13,7 @@ use super::{
     COLUMNS_MAX, Sheets, TableReader,
     peek::Peeked,
     sheets::Read,
+    xls::text,
 };
 
 /// A list of sheets may name one sheet many times, each to be read anew: all of them together may not come to more than
@@ -115,25 +116,11 @@ fn sheet(
             if row.len() <= column {
                 row.resize(column + 1, String::new());
             }
-            row[column] = text(cell.get_value());
+            row[column] = text(Data::from(cell.get_value().clone()));
         }
     }
     take(u64::from(at) + 1, &row).map_err(refuse)?;
     Ok(())
-}
-
-/// A cell as text: numbers as decimals without an exponent, days and times as exports write them.
-fn text(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => super::xls::decimal(*number),
-        DataRef::String(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(flag) => flag.to_string(),
-        DataRef::DateTime(moment) => super::xls::moment(moment),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::Error(_) | DataRef::Empty => String::new(),
-    }
 }
 
 fn broken(error: &impl std::fmt::Display) -> StatementError {

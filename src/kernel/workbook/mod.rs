@@ -1,11 +1,17 @@
-//! What an XLSX workbook claims about itself before it is opened.
+//! Workbooks from outside: old ones are read here, and what an XLSX workbook claims about itself is checked before it is
+//! opened.
 //!
-//! The library that opens workbooks reserves room for as many shared strings as the workbook claims to have; a claim of
-//! a hundred billion ends the process, which no caller can prevent afterwards.
+//! The library that opens XLSX workbooks reserves room for as many shared strings as the workbook claims to have; a claim
+//! of a hundred billion ends the process, which no caller can prevent afterwards.
+
+mod biff;
+mod compound;
 
 use std::io::BufRead;
 
 use quick_xml::{Reader, events::Event};
+
+pub use biff::{CELL_BYTES, Fault, Sheet, xls};
 
 /// The least that one shared string takes up: `<si/>`.
 const STRING_BYTES_MIN: u64 = 5;

@@ -4,13 +4,13 @@
 
 /// No such sector, a chain without end, or no such stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken;
+pub struct Broken;
 
 /// Sector numbers from here on are marks, not sectors.
 const LAST_SECTOR: u32 = 0xFFFF_FFFA;
 
 /// What a compound file begins with.
-pub(super) const SIGNATURE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+const SIGNATURE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 
 struct File<'a> {
     bytes: &'a [u8],

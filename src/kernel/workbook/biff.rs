@@ -1,21 +1,20 @@
-//! BIFF records of an XLS workbook: the cells of its sheets as text, row by row.
+//! XLS workbooks (BIFF5, BIFF8): the cells of their sheets, row by row.
 //!
-//! Read here and not by a library that lays a sheet out as a grid: a few bytes could claim four billion cells. Records
-//! that are shorter than they must be are refused; formulas count with the value that was saved.
+//! Read here and not by a library that lays a sheet out as a grid and believes what a file claims: a few bytes could
+//! claim four billion cells. Records that are shorter than they must be are refused; formulas count with the value that
+//! was saved.
 
 use std::collections::BTreeMap;
 
+use calamine::{Data, ExcelDateTime, ExcelDateTimeType};
 use encoding_rs::{Encoding, GBK, UTF_16LE, WINDOWS_1252};
 
-use super::{
-    cfb::{Broken, u16_at, u32_at},
-    xls::{decimal, moment},
-};
+use super::compound::{self, Broken, u16_at, u32_at};
 
 /// A sheet's cells by row and column, both from 0.
-pub(super) struct Sheet {
+pub struct Sheet {
     pub name: String,
-    pub rows: BTreeMap<u16, BTreeMap<u16, String>>,
+    pub rows: BTreeMap<u16, BTreeMap<u16, Data>>,
 }
 
 /// A record: its kind and its parts, of which all but the first stood in CONTINUE records.
@@ -65,7 +64,8 @@ struct Globals {
 
 /// Why a stream cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
+    /// Damaged, cut short or protected by a password.
     Broken,
     /// Its cells take up more than they may.
     Large,
@@ -78,14 +78,15 @@ impl From<Broken> for Fault {
 }
 
 /// What a cell costs besides its text.
-const CELL_BYTES: u64 = 64;
+pub const CELL_BYTES: u64 = 64;
 
-/// Reads the sheets of a workbook stream. `bytes_max` bounds what the cells of all of them take up: ten bytes of a file
-/// suffice to name a text of 60,000 once more, and a sheet may be listed many times.
-pub(super) fn sheets(stream: &[u8], bytes_max: u64) -> Result<Vec<Sheet>, Fault> {
-    let globals = globals(stream)?;
+/// Reads the worksheets of an XLS workbook. `bytes_max` bounds what the cells of all of them take up, [`CELL_BYTES`] each and
+/// their text: ten bytes of a file suffice to name a text of 60,000 once more, and a sheet may be listed many times.
+pub fn xls(bytes: &[u8], bytes_max: u64) -> Result<Vec<Sheet>, Fault> {
+    let stream = compound::stream(bytes, &["Workbook", "Book"])?;
+    let globals = globals(&stream)?;
     let mut left = bytes_max;
-    globals.sheets.iter().map(|(at, name)| sheet(stream, *at, name, &globals, &mut left)).collect()
+    globals.sheets.iter().map(|(at, name)| sheet(&stream, *at, name, &globals, &mut left)).collect()
 }
 
 fn globals(stream: &[u8]) -> Result<Globals, Broken> {
@@ -161,7 +162,7 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
             _ if depth > 1 => {}
             0x00FD => {
                 let text = globals.strings.get(u32_at(body, 6)? as usize).cloned().unwrap_or_default();
-                sheet.put(position(body)?, text, left)?;
+                sheet.put(position(body)?, Data::String(text), left)?;
             }
             0x0203 => sheet.put(position(body)?, number(f64_at(body, 6)?, u16_at(body, 4)?, globals), left)?,
             0x027E => sheet.put(position(body)?, number(rk(u32_at(body, 6)?), u16_at(body, 4)?, globals), left)?,
@@ -179,13 +180,21 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
                 } else {
                     coded(rest, 2, usize::from(u16_at(rest, 0)?), globals)?
                 };
-                sheet.put(position(body)?, text, left)?;
+                sheet.put(position(body)?, Data::String(text), left)?;
+            }
+            0x0205 => {
+                let value = *body.get(6).ok_or(Broken)?;
+                let cell = if *body.get(7).ok_or(Broken)? == 0 { Data::Bool(value != 0) } else { fault(value) };
+                sheet.put(position(body)?, cell, left)?;
             }
             0x0006 => {
                 formula = position(body)?;
-                // Two bytes FF FF mark a value that is no number: a text that follows, or a truth value.
-                if u16_at(body, 12)? != 0xFFFF {
-                    sheet.put(formula, number(f64_at(body, 6)?, u16_at(body, 4)?, globals), left)?;
+                // Two bytes FF FF mark a value that is no number: a text that follows, a truth value or an error.
+                match (u16_at(body, 12)?, *body.get(6).ok_or(Broken)?, *body.get(8).ok_or(Broken)?) {
+                    (0xFFFF, 1, value) => sheet.put(formula, Data::Bool(value != 0), left)?,
+                    (0xFFFF, 2, value) => sheet.put(formula, fault(value), left)?,
+                    (0xFFFF, ..) => {}
+                    _ => sheet.put(formula, number(f64_at(body, 6)?, u16_at(body, 4)?, globals), left)?,
                 }
             }
             0x0207 => {
@@ -194,7 +203,7 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
                 } else {
                     coded(body, 2, usize::from(u16_at(body, 0)?), globals)?
                 };
-                sheet.put(formula, text, left)?;
+                sheet.put(formula, Data::String(text), left)?;
             }
             _ => {}
         }
@@ -203,9 +212,10 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
 }
 
 impl Sheet {
-    fn put(&mut self, (row, column): (u16, u16), text: String, left: &mut u64) -> Result<(), Fault> {
-        *left = left.checked_sub(CELL_BYTES + text.len() as u64).ok_or(Fault::Large)?;
-        self.rows.entry(row).or_default().insert(column, text);
+    fn put(&mut self, (row, column): (u16, u16), cell: Data, left: &mut u64) -> Result<(), Fault> {
+        let text = if let Data::String(text) = &cell { text.len() } else { 0 };
+        *left = left.checked_sub(CELL_BYTES + text as u64).ok_or(Fault::Large)?;
+        self.rows.entry(row).or_default().insert(column, cell);
         Ok(())
     }
 }
@@ -229,12 +239,25 @@ fn rk(packed: u32) -> f64 {
     if packed & 1 != 0 { value / 100.0 } else { value }
 }
 
-fn number(value: f64, format: u16, globals: &Globals) -> String {
+fn number(value: f64, format: u16, globals: &Globals) -> Data {
     if globals.dates.get(usize::from(format)).copied().unwrap_or(false) {
-        let kind = calamine::ExcelDateTimeType::DateTime;
-        return moment(&calamine::ExcelDateTime::new(value, kind, globals.since_1904));
+        return Data::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::DateTime, globals.since_1904));
     }
-    decimal(value)
+    Data::Float(value)
+}
+
+/// The value of a formula that could not be worked out.
+fn fault(code: u8) -> Data {
+    use calamine::CellErrorType::{Div0, NA, Name, Null, Num, Ref, Value};
+    Data::Error(match code {
+        0x00 => Null,
+        0x07 => Div0,
+        0x17 => Ref,
+        0x1D => Name,
+        0x24 => Num,
+        0x2A => NA,
+        _ => Value,
+    })
 }
 
 /// A string with a one-byte length.
@@ -364,6 +387,30 @@ mod tests {
         assert_eq!(shared_strings(&record), Ok(vec!["ab余额".to_owned(), "z".to_owned()]));
         let cut = Record { kind: 0x00FC, parts: vec![&first] };
         assert_eq!(shared_strings(&cut), Err(Broken));
+    }
+
+    #[test]
+    fn truth_values_and_errors_are_cells_whether_written_or_worked_out() {
+        let record = |kind: u16, body: &[u8]| {
+            [&kind.to_le_bytes()[..], &u16::try_from(body.len()).unwrap().to_le_bytes(), body].concat()
+        };
+        let written = |column: u8, value: u8, is_error: u8| record(0x0205, &[0, 0, column, 0, 0, 0, value, is_error]);
+        let formula =
+            |column: u8, result: [u8; 8]| record(0x0006, &[&[0, 0, column, 0, 0, 0][..], &result, &[0; 8]].concat());
+        let stream = [
+            written(0, 1, 0),
+            written(1, 0x2A, 1),
+            formula(2, [1, 0, 0, 0, 0, 0, 0xFF, 0xFF]),
+            formula(3, [2, 0, 7, 0, 0, 0, 0xFF, 0xFF]),
+            formula(4, [0, 0, 0, 0, 0, 0, 0xFF, 0xFF]),
+            record(0x0207, &[1, 0, 0, b'x']),
+            formula(5, 2.5f64.to_le_bytes()),
+        ]
+        .concat();
+        let globals = Globals { unicode: true, ..Globals::default() };
+        let sheet = sheet(&stream, 0, "A", &globals, &mut 10_000).unwrap();
+        let cells: Vec<String> = sheet.rows[&0].values().map(ToString::to_string).collect();
+        assert_eq!(cells, ["true", "#N/A", "false", "#DIV/0!", "x", "2.5"]);
     }
 
     #[test]
