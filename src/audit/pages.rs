@@ -26,7 +26,11 @@ use crate::{
     },
     identity::{Action, Caller, Role},
     kernel::clock::BEIJING,
-    web::{Access, Lang, Page, Problem, Query, Route, page::State, sheet::harmless},
+    web::{
+        Access, Lang, Page, Problem, Query, Route,
+        page::State,
+        sheet::{self, harmless},
+    },
 };
 
 /// Events a page, and a part of a file.
@@ -238,35 +242,31 @@ const HEADINGS: [(&str, &str); 16] = [
 ];
 
 fn csv_lines(lang: Lang, headings: bool, events: &[EventRow]) -> Result<Vec<u8>, csv::Error> {
-    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if headings {
-        file.write_record(HEADINGS.map(|(zh, en)| lang.t(zh, en)))?;
-    }
-    for event in events {
-        let (seq, hash) = (event.seq.to_string(), hex::encode(&event.hash));
-        let (role, bureau) = (shown::role(lang, event), shown::bureau(event));
-        let (at, action) = (instant(event.at), words::action(lang, &event.action));
-        let cells: [&str; 16] = [
-            &seq,
-            &at,
-            &event.actor_name,
-            &role,
-            &bureau,
-            &action,
-            &event.action,
-            &event.subject_kind,
-            &event.subject_id,
-            event.institution_name.as_deref().unwrap_or_default(),
-            event.credit_code.as_deref().unwrap_or_default(),
-            event.before.as_deref().unwrap_or_default(),
-            event.after.as_deref().unwrap_or_default(),
-            event.reason.as_deref().unwrap_or_default(),
-            &event.request_id,
-            &hash,
-        ];
-        file.write_record(cells.map(harmless))?;
-    }
-    file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    let headings = headings.then(|| HEADINGS.map(|(zh, en)| lang.t(zh, en).to_owned()));
+    sheet::part(headings.into_iter().chain(events.iter().map(|event| cells(lang, event))))
+}
+
+fn cells(lang: Lang, event: &EventRow) -> [String; 16] {
+    let (role, bureau) = (shown::role(lang, event), shown::bureau(event));
+    let cells: [&str; 16] = [
+        &event.seq.to_string(),
+        &instant(event.at),
+        &event.actor_name,
+        &role,
+        &bureau,
+        &words::action(lang, &event.action),
+        &event.action,
+        &event.subject_kind,
+        &event.subject_id,
+        event.institution_name.as_deref().unwrap_or_default(),
+        event.credit_code.as_deref().unwrap_or_default(),
+        event.before.as_deref().unwrap_or_default(),
+        event.after.as_deref().unwrap_or_default(),
+        event.reason.as_deref().unwrap_or_default(),
+        &event.request_id,
+        &hex::encode(&event.hash),
+    ];
+    cells.map(harmless)
 }
 
 /// Why a file broke off.

@@ -44,7 +44,7 @@ pub(super) struct Card<'a> {
     pub colleagues: &'a [Colleague],
     /// The account's page on which it is shown, to which the one who acts returns.
     pub account: Option<i64>,
-    /// Whether the evidence lies open at once.
+    /// Whether the evidence and the form lie open at once, as they do of the warning that comes first.
     pub unfolded: bool,
 }
 
@@ -146,11 +146,20 @@ impl Card<'_> {
 
     /// What is to be mended of a field.
     fn errors(&self, field: &str) -> Vec<&FieldError> {
-        let own = self.refused.iter().filter(|refused| refused.warning == self.w.warning.id);
+        let own = self.refused().into_iter();
         own.flat_map(|refused| &refused.errors).filter(|error| field_of(error) == field).collect()
     }
 
+    /// Whether the form lies open: of the first warning, and of the one of which it was refused.
+    fn at_hand(&self) -> bool {
+        self.unfolded || self.refused().is_some()
+    }
+
+    fn refused(&self) -> Option<&Refused<'_>> {
+        self.refused.filter(|refused| refused.warning == self.w.warning.id)
+    }
+
     fn typed(&self) -> &str {
-        self.refused.filter(|refused| refused.warning == self.w.warning.id).map_or("", |refused| refused.comment)
+        self.refused().map_or("", |refused| refused.comment)
     }
 }

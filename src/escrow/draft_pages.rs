@@ -31,8 +31,6 @@ const VALUES: usize = 3;
 const ENTRIES: usize = 12;
 /// Rows that may be chosen as the header.
 const HEADERS: usize = 40;
-/// Query of the page after another sheet's columns were told.
-const MORE: &str = "more=1";
 
 pub(super) fn routes() -> Vec<Route> {
     let may = Access::Official(Action::UploadStatement);
@@ -57,6 +55,17 @@ struct Told {
     layout: Layout,
     account: String,
     unbalanced: bool,
+    /// The columns of another sheet were just remembered.
+    goes_on: bool,
+}
+
+impl Told {
+    /// As proposed, when nothing was said yet of the columns.
+    fn proposed(draft: &Draft, bank: &str) -> Told {
+        let header = draft.peek.header;
+        let layout = Layout { bank: bank.to_owned(), ..draft.proposal(header) };
+        Told { header, layout, account: String::new(), unbalanced: false, goes_on: false }
+    }
 }
 
 #[derive(Template)]
@@ -74,8 +83,6 @@ struct DraftPage<'a> {
     is_unbalanced: bool,
     /// Other sheets that are still to be told of.
     others: Vec<String>,
-    /// The columns of another sheet were just remembered.
-    goes_on: bool,
 }
 
 impl DraftPage<'_> {
@@ -148,9 +155,7 @@ fn seen(layout: &Layout) -> String {
 
 async fn one(request: HttpRequest, state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
     let draft = Arc::new(Draft::open(&state, &caller, *id).await?);
-    let header = draft.peek.header;
-    let layout = Layout { bank: draft.bank.clone(), ..draft.proposal(header) };
-    let told = Told { header, layout, account: String::new(), unbalanced: false };
+    let told = Told::proposed(&draft, &draft.bank);
     render(&request, &state, &draft, &told, Vec::new()).await
 }
 
@@ -200,10 +205,10 @@ async fn render(
         statements,
         is_unbalanced: document.as_ref().is_some_and(super::statement::Document::is_unbalanced),
         others: document.iter().flat_map(|document| &document.unread).filter_map(StatementError::sheet).collect(),
-        goes_on: request.query_string() == MORE,
     };
-    let asked = request.method().is_safe();
-    page.render_as(if wrong && !asked { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+    // Nobody has said anything yet of what is merely proposed.
+    let said = !request.method().is_safe() && !told.goes_on;
+    page.render_as(if wrong && said { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
 }
 
 /// Where what is wrong with a row is mended: its column where it names one.
@@ -242,7 +247,8 @@ fn read_form(draft: &Draft, form: &SafeForm) -> Told {
     } else {
         Layout { bank, ..draft.proposal(header) }
     };
-    Told { header, layout, account: form.get("account").to_owned(), unbalanced: form.get("unbalanced") == "accept" }
+    let (account, unbalanced) = (form.get("account").to_owned(), form.get("unbalanced") == "accept");
+    Told { header, layout, account, unbalanced, goes_on: false }
 }
 
 /// POST /b/escrow/drafts/{id}
@@ -282,7 +288,13 @@ async fn keep(
     let lang = crate::web::Lang::of(request);
     let taken = match taken {
         Ok(taken) => taken,
-        Err(TakeError::OtherSheet(_)) => return Ok(see_other(&format!("/b/escrow/drafts/{}?{MORE}", draft.row.id))),
+        Err(TakeError::OtherSheet(_)) => {
+            // The next sheet; what was typed for the whole file stays.
+            let draft = Arc::new(Draft::open(state, caller, draft.row.id).await?);
+            let proposed = Told::proposed(&draft, &told_us.layout.bank);
+            let told = Told { account: told_us.account.clone(), goes_on: true, ..proposed };
+            return render(request, state, &draft, &told, Vec::new()).await;
+        }
         Err(TakeError::Escrow(EscrowError::Invalid(errors))) => {
             return render(request, state, draft, told_us, errors).await;
         }

@@ -16,7 +16,7 @@ use crate::{
     web::{
         Access, Lang, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
-        paging, show,
+        paging, sheet, show,
     },
 };
 
@@ -361,54 +361,42 @@ async fn file(
     let month = month_of(&query, &subject, page.today());
     let days = store::days(&mut conn, subject.tenant_id, subject.id, span(month)).await?;
     conn.commit().await?;
-    let bytes = lines(page.lang, &days).map_err(|error| {
-        tracing::error!(%error, "a month's proof could not be written");
-        Problem::internal()
-    })?;
-    let name = format!("attachment; filename=\"proof-{code}-{}.csv\"", month.format("%Y-%m"));
-    Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header(("content-disposition", name))
-        .body(bytes))
+    let name = format!("proof-{code}-{}.csv", month.format("%Y-%m"));
+    sheet::answer(&name, lines(page.lang, &days))
 }
 
-fn lines(lang: Lang, days: &[Proven]) -> Result<Vec<u8>, csv::Error> {
-    // Excel takes a file without this mark for one of the machine's own code page.
-    let mut bytes = "\u{feff}".as_bytes().to_vec();
-    {
-        let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut bytes);
-        file.write_record([
-            lang.t("日期", "day"),
-            lang.t("银行收入", "bank in"),
-            lang.t("台账缴费", "paid"),
-            lang.t("银行支出", "bank out"),
-            lang.t("划拨", "released"),
-            lang.t("退费", "refunded"),
-            lang.t("消课", "lessons confirmed"),
-            lang.t("相符", "matched"),
-            lang.t("待到账", "waiting"),
-            lang.t("差异", "differences"),
-            lang.t("版本", "version"),
-            "sha256",
-        ])?;
-        for day in days.iter().rev() {
-            let yuan = |fen: i64| Fen(fen).to_string();
-            file.write_record([
-                day.day.to_string(),
-                yuan(day.bank_in_fen),
-                yuan(day.paid_fen),
-                yuan(day.bank_out_fen),
-                yuan(day.released_fen),
-                yuan(day.refunded_fen),
-                yuan(day.consumed_fen),
-                day.matched.to_string(),
-                day.waiting.to_string(),
-                day.exceptions.to_string(),
-                day.version.to_string(),
-                hex::encode(&day.digest),
-            ])?;
-        }
-        file.flush()?;
-    }
-    Ok(bytes)
+fn lines(lang: Lang, days: &[Proven]) -> impl Iterator<Item = [String; 12]> {
+    let yuan = |fen: i64| Fen(fen).to_string();
+    let headings = [
+        ("日期", "day"),
+        ("银行收入", "bank in"),
+        ("台账缴费", "paid"),
+        ("银行支出", "bank out"),
+        ("划拨", "released"),
+        ("退费", "refunded"),
+        ("消课", "lessons confirmed"),
+        ("相符", "matched"),
+        ("待到账", "waiting"),
+        ("差异", "differences"),
+        ("版本", "version"),
+        ("sha256", "sha256"),
+    ]
+    .map(|(zh, en)| lang.t(zh, en).to_owned());
+    let days = days.iter().rev().map(move |day| {
+        [
+            day.day.to_string(),
+            yuan(day.bank_in_fen),
+            yuan(day.paid_fen),
+            yuan(day.bank_out_fen),
+            yuan(day.released_fen),
+            yuan(day.refunded_fen),
+            yuan(day.consumed_fen),
+            day.matched.to_string(),
+            day.waiting.to_string(),
+            day.exceptions.to_string(),
+            day.version.to_string(),
+            hex::encode(&day.digest),
+        ]
+    });
+    std::iter::once(headings).chain(days)
 }

@@ -52,6 +52,8 @@ pub(super) struct Member {
     pub(super) institution: i64,
     pub(super) name: String,
     pub(super) code: String,
+    /// What its contracts are about.
+    pub(super) subject: &'static str,
     pub(super) accounts: Accounts,
     /// Whether its bank writes MT940.
     pub(super) uses_mt940: bool,
@@ -213,7 +215,7 @@ impl Drive<'_> {
             match fact {
                 Fact::Signed(contract) => {
                     self.told.contracts += 1;
-                    let new = as_handed_in(contract);
+                    let new = as_handed_in(contract, self.members[at].subject);
                     let pools = self.state.pools.clone();
                     let (new, by) = (&new, &caller);
                     if self.pace == Pace::Soak {
@@ -459,11 +461,11 @@ async fn take_in(state: &AppState, caller: &Caller, file: &File) -> Result<(), S
     Ok(())
 }
 
-fn as_handed_in(contract: &world::Contract) -> contracts::NewContract {
+fn as_handed_in(contract: &world::Contract, subject: &str) -> contracts::NewContract {
     contracts::NewContract {
         contract_no: contract.number.clone(),
         course_id: None,
-        subject: "少儿美术".to_owned(),
+        subject: subject.to_owned(),
         product: Product::Course,
         basis: Basis::Both,
         pupil: Private::new(&contract.pupil),

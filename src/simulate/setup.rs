@@ -103,6 +103,7 @@ impl<'a> Drive<'a> {
                 institution,
                 name: school.name.clone(),
                 code: school.credit_code.clone(),
+                subject: school.subject,
                 accounts: Accounts::new(Account::new(&school.account, at % 2 == 1)),
                 uses_mt940: at % 2 == 1,
                 payee: format!("6228{}", school.account),

@@ -17,14 +17,17 @@ pub fn harmless(text: &str) -> String {
 pub fn csv<const N: usize>(lines: impl IntoIterator<Item = [String; N]>) -> Result<Vec<u8>, csv::Error> {
     // Excel takes a file without this mark for one of the machine's own code page.
     let mut bytes = "\u{feff}".as_bytes().to_vec();
-    {
-        let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut bytes);
-        for line in lines {
-            file.write_record(line)?;
-        }
-        file.flush()?;
-    }
+    bytes.extend(part(lines)?);
     Ok(bytes)
+}
+
+/// A part of such a file, for one that is sent as it is read.
+pub fn part<const N: usize>(lines: impl IntoIterator<Item = [String; N]>) -> Result<Vec<u8>, csv::Error> {
+    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for line in lines {
+        file.write_record(line)?;
+    }
+    file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
 /// The answer that carries such a file.
@@ -48,8 +51,12 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula_and_excel_knows_the_encoding() {
-        assert_eq!(harmless("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(harmless("启明星"), "启明星");
+        for formula in ["=HYPERLINK(1)", "@x", "-5", "+1", "＝1", "\t=1", "\n=1"] {
+            assert_eq!(harmless(formula), format!("'{formula}"));
+        }
+        for text in ["启明星", "HT-1", ""] {
+            assert_eq!(harmless(text), text);
+        }
         let bytes = csv([["a".to_owned(), "b,c".to_owned()], ["1".to_owned(), harmless("-2")]]).unwrap();
         assert_eq!(String::from_utf8(bytes).unwrap(), "\u{feff}a,\"b,c\"\r\n1,'-2\r\n");
     }

@@ -104,13 +104,14 @@ impl From<TooShort> for DetectorError {
 /// What W2, W10 and W14 lack after a break of the history.
 pub(super) const STATEMENTS: &str = "statements";
 
-/// The form in which a state is stored. A state of another one is not read: the account is replayed.
+/// The form in which a state is stored, and what its sums are of. A state of another one is not read: the account is
+/// replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 struct Form;
 
 impl Form {
-    const NUMBER: u32 = 3;
+    const NUMBER: u32 = 4;
 }
 
 impl From<Form> for u32 {

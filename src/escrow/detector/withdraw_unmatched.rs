@@ -3,8 +3,9 @@
 //!
 //! Sums run on from one settlement period to the next: what was earned and not released may be released later, and what
 //! was released too much stays an excess until it is put right. Where a history begins, what was released before is
-//! unknown; the lessons of the settlement period before it count as not yet released. Source: 教监管函〔2021〕2号 (与授课进度
-//! 同步、同比例); thresholds by policy.
+//! unknown; the lessons of the settlement period before it count as not yet released. Where another account took in the
+//! fees before, what that one released in that period is known, but not how far back the lessons lie that it was for: it
+//! was first of all for those of one period earlier. Source: 教监管函〔2021〕2号 (与授课进度同步、同比例); thresholds by policy.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,15 @@ fn earned_and_elsewhere(obligations: &Obligations, first_day: i64, until: i64) -
     (earned, now.elsewhere_fen.saturating_sub(before.elsewhere_fen))
 }
 
+/// What may still be released when the period begins whose first day is `first`, by what is known of the two before.
+fn left_before(obligations: &Obligations, first: i64, period: Period) -> i64 {
+    let (before, _) = bounds(first - 1, period);
+    let (earlier, _) = bounds(before - 1, period);
+    let (earned_earlier, _) = earned_and_elsewhere(obligations, earlier, days::first_micro(before) - 1);
+    let (earned, elsewhere) = earned_and_elsewhere(obligations, before, days::first_micro(first) - 1);
+    earned.saturating_sub(elsewhere.saturating_sub(earned_earlier).max(0))
+}
+
 /// What of it is left to release.
 fn earned(obligations: &Obligations, first_day: i64, until: i64) -> i64 {
     let (earned, elsewhere) = earned_and_elsewhere(obligations, first_day, until);
@@ -106,8 +116,7 @@ impl Released {
     pub(super) fn advance(&mut self, obligations: &Obligations, day: i64, period: impl Fn(i64) -> Period) {
         let (first, mut next) = *self.period.get_or_insert_with(|| {
             let (first, next) = bounds(day, period(day));
-            let (before, _) = bounds(first - 1, period(day));
-            self.carried_fen = earned(obligations, before, days::first_micro(first) - 1);
+            self.carried_fen = left_before(obligations, first, period(day));
             (first, next)
         });
         let mut first = first;

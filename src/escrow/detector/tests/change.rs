@@ -107,3 +107,30 @@ fn what_the_old_account_released_is_not_released_again() {
     let fen = |name: &str| evidence(warning, name).as_i64().unwrap() / 100;
     assert_eq!((fen("earned_fen"), fen("elsewhere_fen"), fen("consumable_fen")), (40_000, 30_000, 10_000));
 }
+
+#[test]
+fn what_the_old_account_released_was_for_the_oldest_lessons_first() {
+    let owed = [
+        ("01-02T00:00:00", Contract, 200_000),
+        ("01-31T18:00:00", Consumed, 30_000),
+        ("02-20T18:00:00", Consumed, 50_000),
+        ("03-08T18:00:00", Consumed, 20_000),
+    ];
+    // In February the old account paid out for January's lessons, and for so much of February's.
+    let story = |of_february: i64, released: i64| {
+        let mut story = Story::opened(90_000, "03-10").owed(&owed).releases("03-15T10:00:00", released);
+        let sum = 30_000 + of_february;
+        let days = [("02-10", -sum, sum)];
+        let sibling = other("1111", 0, &days);
+        story.facts.siblings = Siblings::new((Some(day("03-10")), None), &[sibling], HashMap::new(), &[]);
+        story.obligations = story.obligations.map(|owed| owed.beside(story.facts.siblings.spent()));
+        story.until("03-15T12:00:00")
+    };
+    assert_eq!(level_of(&story(40_000, 30_000), WithdrawUnmatched), None, "10,000 of February and 20,000 of March");
+    assert_eq!(level_of(&story(40_000, 30_200), WithdrawUnmatched), Some(Yellow));
+    assert_eq!(level_of(&story(0, 70_000), WithdrawUnmatched), None);
+    assert_eq!(level_of(&story(-30_000, 70_000), WithdrawUnmatched), None, "nothing released in February");
+    let report = story(-30_000, 75_000);
+    let warning = only(&report, WithdrawUnmatched).unwrap();
+    assert_eq!(evidence(warning, "carried_fen"), &serde_json::json!(5_000_000), "January's lessons count as released");
+}
