@@ -104,6 +104,11 @@ async fn a_refund_that_is_approved_and_never_paid_ends_no_warning() {
         contracts.push(id);
     }
     assert_eq!(standing(&world, OUTSIDE).await, ["red raised"], "F19: three pupils");
+    // The official sees which fees they were, whose and to whom, masked.
+    let page = world.admin.page(&format!("/b/ledger/{}", world.credit_code)).await;
+    let past = page.split("id=\"past-escrow\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
+    assert!(past.contains("3 笔，共 ¥14,400.00") && past.matches("个人账户").count() == 3, "{past}");
+    assert!(past.contains("****1264") && !past.contains("6230550012030091264"), "{past}");
     let mut refunds = Vec::new();
     for id in contracts {
         let (status, asked) = world.org.post_json(&format!("/contracts/{id}/refunds"), json!({})).await;

@@ -12,19 +12,25 @@ use super::{
     store::{self, ContractRow, InstitutionRow, Totals, Waiting},
 };
 use crate::{
+    db::DbError,
     escrow::{self, model::Mode},
     identity::{Action, Caller, Role, may},
     kernel::Fen,
     ledger::{
         commands::lessons::{Finding as Found, settle},
         error::LedgerError,
+        model::Channel,
         pupils::{self, Wanted},
         refunds::{self, RefundError, commands::Acting, model::Act},
         releases::{self, ReleaseError},
         rules::release::{deposit_needed, deposit_short, top_up_due},
-        store::contracts::{self, Contract},
+        store::{
+            contracts::{self, Contract},
+            payments::{self, PastEscrow, PastEscrowSum},
+        },
     },
     policies::{self, registry::TOP_UP_WORKDAYS},
+    vault::Vault,
     web::{
         Access, FieldError, Page, Problem, Query, Route, SafeForm,
         page::{Note, State, see_other},
@@ -145,6 +151,9 @@ struct OnePage<'a> {
     /// By when it is to be filled up, once it was found short at the end of a day, and whether that is past.
     top_up: Option<(NaiveDate, bool)>,
     disputes: &'a [ShownLesson],
+    /// Fees that went past the escrow account: the latest, and all of them together.
+    past: &'a [ShownPast],
+    past_sum: PastEscrowSum,
     refunds: &'a [ShownRefund],
     orders: &'a [ShownOrder],
     contracts: &'a [(ContractRow, String)],
@@ -152,6 +161,26 @@ struct OnePage<'a> {
     may_calculate: bool,
     may_unmask: bool,
     refused: Option<&'a Refused>,
+}
+
+/// A fee that went past the escrow account, its names masked.
+struct ShownPast {
+    row: PastEscrow,
+    pupil: String,
+    /// `None` where only the kind of the payee is known.
+    payee: Option<String>,
+}
+
+impl ShownPast {
+    fn masked(row: PastEscrow, vault: &Vault) -> Result<ShownPast, DbError> {
+        let pupil = row.pupil(vault)?.masked();
+        let payee = row.payment.payee(vault)?.map(|payee| payee.masked());
+        Ok(ShownPast { row, pupil, payee })
+    }
+
+    fn channel(&self, page: &Page) -> &'static str {
+        self.row.payment.channel.parse::<Channel>().map_or("", |one| page.lang.t(one.zh(), one.en()))
+    }
 }
 
 impl OnePage<'_> {
@@ -241,6 +270,9 @@ async fn render(
     let totals = store::totals(&mut conn, place, caller.today()).await?;
     let disputes = store::disputes(&mut conn, place, PER_PART).await?;
     let disputes = ShownLesson::masked(disputes, conn.vault())?;
+    let past = payments::past_escrow(&mut conn, place, PER_PART).await?;
+    let past = past.into_iter().map(|row| ShownPast::masked(row, conn.vault())).collect::<Result<Vec<_>, _>>()?;
+    let past_sum = payments::past_escrow_sum(&mut conn, place).await?;
     let filter = refunds::store::Filter { credit_code: Some(code), ..refunds::store::Filter::default() };
     let refunds = ShownRefund::of_range(&mut conn, caller, &filter, 0, PER_PART).await?;
     let orders = releases::store::orders(&mut conn, None, Some(code), 0, PER_PART).await?;
@@ -269,6 +301,8 @@ async fn render(
         deposit,
         top_up,
         disputes: &disputes,
+        past: &past,
+        past_sum,
         refunds: &refunds,
         orders: &orders,
         contracts: &kept,

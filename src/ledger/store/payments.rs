@@ -9,7 +9,10 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     db::{DbError, ScopedConn, prepared},
-    kernel::{Private, private::AccountNumber},
+    kernel::{
+        Private,
+        private::{AccountNumber, PersonName},
+    },
     vault::{Place, Sealed, Vault},
 };
 
@@ -54,6 +57,11 @@ pub fn payee_place(tenant: i32, row: &str) -> Place<'_> {
 }
 
 impl Payment {
+    /// Whether it went past the escrow account, as the institution says itself.
+    pub fn is_past_escrow(&self) -> bool {
+        self.payee_index.is_some() || self.payee_is_person
+    }
+
     /// The account that it went to, opened; `None` for the escrow account.
     pub fn payee(&self, vault: &Vault) -> Result<Option<Private<AccountNumber>>, DbError> {
         let row = super::contracts::row_of(self.institution_id, &self.receipt_no);
@@ -95,6 +103,70 @@ pub async fn of_contract(conn: &mut ScopedConn, tenant: i32, contract: i64) -> R
         .bind::<BigInt, _>(contract)
         .load(conn.sql())
         .await?)
+}
+
+/// A fee that an institution recorded as paid past its escrow account, with the contract that it was for.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct PastEscrow {
+    #[diesel(embed)]
+    pub payment: Payment,
+    #[diesel(sql_type = Text)]
+    pub contract_no: String,
+    #[diesel(sql_type = Binary)]
+    pub pupil_sealed: Sealed<PersonName>,
+}
+
+impl PastEscrow {
+    /// The pupil's name, opened.
+    pub fn pupil(&self, vault: &Vault) -> Result<Private<PersonName>, DbError> {
+        let row = super::contracts::row_of(self.payment.institution_id, &self.contract_no);
+        let place = super::contracts::pupil_place(self.payment.tenant_id, &row);
+        Ok(self.pupil_sealed.open(vault, &place)?)
+    }
+}
+
+/// The fees that went past an institution's escrow account, the latest first.
+pub async fn past_escrow(
+    conn: &mut ScopedConn,
+    (tenant, institution): (i32, i64),
+    limit: i64,
+) -> Result<Vec<PastEscrow>, DbError> {
+    Ok(prepared(
+        "SELECT p.tenant_id, p.id, p.institution_id, p.contract_id, p.paid_at, p.amount_fen, p.channel, p.payee_sealed, \
+         p.payee_index, p.payee_is_person, p.receipt_no, p.account_id, p.entry_ref, p.recorded_at, c.contract_no, c.pupil_sealed \
+         FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
+         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND (p.payee_index IS NOT NULL OR p.payee_is_person) \
+         ORDER BY p.paid_at DESC, p.id DESC LIMIT $3",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .bind::<BigInt, _>(limit)
+    .load(conn.sql())
+    .await?)
+}
+
+/// How many fees went past an institution's escrow account, and what they come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct PastEscrowSum {
+    #[diesel(sql_type = BigInt)]
+    pub count: i64,
+    #[diesel(sql_type = BigInt)]
+    pub fen: i64,
+}
+
+/// The sum of [`past_escrow`], however many there are.
+pub async fn past_escrow_sum(
+    conn: &mut ScopedConn,
+    (tenant, institution): (i32, i64),
+) -> Result<PastEscrowSum, DbError> {
+    Ok(prepared(
+        "SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS fen FROM payments \
+         WHERE tenant_id = $1 AND institution_id = $2 AND (payee_index IS NOT NULL OR payee_is_person)",
+    )
+    .bind::<Integer, _>(tenant)
+    .bind::<BigInt, _>(institution)
+    .get_result(conn.sql())
+    .await?)
 }
 
 /// A payment about to be kept; its fields are checked.
