@@ -237,6 +237,27 @@ fn shown_again_and_again() -> Vec<u8> {
     readers::compound(&stream)
 }
 
+/// An old workbook that lists one sheet `times` times, whose records are these.
+fn old_workbook(times: usize, records: &[u8]) -> Vec<u8> {
+    let begin = |kind: u8| biff(0x0809, &[0, 6, kind, 0, 0, 0, 0, 0]);
+    let listed = |at: u32| biff(0x0085, &[&at.to_le_bytes()[..], &[0, 0, 1, 0, b'A']].concat());
+    let globals = begin(5).len() + times * listed(0).len() + 4;
+    let lists = listed(u32::try_from(globals).unwrap()).repeat(times);
+    let stream = [begin(5), lists, biff(0x000a, &[]), begin(16), records.to_vec(), biff(0x000a, &[])].concat();
+    readers::compound(&stream)
+}
+
+/// Sheets of nothing but one record that goes on and on, walked once for each time that the sheet is listed.
+fn continued_again_and_again() -> Vec<u8> {
+    old_workbook(2_500, &[biff(0x0200, &[]), biff(0x003c, &[]).repeat(6_000)].concat())
+}
+
+/// Sheets of rows of one cell each: little in the file, a whole row in memory.
+fn rows_again_and_again() -> Vec<u8> {
+    let cell = |row: u16| biff(0x0203, &[&row.to_le_bytes()[..], &[0; 12]].concat());
+    old_workbook(2_500, &(0..1_000).flat_map(cell).collect::<Vec<_>>())
+}
+
 /// A workbook that lists one sheet of a megabyte a hundred thousand times.
 fn listed_again_and_again() -> Vec<u8> {
     let sheets: String =
@@ -285,14 +306,17 @@ fn what_is_made_to_harm_is_refused_soon_and_within_memory() {
         ),
         ("records without end", "H|20260301|1|CNY|0|0\n".repeat(200_000).into_bytes(), Some("number of statements")),
         ("a shared text again and again", shown_again_and_again(), Some("bytes of all cells")),
+        ("a record that goes on and on", continued_again_and_again(), Some("bytes of all cells")),
+        ("rows of one cell again and again", rows_again_and_again(), Some("bytes of all cells")),
         ("a hundred billion shared strings", readers::workbook(claim.as_bytes()), Some("shared strings")),
         ("a sheet again and again", listed_again_and_again(), Some("number of sheets")),
     ];
     for (case, bytes, word) in cases {
         let limits = ["parse", "statement", "--max-bytes", "67108864", "--max-entries", "500000", "-"];
-        // The text of the workbook adds up to less than the usual limit.
-        let small = ["parse", "statement", "--max-bytes", "16777216", "-"];
-        let (status, told, took) = bounded(if case.starts_with("a shared text") { &small } else { &limits }, bytes);
+        // What old workbooks hold adds up to less than the usual limit.
+        let small = ["parse", "statement", "--max-bytes", "8388608", "-"];
+        let old = word == Some("bytes of all cells");
+        let (status, told, took) = bounded(if old { &small } else { &limits }, bytes);
         match word {
             Some(word) => {
                 assert_eq!(status, Some(2), "{case}: {told}");
@@ -313,6 +337,7 @@ fn sheets_of_institutions_that_are_made_to_harm_are_refused_as_well() {
         ("a sheet again and again", listed_again_and_again(), "unpacks to more"),
         ("nothing but commas", comma.into_bytes(), "beyond column"),
         ("a shared text again and again", shown_again_and_again(), "longer than"),
+        ("rows of one cell again and again", rows_again_and_again(), "unpacks to more"),
     ] {
         let arguments = ["import", "institutions", "-", "--region", "331000", "--dry-run"];
         let (status, told, took) = bounded(&arguments, bytes);

@@ -11,7 +11,7 @@ use crate::{
     db::DbError,
     escrow::ingest::{self, IngestError},
     kernel::{Fault, Invariant, fault::Told},
-    ledger, personal, public,
+    ledger, personal, proof, public,
     web::AppState,
 };
 
@@ -52,6 +52,7 @@ pub async fn bureau(
     let mut step = |what, count| progress(Progress { tenant, what, count });
     step("accounts", ingest::examine(state, tenant, now, told).await?);
     step("contracts", ledger::examine(&state.pools, tenant, told).await?);
+    step("proven days", proof::examine(&state.pools, &state.secrets, tenant, told).await?);
     step("published rows", public::examine(&state.pools, tenant, told).await?);
     step("sealed values", personal::examine(&state.pools, tenant, told).await?);
     step("events", trail(state, tenant, now, told).await?);

@@ -289,7 +289,7 @@ async fn keep(
     let taken = match taken {
         Ok(taken) => taken,
         Err(TakeError::OtherSheet(_)) => {
-            // The next sheet; what was typed for the whole file stays.
+            // The next sheet. The bank's name and the account stay; consent to what it says is asked anew.
             let draft = Arc::new(Draft::open(state, caller, draft.row.id).await?);
             let proposed = Told::proposed(&draft, &told_us.layout.bank);
             let told = Told { account: told_us.account.clone(), goes_on: true, ..proposed };

@@ -21,6 +21,8 @@ pub enum Invariant {
     OwedDays,
     /// The warnings are those that a back-test of the same facts finds.
     Warnings,
+    /// The outcome of each proven day is the one that was signed.
+    Proofs,
     /// Nothing of the trail was changed, taken out or put in.
     AuditChain,
     /// What is sealed opens at its place.
@@ -44,6 +46,10 @@ impl Invariant {
             Invariant::Warnings => (
                 "运行 mingjian sweep，让账户按现有事实重新判断；仍不一致的从备份恢复",
                 "run mingjian sweep, which judges the account anew; restore what differs still from the backup",
+            ),
+            Invariant::Proofs => (
+                "有人绕过平台改动了核对结果；请从备份恢复这一天的结果",
+                "somebody changed what was proven past the service; restore the day's outcome from the backup",
             ),
             Invariant::AuditChain => (
                 "运行 mingjian audit verify 查明断点，并与另行保存的签名核对",

@@ -151,12 +151,15 @@ async fn prove_in(
         }
         let facts = store::facts(conn, subject.id, day).await?;
         let outcome = rules::prove(day, &facts, until, calendar);
-        let seal = seal::seal(secrets, subject.tenant_id, subject.id, day, &outcome);
-        if before.is_some_and(|before| before.digest == seal.digest) {
+        let (of, figures) =
+            (seal::Subject { tenant: subject.tenant_id, institution: subject.id, day }, seal::figures(&outcome));
+        let digest = seal::digest(&of, &figures, &outcome.items);
+        if before.is_some_and(|before| before.digest == digest) {
             continue;
         }
         let version = before.map_or(1, |before| before.version + 1);
-        store::add_day(conn, subject.id, (day, version), &outcome, &seal, caller.now).await?;
+        let signature = seal::sign(secrets, &of, version, &figures, &digest);
+        store::add_day(conn, subject.id, (day, version), &outcome, (&digest, &signature), caller.now).await?;
         store::set_items(conn, subject.id, day, &outcome.items, caller.now).await?;
         ran.days += 1;
         ran.exceptions += outcome.items.len();

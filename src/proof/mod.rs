@@ -4,6 +4,7 @@
 //! kept. Proven nightly and on demand. Not here: warnings (W4 and W12 are the detector's and oversight's).
 
 pub mod commands;
+mod examine;
 mod matches;
 mod model;
 pub mod pages;
@@ -12,4 +13,5 @@ mod seal;
 mod store;
 
 pub use commands::{ProofError, nightly};
+pub use examine::examine;
 pub use matches::{Match, Matches, matches};

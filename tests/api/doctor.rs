@@ -66,7 +66,7 @@ async fn the_doctor_says_of_each_part_whether_it_works() {
 
 /// What is done to the database behind the service's back and how it is undone, and the fault that must be named. `$T` is the
 /// bureau, `$A` the account, `$I` the institution, `$C` the contract.
-const DAMAGES: [(&str, &str, &str, &str); 13] = [
+const DAMAGES: [(&str, &str, &str, &str); 16] = [
     (
         "UPDATE escrow_accounts SET balance_fen = balance_fen + 1 WHERE id = $A",
         "UPDATE escrow_accounts SET balance_fen = balance_fen - 1 WHERE id = $A",
@@ -123,6 +123,24 @@ const DAMAGES: [(&str, &str, &str, &str); 13] = [
         "escrow_accounts $A",
     ),
     (
+        "UPDATE proof_days SET consumed_fen = consumed_fen + 1 WHERE institution_id = $I AND day = '$D' AND version = 1",
+        "UPDATE proof_days SET consumed_fen = consumed_fen - 1 WHERE institution_id = $I AND day = '$D' AND version = 1",
+        "proofs",
+        "proof_days $I/$D/1",
+    ),
+    (
+        "UPDATE proof_days SET version = 2 WHERE institution_id = $I AND day = '$D' AND version = 1",
+        "UPDATE proof_days SET version = 1 WHERE institution_id = $I AND day = '$D' AND version = 2",
+        "proofs",
+        "proof_days $I/$D/2",
+    ),
+    (
+        "UPDATE proof_items SET bank_fen = bank_fen + 1 WHERE id = $P",
+        "UPDATE proof_items SET bank_fen = bank_fen - 1 WHERE id = $P",
+        "proofs",
+        "proof_days $I/$D/1",
+    ),
+    (
         "UPDATE contracts SET pupil_sealed = set_byte(pupil_sealed, 20, get_byte(pupil_sealed, 20) # 1) WHERE id = $C",
         "UPDATE contracts SET pupil_sealed = set_byte(pupil_sealed, 20, get_byte(pupil_sealed, 20) # 1) WHERE id = $C",
         "sealed",
@@ -170,6 +188,11 @@ async fn whatever_is_damaged_behind_the_services_back_the_doctor_names_the_row()
     let statement = number(format!("SELECT id FROM statements WHERE account_id = {account}")).await;
     let warning =
         number(format!("SELECT min(id) FROM warnings WHERE account_id = {account} AND bank_ref = 'A3'")).await;
+    let proof = world.admin.submit(&format!("/b/proof/{}", world.credit_code), &[]).await;
+    assert_eq!(proof.status(), StatusCode::SEE_OTHER);
+    let sql = format!("SELECT id, day::text FROM proof_items WHERE institution_id = {institution} ORDER BY id LIMIT 1");
+    let row = root.query_one(&sql, &[]).await.unwrap();
+    let (item, day) = (row.get::<_, i64>(0), row.get::<_, String>(1));
     // The bureau's next look would put some of it right: let it be an hour away, and the first one of the day over.
     app.sweep(world.county, "2026-03-18T09:00");
     let (_, status) = look(app, &["--deep", "--region", &region]);
@@ -184,6 +207,8 @@ async fn whatever_is_damaged_behind_the_services_back_the_doctor_names_the_row()
             .replace("$C", &contract.to_string())
             .replace("$S", &statement.to_string())
             .replace("$W", &warning.to_string())
+            .replace("$P", &item.to_string())
+            .replace("$D", &day)
     };
     for (damage, undo, check, row) in DAMAGES {
         assert_eq!(root.execute(&fill(damage), &[]).await.unwrap(), 1, "{damage}");

@@ -84,10 +84,16 @@ async fn a_persons_account_without_a_number_is_another_account_whatever_credit_t
     assert_eq!(answer["findings"][0]["rule"], "PREPAY-CHANNEL", "{answer}");
     assert_eq!(answer["entry"], Value::Null, "another family's credit does not bear it out");
     assert_eq!(standing(&world, OUTSIDE).await, ["orange raised"], "F19: one pupil who paid a person");
+    let ledger = format!("/b/ledger/{}", world.credit_code);
+    assert!(world.admin.page(&ledger).await.contains("没有进监管账户的缴费"));
     // The credit that comes after is not it either, but one that carries its number is.
     let later = [("2026-03-17", true, 480_000, "B3")];
     world.delivered(camt(&world.account, OPENING + 480_100, &later)).await;
     assert_eq!(standing(&world, OUTSIDE).await, ["orange raised"]);
+    let receipt = format!("R-{id}");
+    world.delivered(camt(&world.account, OPENING + 960_100, &[("2026-03-17", true, 480_000, &receipt)])).await;
+    assert_eq!(standing(&world, OUTSIDE).await, ["orange resolved"]);
+    assert!(!world.admin.page(&ledger).await.contains("没有进监管账户的缴费"), "it was moved in");
 }
 
 #[tokio::test]
@@ -109,6 +115,8 @@ async fn a_refund_that_is_approved_and_never_paid_ends_no_warning() {
     let past = page.split("id=\"past-escrow\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
     assert!(past.contains("3 笔，共 ¥14,400.00") && past.matches("个人账户").count() == 3, "{past}");
     assert!(past.contains("****1264") && !past.contains("6230550012030091264"), "{past}");
+    assert!(["HT-1", "HT-2", "HT-3"].iter().all(|no| past.contains(no)), "{past}");
+    assert!(past.contains("学*") && !past.contains("学员HT"), "{past}");
     let mut refunds = Vec::new();
     for id in contracts {
         let (status, asked) = world.org.post_json(&format!("/contracts/{id}/refunds"), json!({})).await;

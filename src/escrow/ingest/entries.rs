@@ -264,12 +264,12 @@ pub(super) fn checked(entry: Entry, statement: usize, last: NaiveDate) -> Result
             "a bank reference has 1 to 200 printable characters",
         ));
     }
-    if !(0..AMOUNT_FEN_LIMIT).contains(&entry.amount_fen) {
+    if !(1..AMOUNT_FEN_LIMIT).contains(&entry.amount_fen) {
         return Err(fault(
             "amount_fen",
             "amount",
-            "金额须为非负整数（分），且小于十万亿元",
-            "the amount is a whole number of fen, 0 or more, below ten trillion yuan",
+            "金额须为正整数（分），且小于十万亿元；没有发生额的不必报送",
+            "the amount is a whole number of fen above 0, below ten trillion yuan; what moved nothing is not sent",
         ));
     }
     if !YEARS.contains(&entry.booked_on.year()) {
@@ -449,6 +449,7 @@ pub(super) mod tests {
             ("a control character", entry("a\u{0}b", "2026-03-01", 1), "entries[0].bank_ref"),
             ("201 characters", entry(&"流".repeat(201), "2026-03-01", 1), "entries[0].bank_ref"),
             ("below zero", entry("a", "2026-03-01", -1), "entries[0].amount_fen"),
+            ("nothing", entry("a", "2026-03-01", 0), "entries[0].amount_fen"),
             ("beyond the limit", entry("a", "2026-03-01", AMOUNT_FEN_LIMIT), "entries[0].amount_fen"),
             ("before the table", entry("a", "1989-12-31", 1), "entries[0].booked_on"),
             ("after the table", entry("a", "2100-01-01", 1), "entries[0].booked_on"),

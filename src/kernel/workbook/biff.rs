@@ -77,11 +77,12 @@ impl From<Broken> for Fault {
     }
 }
 
-/// What a cell costs besides its text.
+/// What a cell costs besides its text, and what a row costs besides its cells.
 pub const CELL_BYTES: u64 = 64;
+const ROW_BYTES: u64 = 400;
 
 /// Reads the worksheets of an XLS workbook. `bytes_max` bounds what the cells of all of them take up, [`CELL_BYTES`] each and
-/// their text: ten bytes of a file suffice to name a text of 60,000 once more, and a sheet may be listed many times.
+/// their text, and some hundred a row: ten bytes of a file suffice to name a text of 60,000 once more, and a sheet may be listed many times.
 pub fn xls(bytes: &[u8], bytes_max: u64) -> Result<Vec<Sheet>, Fault> {
     let stream = compound::stream(bytes, &["Workbook", "Book"])?;
     let globals = globals(&stream)?;
@@ -152,8 +153,8 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
     while let Some((record, next)) = record(stream, at)? {
         at = next;
         let body = record.body();
-        // Records without cells count a little, so that a sheet listed a million times ends as well.
-        *left = left.checked_sub(1).ok_or(Fault::Large)?;
+        // Records without cells count a little, and so does each part of one, so that a sheet listed a million times ends.
+        *left = left.checked_sub(record.parts.len() as u64).ok_or(Fault::Large)?;
         match record.kind {
             0x0809 => depth += 1,
             0x000A if depth <= 1 => break,
@@ -214,7 +215,8 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
 impl Sheet {
     fn put(&mut self, (row, column): (u16, u16), cell: Data, left: &mut u64) -> Result<(), Fault> {
         let text = if let Data::String(text) = &cell { text.len() } else { 0 };
-        *left = left.checked_sub(CELL_BYTES + text as u64).ok_or(Fault::Large)?;
+        let row_bytes = if self.rows.contains_key(&row) { 0 } else { ROW_BYTES };
+        *left = left.checked_sub(row_bytes + CELL_BYTES + text as u64).ok_or(Fault::Large)?;
         self.rows.entry(row).or_default().insert(column, cell);
         Ok(())
     }

@@ -160,6 +160,8 @@ struct OnePage<'a> {
     may_settle: bool,
     may_calculate: bool,
     may_unmask: bool,
+    /// Whether the caller may ask to see where a fee went.
+    may_see_payees: bool,
     refused: Option<&'a Refused>,
 }
 
@@ -309,6 +311,7 @@ async fn render(
         may_settle: own && may(caller.actor.role, Action::SettleLesson),
         may_calculate: own && may(caller.actor.role, Action::CalculateRelease) && mode == Some(Mode::Custody),
         may_unmask: may_see_pupils(caller),
+        may_see_payees: may(caller.actor.role, Action::UnmaskPersonal),
         refused,
     };
     page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)

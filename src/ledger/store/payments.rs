@@ -57,9 +57,9 @@ pub fn payee_place(tenant: i32, row: &str) -> Place<'_> {
 }
 
 impl Payment {
-    /// Whether it went past the escrow account, as the institution says itself.
+    /// Whether it went past the escrow account, as the institution says itself, and was not moved in since.
     pub fn is_past_escrow(&self) -> bool {
-        self.payee_index.is_some() || self.payee_is_person
+        self.entry_ref.is_none() && (self.payee_index.is_some() || self.payee_is_person)
     }
 
     /// The account that it went to, opened; `None` for the escrow account.
@@ -105,7 +105,8 @@ pub async fn of_contract(conn: &mut ScopedConn, tenant: i32, contract: i64) -> R
         .await?)
 }
 
-/// A fee that an institution recorded as paid past its escrow account, with the contract that it was for.
+/// A fee that an institution recorded as paid past its escrow account and that was not moved in since, with the contract that
+/// it was for.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct PastEscrow {
     #[diesel(embed)]
@@ -135,7 +136,8 @@ pub async fn past_escrow(
         "SELECT p.tenant_id, p.id, p.institution_id, p.contract_id, p.paid_at, p.amount_fen, p.channel, p.payee_sealed, \
          p.payee_index, p.payee_is_person, p.receipt_no, p.account_id, p.entry_ref, p.recorded_at, c.contract_no, c.pupil_sealed \
          FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
-         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND (p.payee_index IS NOT NULL OR p.payee_is_person) \
+         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND p.entry_ref IS NULL \
+         AND (p.payee_index IS NOT NULL OR p.payee_is_person) \
          ORDER BY p.paid_at DESC, p.id DESC LIMIT $3",
     )
     .bind::<Integer, _>(tenant)
@@ -161,7 +163,7 @@ pub async fn past_escrow_sum(
 ) -> Result<PastEscrowSum, DbError> {
     Ok(prepared(
         "SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS fen FROM payments \
-         WHERE tenant_id = $1 AND institution_id = $2 AND (payee_index IS NOT NULL OR payee_is_person)",
+         WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND (payee_index IS NOT NULL OR payee_is_person)",
     )
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(institution)

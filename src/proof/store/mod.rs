@@ -1,5 +1,7 @@
 //! SQL of the proof: the three sides of a day, its outcomes, and the queue of what does not match.
 
+pub mod examine;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, QueryableByName,
@@ -7,10 +9,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::{
-    model::{Attendance, Entry, Facts, Item, Order, Outcome, Payment, Tie},
-    seal::Seal,
-};
+use super::model::{Attendance, Entry, Facts, Item, Order, Outcome, Payment, Tie};
 use crate::{
     db::{DbError, Pools, Scope, ScopedConn, prepared},
     kernel::clock,
@@ -333,7 +332,7 @@ pub async fn add_day(
     institution: i64,
     (day, version): (NaiveDate, i32),
     outcome: &Outcome,
-    seal: &Seal,
+    (digest, signature): (&[u8; 32], &[u8; 64]),
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     prepared(
@@ -354,8 +353,8 @@ pub async fn add_day(
     .bind::<Integer, _>(outcome.matched)
     .bind::<Integer, _>(outcome.waiting)
     .bind::<Integer, _>(i32::try_from(outcome.items.len()).unwrap_or(i32::MAX))
-    .bind::<Binary, _>(&seal.digest[..])
-    .bind::<Binary, _>(&seal.signature[..])
+    .bind::<Binary, _>(&digest[..])
+    .bind::<Binary, _>(&signature[..])
     .bind::<Timestamptz, _>(now)
     .execute(conn.sql())
     .await?;
