@@ -43,6 +43,7 @@ mod proof;
 mod pushes;
 mod refund_routes;
 mod register;
+mod replay;
 mod samples;
 mod second_factor;
 mod sessions;

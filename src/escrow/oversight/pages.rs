@@ -9,6 +9,8 @@ use crate::{
     escrow::{
         brief,
         card::{Card, Refused, field_of},
+        detector::Step,
+        ingest::{self, Outcome, Reproduced},
         pages::{OFFICIALS, told_of},
         shown::{self, ShownWarning},
         store::warnings,
@@ -23,9 +25,12 @@ use crate::{
 
 /// Its routes.
 pub fn routes() -> Vec<Route> {
-    let mut routes = vec![Route::get("/b/escrow/warnings/{id}", Access::Official(Action::ReadEscrow), || {
-        web::get().to(warning_page)
-    })];
+    let read = Access::Official(Action::ReadEscrow);
+    let mut routes = vec![
+        Route::get("/b/escrow/warnings/{id}", read, || web::get().to(warning_page)),
+        Route::get("/b/escrow/warnings/{id}/replay", read, || web::get().to(replay_page)),
+        Route::get("/api/v1/warnings/{id}/replay", read, || web::get().to(replay)),
+    ];
     routes.extend(webhook::pages::routes());
     routes.extend(sms::pages::routes());
     routes
@@ -100,4 +105,66 @@ pub(in crate::escrow) async fn render(
     let errors = refused.map(|refused| refused.errors.as_slice()).unwrap_or_default();
     let template = OnePage { page: &page, shown: &shown, card, refused: refused.is_some(), errors };
     page.render_as(if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+}
+
+/// What a replay of the account's history says of a warning of the caller's range; `None` where it has no account.
+async fn reproduced(
+    state: &State,
+    caller: &Caller,
+    id: i64,
+) -> Result<(warnings::Warning, Option<Reproduced>), Problem> {
+    let mut conn = caller.actor.scope().begin(&state.pools).await?;
+    let warning = warnings::warning(&mut conn, id).await?.ok_or_else(Problem::not_found)?;
+    conn.commit().await?;
+    let found = match warning.account_id {
+        Some(account) => Some(ingest::reproduce(state, (warning.tenant_id, account), id, caller.now).await?),
+        None => None,
+    };
+    Ok((warning, found))
+}
+
+/// GET /api/v1/warnings/{id}/replay
+async fn replay(state: State, caller: Caller, id: web::Path<i64>) -> Result<HttpResponse, Problem> {
+    let (_, found) = reproduced(&state, &caller, *id).await?;
+    let found = found.unwrap_or(Reproduced { entries: 0, last_on: None, outcome: Outcome::NotOfEntries });
+    Ok(HttpResponse::Ok().json(found))
+}
+
+#[derive(Template)]
+#[template(path = "escrow/replay.html")]
+struct ReplayPage<'a> {
+    page: &'a Page,
+    warning: &'a warnings::Warning,
+    found: Option<&'a Reproduced>,
+}
+
+impl ReplayPage<'_> {
+    fn kind(&self) -> &'static str {
+        show::warning_kind(self.page.lang, &self.warning.kind)
+    }
+
+    fn outcome(&self) -> Option<&Outcome> {
+        self.found.map(|found| &found.outcome)
+    }
+
+    /// Instant, level and entry of each step that the replay found.
+    fn steps(&self) -> Vec<(String, &Step)> {
+        let steps = match self.outcome() {
+            Some(Outcome::Same { steps } | Outcome::Other { steps, .. }) => steps.as_slice(),
+            Some(Outcome::NotOfEntries) | None => &[],
+        };
+        steps.iter().map(|step| (self.page.time(&step.at.to_utc()), step)).collect()
+    }
+}
+
+/// GET /b/escrow/warnings/{id}/replay
+async fn replay_page(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let (warning, found) = reproduced(&state, &caller, *id).await?;
+    let page = Page::new(&request, "重放", "Replay");
+    page.render(&ReplayPage { page: &page, warning: &warning, found: found.as_ref() })
 }
