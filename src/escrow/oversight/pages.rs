@@ -153,7 +153,7 @@ impl ReplayPage<'_> {
             Some(Outcome::Same { steps } | Outcome::Other { steps, .. }) => steps.as_slice(),
             Some(Outcome::NotOfEntries) | None => &[],
         };
-        steps.iter().map(|step| (self.page.time(&step.at.to_utc()), step)).collect()
+        steps.iter().map(|step| (self.page.time(step.at.to_utc()), step)).collect()
     }
 }
 
