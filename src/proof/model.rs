@@ -54,7 +54,9 @@ pub struct Order {
 pub struct Attendance {
     pub contract_no: String,
     pub amount_fen: i64,
-    /// All that was ever paid on the contract into the escrow account.
+    /// All lessons of the contract that were confirmed by the end of the day.
+    pub taught_fen: i64,
+    /// All that was paid on the contract into the escrow account by then.
     pub paid_fen: i64,
 }
 

@@ -53,16 +53,21 @@ pub fn prove(day: NaiveDate, facts: &Facts, as_of: NaiveDate, calendar: &Calenda
         });
     }
     for lesson in &facts.lessons {
-        if lesson.paid_fen > 0 {
-            outcome.matched += 1;
-        } else {
-            outcome.items.push(Item {
-                kind: Kind::OnlyAttendance,
-                subject: format!("contract:{}", lesson.contract_no),
-                bank_fen: 0,
-                ledger_fen: lesson.amount_fen,
-            });
-        }
+        let (kind, ledger_fen) = match lesson.paid_fen {
+            ..=0 => (Kind::OnlyAttendance, lesson.amount_fen),
+            // Lessons that nobody has paid for so far.
+            paid_fen if paid_fen < lesson.taught_fen => (Kind::AmountDiffers, lesson.taught_fen),
+            _ => {
+                outcome.matched += 1;
+                continue;
+            }
+        };
+        outcome.items.push(Item {
+            kind,
+            subject: format!("contract:{}", lesson.contract_no),
+            bank_fen: lesson.paid_fen.max(0),
+            ledger_fen,
+        });
     }
     outcome.items.sort_by(|one, other| one.subject.cmp(&other.subject));
     outcome
@@ -167,7 +172,7 @@ mod tests {
             payments: vec![payment("S1", "2026-03-17", 480_000, Some(paid.tie()))],
             entries: vec![paid, release],
             orders: vec![order],
-            lessons: vec![Attendance { contract_no: "HT1".to_owned(), amount_fen: 8_000, paid_fen: 480_000 }],
+            lessons: vec![taught("HT1", 8_000, 480_000)],
         };
         assert_eq!(found(&facts, "2026-03-20"), (vec![], 3, 0));
         facts.payments[0].amount_fen = 480_001;
@@ -217,10 +222,23 @@ mod tests {
         assert_eq!(found(&facts, "2026-04-01"), (vec![], 0, 0));
     }
 
+    /// A lesson of 80 yuan on a contract on which so much was taught and paid.
+    fn taught(contract: &str, taught_fen: i64, paid_fen: i64) -> Attendance {
+        Attendance { contract_no: contract.to_owned(), amount_fen: 8_000, taught_fen, paid_fen }
+    }
+
     #[test]
-    fn lessons_without_a_payment_into_escrow_are_told_by_contract() {
-        let lesson = Attendance { contract_no: "HT9".to_owned(), amount_fen: 8_000, paid_fen: 0 };
-        let facts = Facts { lessons: vec![lesson], ..Facts::default() };
-        assert_eq!(found(&facts, DAY).0, [(Kind::OnlyAttendance, "contract:HT9".to_owned(), 0, 8_000)]);
+    fn lessons_are_compared_with_what_was_paid_into_escrow_on_their_contract_to_the_fen() {
+        for (taught_fen, paid_fen, expected) in [
+            (8_000, 0, Some((Kind::OnlyAttendance, 0, 8_000))),
+            (16_000, 15_999, Some((Kind::AmountDiffers, 15_999, 16_000))),
+            (16_000, 16_000, None),
+            (16_000, 480_000, None),
+        ] {
+            let facts = Facts { lessons: vec![taught("HT9", taught_fen, paid_fen)], ..Facts::default() };
+            let items = found(&facts, DAY).0;
+            let expected = expected.map(|(kind, bank, ledger)| (kind, "contract:HT9".to_owned(), bank, ledger));
+            assert_eq!(items, expected.into_iter().collect::<Vec<_>>(), "{taught_fen} taught, {paid_fen} paid");
+        }
     }
 }

@@ -94,6 +94,10 @@ async fn a_persons_account_without_a_number_is_another_account_whatever_credit_t
     world.delivered(camt(&world.account, OPENING + 960_100, &[("2026-03-17", true, 480_000, &receipt)])).await;
     assert_eq!(standing(&world, OUTSIDE).await, ["orange resolved"]);
     assert!(!world.admin.page(&ledger).await.contains("没有进监管账户的缴费"), "it was moved in");
+    let proof = format!("/b/proof/{}", world.credit_code);
+    assert_eq!(world.admin.submit(&proof, &[]).await.status(), StatusCode::SEE_OTHER);
+    let page = world.admin.page(&format!("{proof}?month=2026-03")).await;
+    assert!(page.contains("银行流水 B3") && !page.contains(&receipt), "the proof finds it on both sides: {page}");
 }
 
 #[tokio::test]

@@ -165,6 +165,9 @@ async fn entries(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Res
     Ok(rows.into_iter().map(entry).collect())
 }
 
+/// Payments `p` that went into an escrow account, at once or by being moved in.
+const INTO_ESCROW: &str = "(p.entry_ref IS NOT NULL OR p.payee_index IS NULL AND NOT p.payee_is_person)";
+
 async fn payments(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Result<Vec<Payment>, DbError> {
     #[derive(QueryableByName)]
     struct Row {
@@ -183,9 +186,9 @@ async fn payments(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Re
     }
     let (from, until) = bounds(day);
     let rows: Vec<Row> = prepared(
-        "SELECT receipt_no, paid_at, amount_fen, account_id, entry_booked_at, entry_ref FROM payments \
-         WHERE tenant_id = $1 AND institution_id = $2 AND payee_sealed IS NULL \
-         AND (paid_at >= $3 AND paid_at < $4 OR entry_booked_at >= $3 AND entry_booked_at < $4) ORDER BY receipt_no",
+        format!("SELECT p.receipt_no, p.paid_at, p.amount_fen, p.account_id, p.entry_booked_at, p.entry_ref FROM payments p \
+         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND {INTO_ESCROW} \
+         AND (p.paid_at >= $3 AND p.paid_at < $4 OR p.entry_booked_at >= $3 AND p.entry_booked_at < $4) ORDER BY p.receipt_no"),
     )
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
@@ -254,24 +257,32 @@ async fn lessons(conn: &mut ScopedConn, institution: i64, day: NaiveDate) -> Res
         #[diesel(sql_type = BigInt)]
         amount_fen: i64,
         #[diesel(sql_type = BigInt)]
+        taught_fen: i64,
+        #[diesel(sql_type = BigInt)]
         paid_fen: i64,
     }
     let (from, until) = bounds(day);
-    let rows: Vec<Row> = prepared(
-        "SELECT c.contract_no, l.amount_fen, (SELECT coalesce(sum(p.amount_fen), 0)::bigint FROM payments p \
-           WHERE p.tenant_id = $1 AND p.contract_id = c.id AND p.payee_sealed IS NULL) AS paid_fen \
+    let rows: Vec<Row> = prepared(format!(
+        "SELECT c.contract_no, l.amount_fen, (SELECT coalesce(sum(t.amount_fen), 0)::bigint FROM lessons t \
+           WHERE t.tenant_id = $1 AND t.contract_id = c.id AND t.state = 'confirmed' AND t.confirmed_at < $4) AS taught_fen, \
+           (SELECT coalesce(sum(p.amount_fen), 0)::bigint FROM payments p \
+           WHERE p.tenant_id = $1 AND p.contract_id = c.id AND p.paid_at < $4 AND {INTO_ESCROW}) AS paid_fen \
          FROM (SELECT contract_id, sum(amount_fen)::bigint AS amount_fen FROM lessons WHERE tenant_id = $1 AND institution_id = $2 \
            AND state = 'confirmed' AND confirmed_at >= $3 AND confirmed_at < $4 GROUP BY contract_id) l \
-         JOIN contracts c ON c.tenant_id = $1 AND c.id = l.contract_id ORDER BY c.contract_no",
-    )
+         JOIN contracts c ON c.tenant_id = $1 AND c.id = l.contract_id ORDER BY c.contract_no"
+    ))
     .bind::<Integer, _>(conn.tenant())
     .bind::<BigInt, _>(institution)
     .bind::<Timestamptz, _>(from)
     .bind::<Timestamptz, _>(until)
     .load(conn.sql())
     .await?;
-    let lesson =
-        |row: Row| Attendance { contract_no: row.contract_no, amount_fen: row.amount_fen, paid_fen: row.paid_fen };
+    let lesson = |row: Row| Attendance {
+        contract_no: row.contract_no,
+        amount_fen: row.amount_fen,
+        taught_fen: row.taught_fen,
+        paid_fen: row.paid_fen,
+    };
     Ok(rows.into_iter().map(lesson).collect())
 }
 
