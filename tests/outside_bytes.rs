@@ -221,41 +221,33 @@ fn biff(kind: u16, body: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &u16::try_from(body.len()).unwrap().to_le_bytes(), body].concat()
 }
 
+/// An old workbook that lists one sheet `times` times, whose records are these; `strings` is the table of shared texts.
+fn old_workbook(times: usize, strings: &[u8], records: &[u8]) -> Vec<u8> {
+    let begin = |kind: u8| biff(0x0809, &[0, 6, kind, 0, 0, 0, 0, 0]);
+    let listed = |at: u32| biff(0x0085, &[&at.to_le_bytes()[..], &[0, 0, 1, 0, b'A']].concat());
+    let end = || biff(0x000a, &[]);
+    let globals = begin(5).len() + times * listed(0).len() + strings.len() + end().len();
+    let lists = listed(u32::try_from(globals).unwrap()).repeat(times);
+    readers::compound(&[begin(5), lists, strings.to_vec(), end(), begin(16), records.to_vec(), end()].concat())
+}
+
 /// An old workbook of 60 kB whose every cell shows one shared text of 8,000 characters.
 fn shown_again_and_again() -> Vec<u8> {
     let text = [&8_000u16.to_le_bytes()[..], &[0], &[b'x'; 8_000]].concat();
     let strings = biff(0x00fc, &[&[1, 0, 0, 0, 1, 0, 0, 0], &text[..]].concat());
-    let begin = |kind: u8| biff(0x0809, &[0, 6, kind, 0, 0, 0, 0, 0]);
-    let listed = |at: u32| biff(0x0085, &[&at.to_le_bytes()[..], &[0, 0, 1, 0, b'A']].concat());
-    let globals = begin(5).len() + listed(0).len() + strings.len() + 4;
-    let at = listed(u32::try_from(globals).unwrap());
-    let mut stream = [begin(5), at, strings, biff(0x000a, &[]), begin(16)].concat();
-    for cell in 0..3_500u16 {
-        stream.extend(biff(0x00fd, &[&(cell / 10).to_le_bytes()[..], &(cell % 10).to_le_bytes(), &[0; 6]].concat()));
-    }
-    stream.extend(biff(0x000a, &[]));
-    readers::compound(&stream)
-}
-
-/// An old workbook that lists one sheet `times` times, whose records are these.
-fn old_workbook(times: usize, records: &[u8]) -> Vec<u8> {
-    let begin = |kind: u8| biff(0x0809, &[0, 6, kind, 0, 0, 0, 0, 0]);
-    let listed = |at: u32| biff(0x0085, &[&at.to_le_bytes()[..], &[0, 0, 1, 0, b'A']].concat());
-    let globals = begin(5).len() + times * listed(0).len() + 4;
-    let lists = listed(u32::try_from(globals).unwrap()).repeat(times);
-    let stream = [begin(5), lists, biff(0x000a, &[]), begin(16), records.to_vec(), biff(0x000a, &[])].concat();
-    readers::compound(&stream)
+    let cell = |at: u16| biff(0x00fd, &[&(at / 10).to_le_bytes()[..], &(at % 10).to_le_bytes(), &[0; 6]].concat());
+    old_workbook(1, &strings, &(0..3_500).flat_map(cell).collect::<Vec<_>>())
 }
 
 /// Sheets of nothing but one record that goes on and on, walked once for each time that the sheet is listed.
 fn continued_again_and_again() -> Vec<u8> {
-    old_workbook(2_500, &[biff(0x0200, &[]), biff(0x003c, &[]).repeat(6_000)].concat())
+    old_workbook(2_500, &[], &[biff(0x0200, &[]), biff(0x003c, &[]).repeat(6_000)].concat())
 }
 
 /// Sheets of rows of one cell each: little in the file, a whole row in memory.
 fn rows_again_and_again() -> Vec<u8> {
     let cell = |row: u16| biff(0x0203, &[&row.to_le_bytes()[..], &[0; 12]].concat());
-    old_workbook(2_500, &(0..1_000).flat_map(cell).collect::<Vec<_>>())
+    old_workbook(2_500, &[], &(0..1_000).flat_map(cell).collect::<Vec<_>>())
 }
 
 /// A workbook that lists one sheet of a megabyte a hundred thousand times.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::model::{Item, Outcome};
 use crate::secrets::Secrets;
 
-/// Whose day it is, and which version of its outcome.
+/// Whose day it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
     pub tenant: i32,

@@ -15,7 +15,6 @@ use super::{
     siblings,
     store::{
         accounts::{self, Account},
-        orders,
         tally::{self, Tally},
     },
     transaction::Transaction,
@@ -49,8 +48,7 @@ pub async fn examine(state: &AppState, tenant: i32, now: DateTime<Utc>, told: To
         for id in ids {
             let tx = Transaction::begin(&state.pools, Scope::system(tenant)).await?;
             let work = nothing.work(state, &tx, &caller, Arc::clone(&policies));
-            if let Some(mut account) = accounts::lock(&tx, tenant, id).await? {
-                account.siblings = siblings::on_record(&tx, tenant, &account).await?;
+            if let Some(account) = siblings::locked(&tx, tenant, id).await? {
                 count += 1;
                 work.examine(&account, told).await?;
             }
@@ -86,9 +84,7 @@ impl Work<'_> {
         if tally.entries == 0 || account.entry_count == 0 {
             return Ok(());
         }
-        let known = orders::known(self.tx, self.tenant(), account).await?;
-        let obligations = self.obligations(account, known).await?;
-        let (_, judged) = self.judge_anew(account, obligations.as_deref()).await?;
+        let (_, judged) = self.judge_on_record(account).await?;
         let found = judged.detector.balance_fen();
         if found != account.balance_fen {
             told(words.of_account(

@@ -72,6 +72,13 @@ impl Nothing {
 }
 
 impl Work<'_> {
+    /// As [`Work::judge_anew`], owing what is on record.
+    pub(super) async fn judge_on_record(&self, account: &Account) -> Result<(Vec<StoredWarning>, Judged), IngestError> {
+        let known = orders::known(self.tx, self.tenant(), account).await?;
+        let obligations = self.obligations(account, known).await?;
+        self.judge_anew(account, obligations.as_deref()).await
+    }
+
     /// What is stored of an account's warnings, and what its whole history comes to by what is known now.
     pub(super) async fn judge_anew(
         &self,

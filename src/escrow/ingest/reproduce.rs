@@ -5,14 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{
-    IngestError,
-    reconcile::Write,
-    rejudge::Nothing,
-    siblings,
-    store::{accounts, orders},
-    transaction::Transaction,
-};
+use super::{IngestError, reconcile::Write, rejudge::Nothing, siblings, transaction::Transaction};
 use crate::{
     db::Scope,
     escrow::{
@@ -59,11 +52,8 @@ pub async fn reproduce(
     let policies = Arc::new(Policies::of(&policies::chain_by(&tx, tenant).await?));
     let nothing = Nothing::default();
     let work = nothing.work(state, &tx, &caller, policies);
-    let mut account = accounts::lock(&tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
-    account.siblings = siblings::on_record(&tx, tenant, &account).await?;
-    let known = orders::known(&tx, tenant, &account).await?;
-    let obligations = work.obligations(&account, known).await?;
-    let (stored, judged) = work.judge_anew(&account, obligations.as_deref()).await?;
+    let account = siblings::locked(&tx, tenant, account).await?.ok_or(IngestError::UnknownAccount(None))?;
+    let (stored, judged) = work.judge_on_record(&account).await?;
     tx.commit().await?;
     let other = judged.writes.into_iter().find_map(|write| match write {
         Write::Update { id: of, warning, .. } if of == id => Some(warning),

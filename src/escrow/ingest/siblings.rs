@@ -10,7 +10,7 @@ use super::{
     IngestError,
     entries::NewEntry,
     store::{
-        accounts::Account,
+        accounts::{self, Account},
         siblings::{self as store, Other},
     },
     transfers::{self, Fate, Move, Transfer},
@@ -35,6 +35,13 @@ pub(super) struct Beside {
     pub changed_on: Option<NaiveDate>,
     /// The earliest day of which the others have to be judged anew.
     pub others_from: Option<NaiveDate>,
+}
+
+/// An account, locked, with what its institution's others have to do with it by what is on record.
+pub(super) async fn locked(client: &ClientWrapper, tenant: i32, id: i64) -> Result<Option<Account>, Error> {
+    let Some(mut account) = accounts::lock(client, tenant, id).await? else { return Ok(None) };
+    account.siblings = on_record(client, tenant, &account).await?;
+    Ok(Some(account))
 }
 
 /// What the others have to do with an account, by what is on record; nothing is written.

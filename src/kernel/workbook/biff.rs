@@ -81,8 +81,9 @@ impl From<Broken> for Fault {
 pub const CELL_BYTES: u64 = 64;
 const ROW_BYTES: u64 = 400;
 
-/// Reads the worksheets of an XLS workbook. `bytes_max` bounds what the cells of all of them take up, [`CELL_BYTES`] each and
-/// their text, and some hundred a row: ten bytes of a file suffice to name a text of 60,000 once more, and a sheet may be listed many times.
+/// Reads the worksheets of an XLS workbook. `bytes_max` bounds what all of them take up, [`CELL_BYTES`] a cell and its
+/// text, and some hundred a row: ten bytes of a file suffice to name a text of 60,000 once more, and a sheet may be
+/// listed many times.
 pub fn xls(bytes: &[u8], bytes_max: u64) -> Result<Vec<Sheet>, Fault> {
     let stream = compound::stream(bytes, &["Workbook", "Book"])?;
     let globals = globals(&stream)?;
@@ -175,12 +176,7 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
                 }
             }
             0x0204 | 0x00D6 => {
-                let rest = body.get(6..).ok_or(Broken)?;
-                let text = if globals.unicode {
-                    long_string(rest)?
-                } else {
-                    coded(rest, 2, usize::from(u16_at(rest, 0)?), globals)?
-                };
+                let text = long_text(body.get(6..).ok_or(Broken)?, globals)?;
                 sheet.put(position(body)?, Data::String(text), left)?;
             }
             0x0205 => {
@@ -198,14 +194,7 @@ fn sheet(stream: &[u8], at: usize, name: &str, globals: &Globals, left: &mut u64
                     _ => sheet.put(formula, number(f64_at(body, 6)?, u16_at(body, 4)?, globals), left)?,
                 }
             }
-            0x0207 => {
-                let text = if globals.unicode {
-                    long_string(body)?
-                } else {
-                    coded(body, 2, usize::from(u16_at(body, 0)?), globals)?
-                };
-                sheet.put(formula, Data::String(text), left)?;
-            }
+            0x0207 => sheet.put(formula, Data::String(long_text(body, globals)?), left)?,
             _ => {}
         }
     }
@@ -266,6 +255,11 @@ fn fault(code: u8) -> Data {
 fn short_string(body: &[u8], globals: &Globals) -> Result<String, Broken> {
     let count = usize::from(*body.first().ok_or(Broken)?);
     if globals.unicode { characters(body.get(1..).ok_or(Broken)?, count) } else { coded(body, 1, count, globals) }
+}
+
+/// A string with a two-byte length.
+fn long_text(body: &[u8], globals: &Globals) -> Result<String, Broken> {
+    if globals.unicode { long_string(body) } else { coded(body, 2, usize::from(u16_at(body, 0)?), globals) }
 }
 
 /// A Unicode string with a two-byte length.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::{
-    contracts::status_word,
+    contracts::{channel_word, status_word},
     shown::{ShownLesson, ShownOrder, ShownRefund},
     store::{self, ContractRow, InstitutionRow, Totals, Waiting},
 };
@@ -19,7 +19,6 @@ use crate::{
     ledger::{
         commands::lessons::{Finding as Found, settle},
         error::LedgerError,
-        model::Channel,
         pupils::{self, Wanted},
         refunds::{self, RefundError, commands::Acting, model::Act},
         releases::{self, ReleaseError},
@@ -181,7 +180,7 @@ impl ShownPast {
     }
 
     fn channel(&self, page: &Page) -> &'static str {
-        self.row.payment.channel.parse::<Channel>().map_or("", |one| page.lang.t(one.zh(), one.en()))
+        channel_word(page, &self.row.payment)
     }
 }
 

@@ -89,6 +89,11 @@ pub(super) fn status_word(page: &Page, status: &str) -> &'static str {
     status.parse::<ContractStatus>().map_or("", |status| page.lang.t(status.zh(), status.en()))
 }
 
+/// How a fee was paid.
+pub(super) fn channel_word(page: &Page, payment: &payments::Payment) -> &'static str {
+    payment.channel.parse::<Channel>().map_or("", |one| page.lang.t(one.zh(), one.en()))
+}
+
 /// The contracts of the caller's institution with their pupils.
 async fn rows_of(
     conn: &mut ScopedConn,
@@ -229,7 +234,7 @@ impl OnePage<'_> {
     }
 
     fn channel(&self, payment: &payments::Payment) -> &'static str {
-        payment.channel.parse::<Channel>().map_or("", |one| self.page.lang.t(one.zh(), one.en()))
+        channel_word(self.page, payment)
     }
 
     /// The link that the parent of a lesson confirms it by, with its drawing; while it waits.

@@ -126,20 +126,20 @@ impl PastEscrow {
     }
 }
 
+/// Whether a payment `p` went past the escrow account, as the institution says itself, and was not moved in since.
+pub const PAST_ESCROW: &str = "(p.entry_ref IS NULL AND (p.payee_index IS NOT NULL OR p.payee_is_person))";
+
 /// The fees that went past an institution's escrow account, the latest first.
 pub async fn past_escrow(
     conn: &mut ScopedConn,
     (tenant, institution): (i32, i64),
     limit: i64,
 ) -> Result<Vec<PastEscrow>, DbError> {
-    Ok(prepared(
-        "SELECT p.tenant_id, p.id, p.institution_id, p.contract_id, p.paid_at, p.amount_fen, p.channel, p.payee_sealed, \
-         p.payee_index, p.payee_is_person, p.receipt_no, p.account_id, p.entry_ref, p.recorded_at, c.contract_no, c.pupil_sealed \
-         FROM payments p JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
-         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND p.entry_ref IS NULL \
-         AND (p.payee_index IS NOT NULL OR p.payee_is_person) \
-         ORDER BY p.paid_at DESC, p.id DESC LIMIT $3",
-    )
+    Ok(prepared(format!(
+        "SELECT p.*, c.contract_no, c.pupil_sealed FROM ({PAYMENT}) p \
+         JOIN contracts c ON c.tenant_id = p.tenant_id AND c.id = p.contract_id \
+         WHERE p.institution_id = $2 AND {PAST_ESCROW} ORDER BY p.paid_at DESC, p.id DESC LIMIT $3"
+    ))
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(institution)
     .bind::<BigInt, _>(limit)
@@ -161,10 +161,10 @@ pub async fn past_escrow_sum(
     conn: &mut ScopedConn,
     (tenant, institution): (i32, i64),
 ) -> Result<PastEscrowSum, DbError> {
-    Ok(prepared(
-        "SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS fen FROM payments \
-         WHERE tenant_id = $1 AND institution_id = $2 AND entry_ref IS NULL AND (payee_index IS NOT NULL OR payee_is_person)",
-    )
+    Ok(prepared(format!(
+        "SELECT count(*) AS count, coalesce(sum(p.amount_fen), 0)::bigint AS fen FROM payments p \
+         WHERE p.tenant_id = $1 AND p.institution_id = $2 AND {PAST_ESCROW}"
+    ))
     .bind::<Integer, _>(tenant)
     .bind::<BigInt, _>(institution)
     .get_result(conn.sql())

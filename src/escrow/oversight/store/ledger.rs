@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     db::{DbError, ScopedConn, prepared},
     escrow::oversight::rules::{Complained, Dues, Elsewhere, Loan, OverCap, Payment, Unpaid, excess_fen},
+    ledger::PAST_ESCROW,
 };
 
 /// A fact and the institution that it is of.
@@ -122,7 +123,7 @@ pub async fn payments(conn: &mut ScopedConn, of: &[i64], since: DateTime<Utc>) -
 /// Payments to another account than the escrow account that no entry of the bank has borne out since.
 pub async fn elsewhere(conn: &mut ScopedConn, of: &[i64]) -> Result<Vec<Of<Elsewhere>>, DbError> {
     let rows: Vec<PaymentRow> = prepared(format!(
-        "{PAYMENT} AND (p.payee_index IS NOT NULL OR p.payee_is_person) AND p.entry_ref IS NULL AND {ONGOING} \
+        "{PAYMENT} AND {PAST_ESCROW} AND {ONGOING} \
          ORDER BY p.institution_id, p.id"
     ))
     .bind::<Integer, _>(conn.tenant())
