@@ -33,6 +33,5 @@ pub use store::{
     by_ingest::{PaidRefund, payers, refund_route, refunds_paid, refunds_unpaid},
     contracts::{kept_about, phone_place, pupil_place},
     lessons::dispute_place,
-    payments::PAST_ESCROW,
-    payments::payee_place,
+    payments::{PAST_ESCROW, payee_place},
 };
